@@ -1,0 +1,206 @@
+use imagewright_debian::DebianError;
+use imagewright_layer::LayerError;
+use imagewright_lock::python::PythonErrorKind;
+use imagewright_lock::uv::UvError;
+use imagewright_lock::{DownloadError, LockError};
+use imagewright_oci::{ImageReference, ReferenceError};
+use imagewright_plan::PlanError;
+use imagewright_recipe::RecipeError;
+use imagewright_registry::RegistryError;
+use imagewright_spec::SpecError;
+use imagewright_store::StoreError;
+use thiserror::Error;
+
+use crate::bytecode::BytecodeError;
+
+/// Why an image could not be made.
+#[derive(Debug, Error)]
+pub enum BuildError {
+    /// The spec is wrong, or a file that it names.
+    #[error(transparent)]
+    Spec(#[from] SpecError),
+    /// The spec asks for what cannot be done.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Something could not be pinned.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// uv is not to be had.
+    #[error(transparent)]
+    Uv(#[from] UvError),
+    /// The lock cannot become an image.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A layer could not be made.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
+    /// Modules could not be compiled.
+    #[error(transparent)]
+    Bytecode(#[from] BytecodeError),
+    /// A Debian package could not be read.
+    #[error(transparent)]
+    Debian(#[from] DebianError),
+    /// An input could not be downloaded.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A name that the command line gives is none.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// `--frozen` and no lock for the platform.
+    #[error("the lock does not cover {what}")]
+    NotCovered {
+        /// What it does not cover.
+        what: String,
+    },
+    /// The tag could not be checked.
+    #[error("whether {reference} exists is unknown")]
+    UnknownExistence {
+        /// What was asked for.
+        reference: ImageReference,
+        /// Why it is unknown.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// What is under a tag is no image.
+    #[error("what {reference} names is no image that can be read")]
+    ForeignManifest {
+        /// What was asked for.
+        reference: ImageReference,
+        /// Why.
+        #[source]
+        source: imagewright_oci::ManifestError,
+    },
+    /// What is under a tag has no readable configuration.
+    #[error("the configuration of {reference} cannot be read")]
+    ForeignConfig {
+        /// What was asked for.
+        reference: ImageReference,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// An input in the store cannot be opened.
+    #[error("an input in the store cannot be opened")]
+    Artifact {
+        /// Which, and why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A user's number that layers cannot hold.
+    #[error("the owner {id} of {path} is not a 32-bit number")]
+    Owner {
+        /// The path.
+        path: String,
+        /// The number.
+        id: u64,
+    },
+}
+
+/// What kind of failure it is, which decides the exit code (design D12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// The user's spec or arguments.
+    Usage,
+    /// Packages cannot be resolved.
+    Resolution,
+    /// Network or registry.
+    Network,
+    /// The machine: a full disk, a read-only store.
+    Machine,
+    /// A bug of ours.
+    Internal,
+}
+
+impl BuildError {
+    pub(crate) fn artifact(source: std::io::Error) -> Self {
+        Self::Artifact { source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Spec(source) => source.hint(),
+            Self::Recipe(source) => source.hint(),
+            Self::Lock(source) => source.hint(),
+            Self::Uv(source) => source.hint(),
+            Self::Plan(source) => source.hint(),
+            Self::Layer(source) => source.hint(),
+            Self::Bytecode(source) => source.hint(),
+            Self::Debian(source) => source.hint(),
+            Self::Download(source) => source.hint(),
+            Self::Store(source) => source.hint(),
+            Self::Registry(source) => source.hint(),
+            Self::UnknownExistence { source, .. } => source.hint(),
+            Self::NotCovered { .. } => Some("make the lock anew with `imagewright lock`".to_owned()),
+            Self::ForeignManifest { .. } | Self::ForeignConfig { .. } => {
+                Some("delete the tag, or build with `--force`".to_owned())
+            }
+            Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+        }
+    }
+
+    /// What kind of failure it is.
+    pub fn kind(&self) -> FailureKind {
+        match self {
+            Self::Spec(_)
+            | Self::Uv(_)
+            | Self::Recipe(_)
+            | Self::Plan(_)
+            | Self::Reference(_)
+            | Self::NotCovered { .. } => FailureKind::Usage,
+            Self::Lock(source) => lock_kind(source),
+            Self::Layer(_) => FailureKind::Resolution,
+            Self::Download(source) => download_kind(source),
+            Self::Debian(_)
+            | Self::Registry(_)
+            | Self::UnknownExistence { .. }
+            | Self::ForeignManifest { .. }
+            | Self::ForeignConfig { .. } => FailureKind::Network,
+            Self::Store(_) | Self::Owner { .. } | Self::Artifact { .. } | Self::Bytecode(_) => {
+                FailureKind::Machine
+            }
+        }
+    }
+}
+
+fn lock_kind(error: &LockError) -> FailureKind {
+    match error {
+        LockError::Python { source } => match source.kind() {
+            PythonErrorKind::Input => FailureKind::Usage,
+            PythonErrorKind::Unresolvable => FailureKind::Resolution,
+            PythonErrorKind::Network => FailureKind::Network,
+            PythonErrorKind::Defect => FailureKind::Internal,
+        },
+        LockError::NoWheels { .. } | LockError::NoLibc => FailureKind::Resolution,
+        LockError::Download(source) => download_kind(source),
+        LockError::Store(_) => FailureKind::Machine,
+        LockError::Debian(_)
+        | LockError::PackageGone { .. }
+        | LockError::Registry { .. }
+        | LockError::NoBase { .. }
+        | LockError::NoBasePlatform { .. }
+        | LockError::BaseManifest { .. }
+        | LockError::NestedIndex { .. }
+        | LockError::BaseConfig { .. }
+        | LockError::BaseLayer { .. } => FailureKind::Network,
+        LockError::NoSuchInterpreter { .. }
+        | LockError::InterpreterMismatch { .. }
+        | LockError::Malformed { .. }
+        | LockError::OtherVersion { .. }
+        | LockError::NoCompiler { .. }
+        | LockError::NoAddedPython { .. } => FailureKind::Usage,
+    }
+}
+
+fn download_kind(error: &DownloadError) -> FailureKind {
+    match error {
+        DownloadError::Store(_) => FailureKind::Machine,
+        _ => FailureKind::Network,
+    }
+}

@@ -1,0 +1,145 @@
+use std::sync::Arc;
+
+use imagewright_oci::Digest;
+use imagewright_plan::LayerKind;
+use serde::Serialize;
+
+/// What happens while an image is made (design D13): bars, lines, JSON and Python are readers of this.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A part of the work begins.
+    Started {
+        /// Which.
+        stage: Stage,
+        /// On what.
+        subject: String,
+    },
+    /// Some bytes of a task were handled.
+    Progress {
+        /// Names the task: the wheel or the layer.
+        subject: String,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, when that is known.
+        total: Option<u64>,
+    },
+    /// A layer is known, and where it came from.
+    Layer {
+        /// What it holds.
+        title: String,
+        /// What it is for.
+        kind: LayerKind,
+        /// Its digest.
+        digest: Digest,
+        /// Compressed bytes.
+        size: u64,
+        /// Whether it was made now.
+        source: LayerSource,
+    },
+    /// A blob is in the registry.
+    Pushed {
+        /// What it is, for people.
+        subject: String,
+        /// Its digest.
+        digest: Digest,
+        /// How it came there.
+        outcome: PushOutcome,
+    },
+    /// Something the user should know.
+    Warning {
+        /// What.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// The image is there.
+    Done {
+        /// Its name.
+        image: String,
+        /// The digest of its manifest.
+        digest: Digest,
+    },
+}
+
+/// A part of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// The registry is asked whether the image exists.
+    Check,
+    /// The base image is read.
+    Base,
+    /// Packages are resolved.
+    Resolve,
+    /// An artifact is downloaded.
+    Download,
+    /// A layer is made.
+    Produce,
+    /// Blobs and manifest are sent.
+    Push,
+}
+
+/// Where a layer of an image came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerSource {
+    /// The store knew it.
+    Cached,
+    /// It was made now.
+    Produced,
+    /// It is the base's.
+    Base,
+    /// The registry took it from another repository.
+    Mounted,
+}
+
+/// How a blob came into the registry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "how")]
+pub enum PushOutcome {
+    /// It was there.
+    Present,
+    /// The registry took it from another repository.
+    Mounted {
+        /// Which.
+        from: String,
+    },
+    /// Its bytes were sent.
+    Uploaded {
+        /// How many.
+        bytes: u64,
+    },
+}
+
+/// Takes events; cheap to clone, called from any thread.
+#[derive(Clone)]
+pub struct Reporter(Arc<dyn Fn(Event) + Send + Sync>);
+
+impl Reporter {
+    /// A reporter that gives each event to `reader`.
+    pub fn new(reader: impl Fn(Event) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(reader))
+    }
+
+    /// A reporter that nobody listens to.
+    pub fn silent() -> Self {
+        Self::new(|_| {})
+    }
+
+    /// Reports `event`.
+    pub fn report(&self, event: Event) {
+        (self.0)(event);
+    }
+
+    /// Reports a warning.
+    pub fn warn(&self, message: impl Into<String>, hint: Option<String>) {
+        self.report(Event::Warning { message: message.into(), hint });
+    }
+}
+
+impl std::fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reporter")
+    }
+}

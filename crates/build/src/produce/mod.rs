@@ -1,0 +1,191 @@
+//! Makes the layers that the store does not have: one file for each kind of content.
+
+mod compiler;
+mod debian;
+mod wheels;
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use imagewright_debian::Mirrors;
+use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
+use imagewright_lock::Downloads;
+use imagewright_lock::facts::Installed;
+use imagewright_oci::{Digest, MediaType};
+use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
+use imagewright_store::{BlobState, LayerFacts, LayerRecord, Lease, Store};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::BuildError;
+
+/// What making layers needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Producer {
+    pub(crate) store: Store,
+    pub(crate) downloads: Downloads,
+    pub(crate) mirrors: Mirrors,
+    pub(crate) threads: NonZeroUsize,
+    pub(crate) epoch: u64,
+    /// Bounds what is in memory at once.
+    pub(crate) memory: Memory,
+}
+
+/// How much memory the layers that are made at one time may take, in shares.
+///
+/// A layer of wheels holds its bytecode, some 50 MB for the largest; one of Debian packages holds their contents,
+/// five times that. Downloads hold nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory(Arc<Semaphore>);
+
+impl Memory {
+    const SHARES: u32 = 4;
+    /// Of a layer of wheels.
+    const WHEELS: u32 = 1;
+    /// Of a layer of Debian packages: all, so that nothing else is made meanwhile.
+    const PACKAGES: u32 = Self::SHARES;
+
+    async fn take(&self, shares: u32) -> OwnedSemaphorePermit {
+        let taken = Arc::clone(&self.0).acquire_many_owned(shares).await;
+        taken.expect("the semaphore is never closed")
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(Self::SHARES as usize)))
+    }
+}
+
+/// A layer, and whether it was made now.
+#[derive(Clone, Debug)]
+pub(crate) struct Obtained {
+    pub(crate) record: LayerRecord,
+    pub(crate) was_made: bool,
+}
+
+impl Producer {
+    /// The layer of a definition: from the store, from another process that is making it, else made here.
+    pub(crate) async fn obtain(&self, definition: &LayerDefinition) -> Result<Obtained, BuildError> {
+        if let Some(record) = self.known(definition)? {
+            return Ok(Obtained { record, was_made: false });
+        }
+        let _lease = self.lease(definition.key.0).await?;
+        if let Some(record) = self.known(definition)? {
+            return Ok(Obtained { record, was_made: false });
+        }
+        let record = match &definition.content {
+            Content::Tree(files) => self.tree(definition, files.clone()).await?,
+            Content::Wheels(group) => self.wheels(definition, group).await?,
+            Content::Debian(group) => self.debian(definition, group).await?,
+            Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
+        };
+        Ok(Obtained { record, was_made: true })
+    }
+
+    /// A layer whose bytes were lost is made again: what is known of it still holds, but it cannot be sent.
+    fn known(&self, definition: &LayerDefinition) -> Result<Option<LayerRecord>, BuildError> {
+        let record = self.store.layer_by_key(&definition.key)?;
+        Ok(record.filter(|record| !matches!(record.blob, BlobState::Lost { .. })))
+    }
+
+    /// Waits until nobody else makes what `key` gives. The wait ends with the future.
+    async fn lease(&self, key: Digest) -> Result<Lease, BuildError> {
+        let (store, abandoned) = (self.store.clone(), Abandoned::default());
+        let flag = abandoned.flag();
+        let waiting = move || {
+            store.lease(&key, &mut |_| {
+                if flag.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })
+        };
+        let lease =
+            tokio::task::spawn_blocking(waiting).await.expect("waiting for a lease does not panic")?;
+        drop(abandoned);
+        Ok(lease)
+    }
+
+    async fn tree(
+        &self,
+        definition: &LayerDefinition,
+        files: Vec<TreeFile>,
+    ) -> Result<LayerRecord, BuildError> {
+        let (producer, definition) = (self.clone(), definition.clone());
+        blocking(move || {
+            let entries = files.into_iter().map(tree_entry).collect::<Result<Vec<_>, _>>()?;
+            producer.commit_tree(&definition, entries)
+        })
+        .await
+    }
+
+    fn commit_tree(
+        &self,
+        definition: &LayerDefinition,
+        entries: Vec<TreeEntry>,
+    ) -> Result<LayerRecord, BuildError> {
+        let mut staging = self.store.begin_layer()?;
+        let layer = encode_tree(entries, &self.options(), &mut staging)?;
+        Ok(staging.commit(&definition.key, &layer, &layer_facts(definition, &[]))?)
+    }
+
+    fn options(&self) -> EncodeOptions {
+        EncodeOptions { epoch: self.epoch, threads: self.threads }
+    }
+}
+
+/// Says to a blocking thread that the future which waits for it is gone.
+#[derive(Debug, Default)]
+struct Abandoned(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl Abandoned {
+    fn flag(&self) -> Flag {
+        Flag(self.0.clone())
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+struct Flag(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl Flag {
+    fn is_set(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Runs `work`, which reads, inflates and hashes, on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BuildError> + Send + 'static,
+) -> Result<T, BuildError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// What a layer says about itself: the distributions in it, so that the facts of the image need no look inside.
+fn layer_facts(definition: &LayerDefinition, installed: &[Installed]) -> LayerFacts {
+    let kind = serde_json::to_value(definition.kind).expect("a kind serialises");
+    LayerFacts {
+        media_type: MediaType::OciLayerGzip,
+        kind: kind.as_str().unwrap_or_default().to_owned(),
+        details: serde_json::to_value(installed).expect("distributions serialise"),
+    }
+}
+
+fn tree_entry(file: TreeFile) -> Result<TreeEntry, BuildError> {
+    let path = TreePath::new(&file.path)?;
+    let owner = |id: u64| u32::try_from(id).map_err(|_| BuildError::Owner { path: file.path.clone(), id });
+    let (uid, gid) = (owner(file.uid)?, owner(file.gid)?);
+    let entry = match file.kind {
+        TreeKind::Directory => TreeEntry::directory(path, file.mode),
+        TreeKind::File(content) => TreeEntry::file(path, file.mode, content),
+        TreeKind::Symlink(target) => TreeEntry::symlink(path, &target),
+        TreeKind::Whiteout => TreeEntry::whiteout(&path),
+    };
+    Ok(entry.owned_by(uid, gid))
+}

@@ -1,0 +1,104 @@
+//! Layers of installed wheels (design D1, D4, D5).
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_layer::{Bytecode, InstallScheme, InstalledWheel, Wheel, splice_wheels};
+use imagewright_lock::facts::{Installed, roots};
+use imagewright_lock::python::LockedPackage;
+use imagewright_lock::{Wanted, wheel_url};
+use imagewright_plan::{LayerDefinition, WheelGroup};
+use imagewright_store::{ArtifactFile, LayerRecord};
+
+use super::{Memory, Producer, blocking, layer_facts};
+use crate::BuildError;
+use crate::bytecode::Compiler;
+
+/// How many wheels of a layer are fetched at once; the downloads bound what is really on its way.
+const FETCHES: usize = 8;
+
+impl Producer {
+    pub(super) async fn wheels(
+        &self,
+        definition: &LayerDefinition,
+        group: &WheelGroup,
+    ) -> Result<LayerRecord, BuildError> {
+        let fetched = group.packages.iter().map(|package| self.fetch(package));
+        let artifacts: Vec<ArtifactFile> = stream::iter(fetched).buffered(FETCHES).try_collect().await?;
+        let compiler = match &group.compiler {
+            Some(lock) => Some(self.compiler(lock).await?),
+            None => None,
+        };
+        let _share = self.memory.take(Memory::WHEELS).await;
+        let (producer, definition, group) = (self.clone(), definition.clone(), group.clone());
+        blocking(move || producer.splice(&definition, &group, artifacts, compiler.as_ref())).await
+    }
+
+    async fn fetch(&self, package: &LockedPackage) -> Result<ArtifactFile, BuildError> {
+        let url = wheel_url(&package.source);
+        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
+        Ok(self.downloads.artifact(&wanted).await?)
+    }
+
+    fn splice(
+        &self,
+        definition: &LayerDefinition,
+        group: &WheelGroup,
+        artifacts: Vec<ArtifactFile>,
+        compiler: Option<&Compiler>,
+    ) -> Result<LayerRecord, BuildError> {
+        let scheme = InstallScheme::virtual_environment(group.prefix.trim_start_matches('/'), group.minor)?;
+        let opened = group.packages.iter().zip(artifacts);
+        let installed = opened
+            .map(|(package, artifact)| {
+                let wheel = Wheel::open(artifact.digest, Arc::new(artifact.file), &package.filename)?;
+                wheel.install(&scheme)
+            })
+            .collect::<Result<Vec<InstalledWheel>, _>>()?;
+        let bytecode = match compiler {
+            Some(compiler) => self.bytecode(compiler, &installed, &scheme)?,
+            None => Vec::new(),
+        };
+        let mut staging = self.store.begin_layer()?;
+        let unverified =
+            splice_wheels(&installed, bytecode.into_iter().map(Ok), &self.options(), &mut staging)?;
+        let layer = unverified.verify(&staging.reader()?, &installed)?;
+        let described = group.packages.iter().zip(&installed);
+        let described: Vec<Installed> =
+            described.map(|(package, wheel)| describe(package, wheel, &scheme)).collect();
+        Ok(staging.commit(&definition.key, &layer, &layer_facts(definition, &described))?)
+    }
+
+    /// The bytecode of all wheels, sorted by path. Where two own one module the later's stands, as its source does.
+    fn bytecode(
+        &self,
+        compiler: &Compiler,
+        installed: &[InstalledWheel],
+        scheme: &InstallScheme,
+    ) -> Result<Vec<Bytecode>, BuildError> {
+        let mut bytecode = Vec::new();
+        for wheel in installed.iter().rev() {
+            bytecode.extend(compiler.bytecode(&self.store, wheel, scheme)?);
+        }
+        bytecode.sort_by(|a, b| a.path.cmp(&b.path));
+        bytecode.dedup_by(|next, kept| next.path == kept.path);
+        Ok(bytecode)
+    }
+}
+
+fn describe(package: &LockedPackage, wheel: &InstalledWheel, scheme: &InstallScheme) -> Installed {
+    let site = scheme.site_packages.as_str();
+    let files: Vec<String> = wheel.files().iter().map(|file| file.path.to_string()).collect();
+    let metadata = files
+        .iter()
+        .filter_map(|path| path.strip_suffix("/METADATA"))
+        .filter_map(|path| path.strip_prefix(site)?.strip_prefix('/'))
+        .find(|directory| directory.ends_with(".dist-info"));
+    Installed {
+        name: package.name.clone(),
+        version: package.version.to_string(),
+        site: site.to_owned(),
+        metadata: metadata.unwrap_or_default().to_owned(),
+        roots: roots(site, &files),
+    }
+}

@@ -1,0 +1,113 @@
+//! Sends an image to a registry: layers, configuration, manifest, and the tag last.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_lock::BaseImage;
+use imagewright_oci::{Digest, ImageReference, MediaType};
+use imagewright_registry::{BlobSource, Client, Pushed};
+use imagewright_store::Store;
+
+use crate::BuildError;
+use crate::event::{Event, PushOutcome, Reporter};
+use crate::image::{FinishedLayer, Image};
+
+/// How many blobs are pushed at once; the client bounds what is really on its way.
+const AT_ONCE: usize = 8;
+
+/// A destination in a registry.
+#[derive(Clone, Debug)]
+pub(crate) struct Pusher<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) store: &'a Store,
+    pub(crate) target: &'a ImageReference,
+    pub(crate) reporter: &'a Reporter,
+}
+
+impl Pusher<'_> {
+    /// Sees to it that the base's layers are in the repository: mounted, or streamed from another registry.
+    pub(crate) async fn push_base(&self, base: &BaseImage) -> Result<(), BuildError> {
+        let Some(origin) = &base.origin else { return Ok(()) };
+        let copies = base.layers.iter().map(|layer| async move {
+            let pushed = self.client.copy_blob(&origin.reference, self.target, &layer.descriptor).await?;
+            self.report(&format!("layer of {}", origin.reference), layer.descriptor.digest, pushed);
+            Ok::<(), BuildError>(())
+        });
+        stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// Sees to it that a layer of ours is in the repository.
+    pub(crate) async fn push_layer(&self, layer: &FinishedLayer) -> Result<(), BuildError> {
+        let candidates = self.store.mount_candidates(self.target.registry(), &layer.digest)?;
+        let mount_from: Vec<ImageReference> = candidates
+            .iter()
+            .filter_map(|name| ImageReference::new(Some(self.target.registry()), name, None, None).ok())
+            .collect();
+        let blob = StoredBlob { store: self.store.clone(), digest: layer.digest, size: layer.size };
+        let pushed = self.client.push_blob(self.target, &blob, &mount_from).await?;
+        self.report(&layer.title, layer.digest, pushed);
+        Ok(())
+    }
+
+    /// Sends configuration and manifest, and with the manifest the tag: everything else is there by now.
+    pub(crate) async fn commit(&self, image: &Image, layers: &[FinishedLayer]) -> Result<(), BuildError> {
+        let config = MemoryBlob(Bytes::from(image.config.clone()));
+        let pushed = self.client.push_blob(self.target, &config, &[]).await?;
+        self.report("configuration", config.digest(), pushed);
+        let manifest = Bytes::from(image.manifest.clone());
+        self.client.put_manifest(self.target, &MediaType::OciManifest, manifest).await?;
+        let digests: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
+        self.store.remember_remote(&self.target.name_only(), &digests)?;
+        Ok(())
+    }
+
+    fn report(&self, subject: &str, digest: Digest, pushed: Pushed) {
+        let outcome = match pushed {
+            Pushed::Present => PushOutcome::Present,
+            Pushed::Mounted { from } => PushOutcome::Mounted { from },
+            Pushed::Uploaded { bytes } => PushOutcome::Uploaded { bytes },
+        };
+        self.reporter.report(Event::Pushed { subject: subject.to_owned(), digest, outcome });
+    }
+}
+
+struct StoredBlob {
+    store: Store,
+    digest: Digest,
+    size: u64,
+}
+
+impl BlobSource for StoredBlob {
+    fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        let blob = self.store.blob(&self.digest).map_err(io::Error::other)?;
+        let reader = blob.ok_or_else(|| {
+            io::Error::new(io::ErrorKind::NotFound, format!("the store lost {}", self.digest))
+        })?;
+        Ok(Box::new(reader))
+    }
+}
+
+struct MemoryBlob(Bytes);
+
+impl BlobSource for MemoryBlob {
+    fn digest(&self) -> Digest {
+        Digest::of(&self.0)
+    }
+
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(io::Cursor::new(self.0.clone())))
+    }
+}

@@ -1,0 +1,61 @@
+use imagewright_oci::{DiffId, Digest, Platform};
+use imagewright_plan::LayerKind;
+use serde::Serialize;
+
+use crate::event::LayerSource;
+
+/// What a build did: the object that `build --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct BuildReport {
+    /// The image's name.
+    pub image: String,
+    /// The digest of its manifest, or of its index.
+    pub digest: Digest,
+    /// Whether something was built.
+    pub status: BuildStatus,
+    /// For a stale image: the inputs that changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<String>,
+    /// What the image is for.
+    pub platforms: Vec<Platform>,
+    /// Its layers, lowest first; empty when nothing was built.
+    pub layers: Vec<LayerReport>,
+    /// Bytes of blobs sent to the registry.
+    pub bytes_uploaded: u64,
+    /// Bytes of blobs and artifacts received.
+    pub bytes_downloaded: u64,
+    /// Requests to registries.
+    pub requests: u64,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// Whether something was built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BuildStatus {
+    /// The image was not there.
+    Built,
+    /// It was there, from the same inputs.
+    Exists,
+    /// Its tag was there, from other inputs.
+    StaleRebuilt,
+}
+
+/// A layer of an image that was built.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerReport {
+    /// Its digest.
+    pub digest: Digest,
+    /// The digest of its tar stream.
+    pub diff_id: DiffId,
+    /// Compressed bytes.
+    pub size: u64,
+    /// What it is for; absent for the base's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<LayerKind>,
+    /// The distributions in it, as `name version`.
+    pub packages: Vec<String>,
+    /// Where it came from.
+    pub source: LayerSource,
+}

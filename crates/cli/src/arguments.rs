@@ -1,0 +1,109 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Container images from an ImageSpec: without Dockerfile, Docker or root.
+#[derive(Debug, Parser)]
+#[command(name = "imagewright", version, max_term_width = 100)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build an image, and push it when its spec names a registry.
+    Build(BuildArguments),
+    /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
+    Exists(ExistsArguments),
+    /// Print the tag of a spec, which is flytekit's.
+    Tag(SpecArguments),
+    /// Print the id of a spec, which is flytekit's.
+    Id(SpecArguments),
+    /// Print the full image name of a spec.
+    Name(SpecArguments),
+}
+
+/// A spec, and what the command line puts in the place of what it says.
+#[derive(Debug, Args)]
+pub(crate) struct SpecArguments {
+    /// The spec: a YAML or JSON file.
+    pub(crate) spec: PathBuf,
+    /// Instead of the spec's `registry`.
+    #[arg(long)]
+    pub(crate) registry: Option<String>,
+    /// Instead of the spec's `name`.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Instead of the spec's `platform`.
+    #[arg(long)]
+    pub(crate) platform: Option<String>,
+}
+
+/// How inputs are pinned.
+#[derive(Debug, Args)]
+pub(crate) struct LockArguments {
+    /// A lock that this file holds; what it pins is kept where it still serves.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+    /// Take everything from the lock, and fail when it does not cover the spec.
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Ask every index anew, however young its pages in the cache are.
+    #[arg(long)]
+    pub(crate) refresh: bool,
+    /// Use what is in the caches only.
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+    #[command(flatten)]
+    pub(crate) lock: LockArguments,
+    /// Push, also when FLYTE_PUSH_IMAGE_SPEC is 0.
+    #[arg(long, conflicts_with = "no_push")]
+    pub(crate) push: bool,
+    /// Do not push.
+    #[arg(long)]
+    pub(crate) no_push: bool,
+    /// Build although the image exists, and overwrite its tag.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExistsArguments {
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+}
+
+/// What is printed, and how.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct OutputArguments {
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) progress: ProgressStyle,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressStyle {
+    /// Bars on a terminal, else plain lines.
+    #[default]
+    Auto,
+    /// Bars.
+    Tty,
+    /// A line for each thing that was done.
+    Plain,
+    /// A JSON object for each event.
+    Json,
+    /// Nothing but warnings.
+    None,
+}

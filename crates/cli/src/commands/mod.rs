@@ -1,0 +1,27 @@
+mod build;
+mod exists;
+mod identity;
+
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command};
+use crate::environment::Environment;
+use crate::failure::Failure;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    let environment = Environment::current()?;
+    match arguments.command {
+        Command::Build(arguments) => build::run(&environment, &arguments),
+        Command::Exists(arguments) => exists::run(&environment, &arguments),
+        Command::Tag(arguments) => identity::tag(&environment, &arguments),
+        Command::Id(arguments) => identity::id(&arguments),
+        Command::Name(arguments) => identity::name(&environment, &arguments),
+    }
+}
+
+/// Prints a line to stdout, which is data.
+#[expect(clippy::print_stdout, reason = "the one place where data is printed")]
+fn print(line: impl std::fmt::Display) {
+    println!("{line}");
+}

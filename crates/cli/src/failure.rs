@@ -1,0 +1,81 @@
+//! How a failure is told, and which exit code it has (design D12).
+
+use std::error::Error as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use imagewright_build::{BuildError, FailureKind};
+use thiserror::Error;
+
+/// The answer to a question was no.
+pub(crate) const NO: u8 = 1;
+const USAGE: u8 = 2;
+const RESOLUTION: u8 = 3;
+const NETWORK: u8 = 4;
+const MACHINE: u8 = 70;
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// The engine's reasons.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A file could not be read or written; the error names it.
+    #[error(transparent)]
+    File(#[from] std::io::Error),
+    /// Arguments that do not fit together.
+    #[error("{message}")]
+    Arguments { message: String, hint: Option<String> },
+}
+
+impl Failure {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Build(source) => source.hint(),
+            Self::File(_) => None,
+            Self::Arguments { hint, .. } => hint.clone(),
+        }
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::File(_) | Self::Arguments { .. } => USAGE,
+            Self::Build(source) => match source.kind() {
+                FailureKind::Usage => USAGE,
+                FailureKind::Resolution => RESOLUTION,
+                FailureKind::Network => NETWORK,
+                FailureKind::Machine | FailureKind::Internal => MACHINE,
+            },
+        }
+    }
+}
+
+macro_rules! from_engine {
+    ($($error:ty),*) => { $(impl From<$error> for Failure {
+        fn from(error: $error) -> Self {
+            Self::Build(error.into())
+        }
+    })* };
+}
+from_engine!(
+    imagewright_spec::SpecError,
+    imagewright_recipe::RecipeError,
+    imagewright_lock::LockError,
+    imagewright_store::StoreError
+);
+
+/// Prints the failure, its causes and the hint to stderr.
+pub(crate) fn report(failure: &Failure) -> ExitCode {
+    let mut text = format!("error: {failure}\n");
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        text.extend(["  because: ", &error.to_string(), "\n"]);
+        cause = error.source();
+    }
+    if let Some(hint) = failure.hint() {
+        text.extend(["hint: ", &hint, "\n"]);
+    }
+    // A closed stderr is nothing that could be told to anyone.
+    drop(std::io::stderr().write_all(text.as_bytes()));
+    ExitCode::from(failure.exit_code())
+}

@@ -1,0 +1,23 @@
+//! The imagewright command.
+//!
+//! Reads arguments and environment, calls the engine, and is the only crate that prints: stdout is data, stderr
+//! is for people. One file per command; exit codes are decided in `failure.rs`.
+
+mod arguments;
+mod commands;
+mod environment;
+mod failure;
+mod progress;
+mod session;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(failure) => failure::report(&failure),
+    }
+}

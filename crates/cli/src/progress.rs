@@ -1,0 +1,78 @@
+//! Readers of the event stream: lines for people, JSON for programs.
+
+use std::io::Write as _;
+
+use imagewright_build::{Event, LayerSource, PushOutcome, Reporter, Stage};
+
+use crate::arguments::ProgressStyle;
+
+/// A reader of events in the style that was asked for.
+pub(crate) fn reporter(style: ProgressStyle) -> Reporter {
+    match style {
+        ProgressStyle::Json => Reporter::new(|event| {
+            let line = serde_json::to_string(&event).expect("an event serialises");
+            say(&line);
+        }),
+        ProgressStyle::None => Reporter::new(|event| {
+            if let Event::Warning { .. } = &event {
+                say(&line(&event).unwrap_or_default());
+            }
+        }),
+        ProgressStyle::Auto | ProgressStyle::Tty | ProgressStyle::Plain => Reporter::new(|event| {
+            if let Some(line) = line(&event) {
+                say(&line);
+            }
+        }),
+    }
+}
+
+fn say(line: &str) {
+    // A closed stderr is nothing that could be told to anyone.
+    drop(writeln!(std::io::stderr(), "{line}"));
+}
+
+fn line(event: &Event) -> Option<String> {
+    match event {
+        Event::Started { stage, subject } => Some(format!("{} {subject}", verb(*stage))),
+        Event::Layer { title, size, source, .. } => {
+            let source = match source {
+                LayerSource::Cached => "cached",
+                LayerSource::Produced => "made",
+                LayerSource::Base => "base",
+                LayerSource::Mounted => "mounted",
+            };
+            Some(format!("{source:>9} {title} ({})", bytes(*size)))
+        }
+        Event::Pushed { subject, outcome, .. } => Some(match outcome {
+            PushOutcome::Present => format!("  present {subject}"),
+            PushOutcome::Mounted { from } => format!("  mounted {subject} from {from}"),
+            PushOutcome::Uploaded { bytes: sent } => format!(" uploaded {subject} ({})", bytes(*sent)),
+        }),
+        Event::Warning { message, hint } => Some(match hint {
+            Some(hint) => format!("warning: {message}\n   hint: {hint}"),
+            None => format!("warning: {message}"),
+        }),
+        Event::Done { image, digest } => Some(format!("     done {image} {digest}")),
+        Event::Progress { .. } => None,
+    }
+}
+
+fn verb(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Check => " checking",
+        Stage::Base => "  reading",
+        Stage::Resolve => "resolving",
+        Stage::Download => "  getting",
+        Stage::Produce => "   making",
+        Stage::Push => "  pushing",
+    }
+}
+
+/// `12.3 MB`, in powers of ten as registries and package indexes count.
+pub(crate) fn bytes(count: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(unit, _)| count >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", count / unit, count % unit * 10 / unit),
+        None => format!("{count} B"),
+    }
+}

@@ -1,0 +1,112 @@
+//! What every command that needs the machine starts with: environment, store, client, runtime.
+
+use std::num::NonZeroUsize;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use imagewright_build::{BuildRequest, Machine, Reporter};
+use imagewright_debian::Mirrors;
+use imagewright_lock::python::Refresh;
+use imagewright_lock::uv::Host;
+use imagewright_lock::{DEFAULT_EPOCH, Lock};
+use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
+use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
+use imagewright_store::Store;
+use tokio::runtime::Runtime;
+
+use crate::arguments::{LockArguments, SpecArguments};
+use crate::environment::{self, Environment};
+use crate::failure::Failure;
+
+/// The Python of an image when nobody names one.
+const FALLBACK_PYTHON: PythonVersion = PythonVersion { minor: PythonMinor(13), patch: None };
+
+/// Reads the spec that the arguments name.
+pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
+    let overrides = Overrides {
+        name: arguments.name.clone(),
+        registry: arguments.registry.clone(),
+        platform: arguments.platform.clone(),
+        ..Overrides::default()
+    };
+    Ok(load(&arguments.spec, &ParseOptions { overrides, ..ParseOptions::default() })?)
+}
+
+/// The engine, with this machine's store and credentials.
+pub(crate) fn machine(
+    environment: &Environment,
+    spec: &ImageSpec,
+    reporter: Reporter,
+) -> Result<Machine, Failure> {
+    let store = Store::open(&environment.store(), now())?;
+    let given = spec.registry_config.iter().map(|path| (environment.directory.join(path), true));
+    let usual = environment.auth_files().into_iter().map(|path| (path, false));
+    let sources =
+        given.chain(usual).map(|(path, required)| CredentialSource::File { path, required }).collect();
+    let options = ClientOptions { credentials: Credentials::new(sources), ..ClientOptions::default() };
+    Ok(Machine {
+        store,
+        client: Client::new(options),
+        mirrors: mirrors(environment)?,
+        host: Host::new(environment.variables.clone(), environment.directory.clone()),
+        uv: environment.path("IMAGEWRIGHT_UV"),
+        program_folder: std::env::current_exe()?.parent().map(std::path::Path::to_owned),
+        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        reporter,
+    })
+}
+
+/// Debian's mirror: the one that was named, else the host's own, else Debian's.
+fn mirrors(environment: &Environment) -> Result<Mirrors, Failure> {
+    if let Some(mirror) = environment.get("IMAGEWRIGHT_DEBIAN_MIRROR") {
+        let security = environment.get("IMAGEWRIGHT_DEBIAN_SECURITY_MIRROR");
+        return Ok(Mirrors::new(mirror, security).map_err(imagewright_lock::LockError::from)?);
+    }
+    let files = environment::apt_sources();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    Ok(Mirrors::from_apt_sources(&files).unwrap_or_else(Mirrors::debian))
+}
+
+/// What is to be built, from the spec and the arguments about its lock.
+pub(crate) fn request(
+    environment: &Environment,
+    spec: ImageSpec,
+    arguments: Option<&LockArguments>,
+) -> Result<BuildRequest, Failure> {
+    let lock = match arguments.and_then(|arguments| arguments.lock.as_ref()) {
+        Some(path) => Some(Lock::parse(&fs_err::read_to_string(path)?, &path.display().to_string())?),
+        None => None,
+    };
+    let epoch = lock.as_ref().map(|lock| lock.epoch);
+    let written = environment.get("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+    Ok(BuildRequest {
+        push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),
+        force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
+        spec,
+        directory: environment.directory.clone(),
+        fallback_python: FALLBACK_PYTHON,
+        lock,
+        frozen: arguments.is_some_and(|arguments| arguments.frozen),
+        refresh: if arguments.is_some_and(|arguments| arguments.refresh) {
+            Refresh::Always
+        } else {
+            Refresh::WhenOld
+        },
+        offline: arguments.is_some_and(|arguments| arguments.offline),
+        epoch: epoch.or(written).unwrap_or(DEFAULT_EPOCH),
+    })
+}
+
+/// The threads that wait for networks and processes.
+pub(crate) fn runtime() -> Result<Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Seconds since 1970, for the store's bookkeeping only.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock: when a thing was last used never reaches an image"
+)]
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

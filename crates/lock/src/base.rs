@@ -1,0 +1,240 @@
+//! Pins a base image by digest and learns what must be known of it (design D6).
+
+use std::io::Read;
+use std::path::Path;
+
+use imagewright_layer::{LayerEntryKind, LayerError, read_layer};
+use imagewright_oci::{Digest, ImageConfig, ImageManifest, ImageReference, Manifest, MediaType, Platform};
+use imagewright_registry::{Client, FetchedManifest};
+use imagewright_store::{DocumentKind, Store};
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Handle;
+
+use crate::LockError;
+use crate::base_image::{BaseImage, BaseLayer, BaseOrigin};
+use crate::facts::{BaseFacts, Node, NodeKind, Tree, wanted};
+
+/// The manifest annotation with the facts of an image that imagewright made, as JSON.
+pub const FACTS_ANNOTATION: &str = "io.imagewright.facts";
+
+/// Manifest and configuration of a base, by the manifest's digest.
+const DOCUMENT: DocumentKind = DocumentKind("base-image");
+/// The manifest of a platform, by the digest of what a tag led to and the platform.
+const CHOICE: DocumentKind = DocumentKind("base-choice");
+
+/// What the store keeps of a base.
+#[derive(Serialize, Deserialize)]
+struct BaseDocument {
+    manifest: ImageManifest,
+    config: ImageConfig,
+}
+
+/// Pins `reference` for `platform` and reads its facts: from the store, from the annotation of an image of ours,
+/// else by streaming its layers once. A known base costs one request, and none when it is pinned already.
+pub async fn load_base(
+    client: &Client,
+    store: &Store,
+    reference: &ImageReference,
+    platform: &Platform,
+    pinned: Option<Digest>,
+) -> Result<BaseImage, LockError> {
+    let digest = match pinned.or(reference.digest()) {
+        Some(digest) => digest,
+        None => resolve(client, reference).await?,
+    };
+    let digest = choose_platform(client, store, reference, platform, digest).await?;
+    let document = document(client, store, reference, digest).await?;
+    check_platform(reference, platform, &document.config)?;
+    let facts = match known_facts(store, digest, &document.manifest)? {
+        Some(facts) => facts,
+        None => stream_facts(client, store, reference, digest, &document).await?,
+    };
+    let BaseDocument { manifest, config } = document;
+    let layers = manifest.layers.into_iter().zip(&config.rootfs.diff_ids).map(|(mut descriptor, diff_id)| {
+        descriptor.media_type = descriptor.media_type.to_oci();
+        BaseLayer { descriptor, diff_id: *diff_id }
+    });
+    let layers = layers.collect();
+    let origin = Some(BaseOrigin { reference: reference.clone(), digest });
+    Ok(BaseImage { origin, config, layers, facts })
+}
+
+async fn resolve(client: &Client, reference: &ImageReference) -> Result<Digest, LockError> {
+    let found =
+        client.resolve_manifest(reference).await.map_err(|source| LockError::registry(reference, source))?;
+    let descriptor = found.ok_or_else(|| LockError::NoBase { reference: reference.clone() })?;
+    Ok(descriptor.digest)
+}
+
+/// The manifest of the platform, when `digest` is that of an index.
+async fn choose_platform(
+    client: &Client,
+    store: &Store,
+    reference: &ImageReference,
+    platform: &Platform,
+    digest: Digest,
+) -> Result<Digest, LockError> {
+    let key = Digest::of(format!("{digest} {platform}").as_bytes());
+    if let Some(chosen) = store.document(CHOICE, &key)? {
+        return Ok(chosen);
+    }
+    let manifest = fetch_manifest(client, reference, digest).await?;
+    let chosen = match parse(reference, &manifest)? {
+        Manifest::Image(_) => digest,
+        Manifest::Index(index) => {
+            let entry = index.for_platform(platform).ok_or_else(|| LockError::NoBasePlatform {
+                reference: reference.clone(),
+                platform: platform.clone(),
+                found: index.platforms(),
+            })?;
+            entry.digest
+        }
+    };
+    store.put_document(CHOICE, &key, &chosen)?;
+    Ok(chosen)
+}
+
+async fn document(
+    client: &Client,
+    store: &Store,
+    reference: &ImageReference,
+    digest: Digest,
+) -> Result<BaseDocument, LockError> {
+    if let Some(document) = store.document(DOCUMENT, &digest)? {
+        return Ok(document);
+    }
+    let fetched = fetch_manifest(client, reference, digest).await?;
+    let Manifest::Image(manifest) = parse(reference, &fetched)? else {
+        return Err(LockError::NestedIndex { reference: reference.clone() });
+    };
+    let bytes = client
+        .fetch_bytes(reference, &manifest.config)
+        .await
+        .map_err(|source| LockError::registry(reference, source))?;
+    let config = serde_json::from_slice(&bytes)
+        .map_err(|source| LockError::BaseConfig { reference: reference.clone(), source })?;
+    let document = BaseDocument { manifest: *manifest, config };
+    store.put_document(DOCUMENT, &digest, &document)?;
+    Ok(document)
+}
+
+async fn fetch_manifest(
+    client: &Client,
+    reference: &ImageReference,
+    digest: Digest,
+) -> Result<FetchedManifest, LockError> {
+    let pinned = reference.with_digest(digest);
+    let found = client.get_manifest(&pinned).await.map_err(|source| LockError::registry(&pinned, source))?;
+    found.ok_or(LockError::NoBase { reference: pinned })
+}
+
+fn parse(reference: &ImageReference, fetched: &FetchedManifest) -> Result<Manifest, LockError> {
+    Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
+        .map_err(|source| LockError::BaseManifest { reference: reference.clone(), source })
+}
+
+/// An image without an index is for one platform, which only its configuration says.
+fn check_platform(
+    reference: &ImageReference,
+    platform: &Platform,
+    config: &ImageConfig,
+) -> Result<(), LockError> {
+    if platform.accepts(&config.platform) {
+        return Ok(());
+    }
+    let found = vec![config.platform.clone()];
+    Err(LockError::NoBasePlatform { reference: reference.clone(), platform: platform.clone(), found })
+}
+
+fn known_facts(
+    store: &Store,
+    digest: Digest,
+    manifest: &ImageManifest,
+) -> Result<Option<BaseFacts>, LockError> {
+    if let Some(facts) =
+        store.facts::<BaseFacts>(&digest)?.filter(|facts| facts.version == BaseFacts::VERSION)
+    {
+        return Ok(Some(facts));
+    }
+    // Facts of another version, or written by somebody else, are read again from the layers.
+    let annotated = manifest.annotations.get(FACTS_ANNOTATION);
+    Ok(annotated
+        .and_then(|text| serde_json::from_str::<BaseFacts>(text).ok())
+        .filter(|facts| facts.version == BaseFacts::VERSION))
+}
+
+async fn stream_facts(
+    client: &Client,
+    store: &Store,
+    reference: &ImageReference,
+    digest: Digest,
+    document: &BaseDocument,
+) -> Result<BaseFacts, LockError> {
+    let mut tree = Tree::default();
+    for descriptor in &document.manifest.layers {
+        let blob = client
+            .fetch_blob(reference, descriptor)
+            .await
+            .map_err(|source| LockError::registry(reference, source))?;
+        let reader = blob.into_reader(Handle::current());
+        let media_type = descriptor.media_type.to_oci();
+        let applied = tokio::task::spawn_blocking(move || apply_layer(tree, reader, &media_type));
+        tree = applied
+            .await
+            .expect("reading a layer does not panic")
+            .map_err(|source| LockError::BaseLayer { reference: reference.clone(), source })?;
+    }
+    let facts = BaseFacts::from_tree(&tree, document.config.config.env_value("PATH").unwrap_or_default());
+    store.put_facts(&digest, &facts)?;
+    Ok(facts)
+}
+
+fn apply_layer(mut tree: Tree, reader: impl Read, media_type: &MediaType) -> Result<Tree, LayerError> {
+    read_layer(reader, media_type, |entry, content| {
+        // A path that is no UTF-8 is none of those that facts are read from.
+        let Some(path) = entry.path.to_str().filter(|path| !path.is_empty()) else { return Ok(()) };
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let kind = match &entry.kind {
+            LayerEntryKind::Directory => NodeKind::Directory,
+            LayerEntryKind::Symlink { target } => NodeKind::Symlink { target: text(target) },
+            LayerEntryKind::File { size } => {
+                NodeKind::File { content: wanted_content(path, *size, content, media_type)? }
+            }
+            LayerEntryKind::Hardlink { target } => {
+                tree.link(path, &text(target));
+                return Ok(());
+            }
+            LayerEntryKind::Whiteout => {
+                tree.hide(path);
+                return Ok(());
+            }
+            LayerEntryKind::Opaque => {
+                tree.hide_below(path);
+                return Ok(());
+            }
+            LayerEntryKind::Fifo
+            | LayerEntryKind::CharacterDevice { .. }
+            | LayerEntryKind::BlockDevice { .. } => NodeKind::Other,
+        };
+        tree.apply(path, Node { kind, mode: entry.mode, uid: entry.uid, gid: entry.gid });
+        Ok(())
+    })?;
+    Ok(tree)
+}
+
+fn wanted_content(
+    path: &str,
+    size: u64,
+    content: &mut dyn Read,
+    media_type: &MediaType,
+) -> Result<Option<Vec<u8>>, LayerError> {
+    if !wanted(path, size) {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    content.read_to_end(&mut bytes).map_err(|source| {
+        let media_type = media_type.clone();
+        LayerError::Archive { media_type, source }
+    })?;
+    Ok(Some(bytes))
+}

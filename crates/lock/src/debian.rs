@@ -1,0 +1,144 @@
+//! Which Debian packages a base, or the compiler of bytecode, is made of (design D5, D6).
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use imagewright_debian::{
+    Architecture, DebianLock, DebianPackage, Fetch, FetchError, Freshness, Mirrors, PackageFiles, Releases,
+    Suite,
+};
+use imagewright_oci::{Digest, canonical_json};
+use imagewright_pypa::PythonMinor;
+use imagewright_store::{ArtifactFile, DocumentKind, Store};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::LockError;
+use crate::download::{DownloadError, Downloads, Wanted};
+use crate::python::Refresh;
+
+/// A solution, and the state of the archive that it is for.
+const SOLUTION: DocumentKind = DocumentKind("debian-solution");
+/// How long the archive's state is taken as known, in seconds; the same as for pages of package indexes.
+const FRESH: u64 = 600;
+
+/// Solves packages out of Debian's archive.
+#[derive(Clone, Copy, Debug)]
+pub struct DebianResolver<'a> {
+    /// Keeps solutions.
+    pub store: &'a Store,
+    /// The network.
+    pub downloads: &'a Downloads,
+    /// Where the archive is.
+    pub mirrors: &'a Mirrors,
+    /// Whether the archive's state is asked for anew.
+    pub refresh: Refresh,
+    /// Whether only what is known may be used.
+    pub offline: bool,
+}
+
+/// What packages are wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// A base without Python.
+    Userland,
+    /// A base with the suite's Python.
+    Python,
+    /// The interpreter that compiles bytecode.
+    Compiler,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Solution {
+    checked: u64,
+    state: Digest,
+    lock: DebianLock,
+}
+
+impl DebianResolver<'_> {
+    /// The packages for a purpose: a solution is made anew only when the archive has changed.
+    pub async fn solve(
+        &self,
+        suite: Suite,
+        architecture: Architecture,
+        purpose: Purpose,
+    ) -> Result<DebianLock, LockError> {
+        let key = Digest::of(&canonical_json(&(suite, architecture, purpose)));
+        let known: Option<Solution> = self.store.document(SOLUTION, &key)?;
+        let now = self.store.now();
+        if let Some(known) = &known {
+            let is_fresh = self.refresh == Refresh::WhenOld && now.saturating_sub(known.checked) < FRESH;
+            if is_fresh || self.offline {
+                return Ok(known.lock.clone());
+            }
+        }
+        let fetch = ArchiveFetch { downloads: self.downloads };
+        let time = UNIX_EPOCH + Duration::from_secs(now);
+        let releases = Releases::fetch(&fetch, self.mirrors, suite, time, Freshness::Required).await?;
+        let state = releases.state(architecture)?;
+        let lock = match known.filter(|known| known.state == state) {
+            Some(known) => known.lock,
+            None => {
+                solution(releases.fetch_packages(&fetch, self.mirrors, architecture).await?, suite, purpose)
+                    .await?
+            }
+        };
+        self.store.put_document(SOLUTION, &key, &Solution { checked: now, state, lock: lock.clone() })?;
+        Ok(lock)
+    }
+}
+
+async fn solution(files: PackageFiles, suite: Suite, purpose: Purpose) -> Result<DebianLock, LockError> {
+    let solved = tokio::task::spawn_blocking(move || {
+        let archive = files.read()?;
+        match purpose {
+            Purpose::Userland => archive.base(None),
+            Purpose::Python => archive.base(Some(suite.python())),
+            Purpose::Compiler => archive.compiler(),
+        }
+    });
+    Ok(solved.await.expect("solving does not panic")?)
+}
+
+/// A package file, from the store or a mirror.
+pub async fn debian_artifact(
+    downloads: &Downloads,
+    mirrors: &Mirrors,
+    package: &DebianPackage,
+) -> Result<ArtifactFile, LockError> {
+    let url = mirrors.url(package.pocket, &package.filename)?;
+    let wanted = Wanted { url: &url, file_name: package.file_name(), digest: Some(package.sha256) };
+    downloads.artifact(&wanted).await.map_err(|error| match error {
+        DownloadError::Refused { status, server, .. } if matches!(status.as_u16(), 404 | 410) => {
+            LockError::PackageGone {
+                name: package.name.to_string(),
+                version: package.version.to_string(),
+                server,
+            }
+        }
+        error => error.into(),
+    })
+}
+
+/// The suite whose own Python has this minor release, else the newest.
+pub(crate) fn suite_for(minor: PythonMinor) -> Suite {
+    let minor = u8::try_from(minor.0).unwrap_or(u8::MAX);
+    Suite::for_python(imagewright_debian::PythonMinor(minor))
+}
+
+struct ArchiveFetch<'a> {
+    downloads: &'a Downloads,
+}
+
+impl Fetch for ArchiveFetch<'_> {
+    async fn get(&self, url: &Url) -> Result<Bytes, FetchError> {
+        let file_name = url.path_segments().and_then(Iterator::last).unwrap_or_default();
+        let wanted = Wanted { url, file_name, digest: None };
+        match self.downloads.document(&wanted).await {
+            Ok(Some(bytes)) => Ok(bytes.into()),
+            Ok(None) => Err(FetchError::NotFound),
+            Err(error) => Err(FetchError::Transfer { source: Box::new(error) }),
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Artifacts by URL into the store: verified, resumed, each once however many ask for it.
+
+use std::io::Write as _;
+use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use imagewright_oci::Digest;
+use imagewright_registry::{TransportError, http_client};
+use imagewright_store::{ArtifactFile, ArtifactStaging, Store, StoreError};
+use reqwest::header::{CONTENT_LENGTH, RANGE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::python::{Credentials, IndexSettings};
+use crate::uv::Host;
+
+/// How many downloads run at once; more only divides the same line.
+const AT_ONCE: usize = 8;
+/// How often a download is taken up again after it broke.
+const TRIES: u32 = 4;
+/// How long nothing may come.
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// The largest document that is held in memory, in bytes.
+const DOCUMENT_LIMIT: u64 = 256 << 20;
+
+/// Downloads of one build; cheap to clone.
+#[derive(Clone)]
+pub struct Downloads {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    indexes: IndexSettings,
+    host: Host,
+    offline: bool,
+    client: OnceLock<reqwest::Client>,
+    permits: Semaphore,
+    progress: Progress,
+}
+
+/// Is told of each download: what, bytes so far, bytes in all when that is known.
+pub type Progress = Box<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
+
+/// A file to download.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Where it is.
+    pub url: &'a Url,
+    /// How it is called, in messages and in the store.
+    pub file_name: &'a str,
+    /// What it must be; a file without a known digest is taken as it comes.
+    pub digest: Option<Digest>,
+}
+
+/// Why a file could not be downloaded.
+#[derive(Debug, Error)]
+pub enum DownloadError {
+    /// No network may be used.
+    #[error("{file_name} is not in the store, and the network may not be used")]
+    Offline {
+        /// What was wanted.
+        file_name: String,
+    },
+    /// The server did not answer, or broke off.
+    #[error("{file_name} could not be downloaded from {server}")]
+    Transport {
+        /// What was wanted.
+        file_name: String,
+        /// Who has it.
+        server: String,
+        /// What happened.
+        #[source]
+        source: TransportError,
+    },
+    /// The server refused.
+    #[error("{server} answers {status} for {file_name}")]
+    Refused {
+        /// What was wanted.
+        file_name: String,
+        /// Who has it.
+        server: String,
+        /// Its answer.
+        status: StatusCode,
+    },
+    /// A document is larger than any of its kind.
+    #[error("{file_name} from {server} is larger than {limit} bytes")]
+    TooLarge {
+        /// What was wanted.
+        file_name: String,
+        /// Who has it.
+        server: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// It could not be kept, or is not what it should be.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl DownloadError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Offline { .. } => Some("leave out `--offline`".to_owned()),
+            Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => {
+                Some("give the index's credentials in its URL, in `UV_INDEX_…` or in `.netrc`".to_owned())
+            }
+            Self::Refused { .. } | Self::TooLarge { .. } => None,
+            Self::Transport { .. } => {
+                Some("check the network, and the proxy settings if there is one".to_owned())
+            }
+            Self::Store(source) => source.hint(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Downloads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Downloads")
+    }
+}
+
+impl Downloads {
+    /// Downloads into `store`, with the credentials that `indexes` and the host's `.netrc` give.
+    pub fn new(store: Store, indexes: IndexSettings, host: Host, offline: bool, progress: Progress) -> Self {
+        let (client, permits) = (OnceLock::new(), Semaphore::new(AT_ONCE));
+        Self { inner: Arc::new(Inner { store, indexes, host, offline, client, permits, progress }) }
+    }
+
+    /// The file, from the store or the network.
+    pub async fn artifact(&self, wanted: &Wanted<'_>) -> Result<ArtifactFile, DownloadError> {
+        let Some(digest) = wanted.digest else { return self.download(wanted).await };
+        if let Some(artifact) = self.inner.store.artifact(&digest)? {
+            return Ok(artifact);
+        }
+        let store = self.inner.store.clone();
+        let leasing =
+            tokio::task::spawn_blocking(move || store.lease(&digest, &mut |_| ControlFlow::Continue(())));
+        let lease = leasing.await.expect("waiting for a lease does not panic")?;
+        // Another process may have fetched it while this one waited.
+        let artifact = match self.inner.store.artifact(&digest)? {
+            Some(artifact) => artifact,
+            None => self.download(wanted).await?,
+        };
+        drop(lease);
+        Ok(artifact)
+    }
+
+    /// The length of a file in bytes, without its content, when the server says.
+    pub async fn size(&self, wanted: &Wanted<'_>) -> Result<Option<u64>, DownloadError> {
+        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let response = self.send(self.request(Method::HEAD, wanted)?, wanted).await?;
+        let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        Ok(length.filter(|_| response.status().is_success()).and_then(|text| text.parse().ok()))
+    }
+
+    /// A small document; none when the server says that there is none.
+    pub async fn document(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<u8>>, DownloadError> {
+        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let mut last = None;
+        for attempt in 0..TRIES {
+            pause(attempt).await;
+            match self.document_once(wanted).await {
+                Err(error) if error.is_transient() => last = Some(error),
+                answer => return answer,
+            }
+        }
+        Err(last.expect("there was at least one try"))
+    }
+
+    async fn document_once(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<u8>>, DownloadError> {
+        let mut response = self.send(self.request(Method::GET, wanted)?, wanted).await?;
+        if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
+            return Ok(None);
+        }
+        check_status(&response, wanted)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = next_chunk(&mut response, wanted).await? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > DOCUMENT_LIMIT {
+                let (file_name, server) = names(wanted);
+                return Err(DownloadError::TooLarge { file_name, server, limit: DOCUMENT_LIMIT });
+            }
+        }
+        Ok(Some(bytes))
+    }
+
+    async fn download(&self, wanted: &Wanted<'_>) -> Result<ArtifactFile, DownloadError> {
+        if let Ok(path) = wanted.url.to_file_path() {
+            let (store, digest, name) =
+                (self.inner.store.clone(), wanted.digest, wanted.file_name.to_owned());
+            let copied = tokio::task::spawn_blocking(move || {
+                let file = fs_err::File::open(path)
+                    .map_err(|source| StoreError::Source { name: name.clone(), source })?;
+                store.insert_artifact(digest, &name, file)
+            });
+            return Ok(copied.await.expect("copying a file does not panic")?);
+        }
+        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let mut staging = self.inner.store.begin_artifact(wanted.file_name)?;
+        let mut done = 0;
+        let mut last = None;
+        for attempt in 0..TRIES {
+            pause(attempt).await;
+            match self.continue_download(wanted, &mut staging, &mut done).await {
+                Ok(()) => {
+                    let committed = tokio::task::spawn_blocking({
+                        let digest = wanted.digest;
+                        move || staging.commit(digest)
+                    });
+                    return Ok(committed.await.expect("keeping an artifact does not panic")?);
+                }
+                Err(error) if error.is_transient() => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.expect("there was at least one try"))
+    }
+
+    /// Asks for what is missing from `done` on. A server that sends all of it again has its beginning skipped.
+    async fn continue_download(
+        &self,
+        wanted: &Wanted<'_>,
+        staging: &mut ArtifactStaging,
+        done: &mut u64,
+    ) -> Result<(), DownloadError> {
+        let mut request = self.request(Method::GET, wanted)?;
+        if *done > 0 {
+            request = request.header(RANGE, format!("bytes={done}-"));
+        }
+        let mut response = self.send(request, wanted).await?;
+        check_status(&response, wanted)?;
+        let partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        let mut skip = if partial { 0 } else { *done };
+        let total = response.content_length().map(|length| if partial { length + *done } else { length });
+        while let Some(chunk) = next_chunk(&mut response, wanted).await? {
+            let skipped = usize::try_from(skip).map_or(chunk.len(), |skip| skip.min(chunk.len()));
+            skip -= skipped as u64;
+            staging.write_all(&chunk[skipped..]).map_err(|source| {
+                StoreError::from_write(source)
+                    .unwrap_or_else(|source| StoreError::Source { name: wanted.file_name.to_owned(), source })
+            })?;
+            *done += (chunk.len() - skipped) as u64;
+            (self.inner.progress)(wanted.file_name, *done, total);
+        }
+        Ok(())
+    }
+
+    fn request(&self, method: Method, wanted: &Wanted<'_>) -> Result<RequestBuilder, DownloadError> {
+        if self.inner.offline {
+            return Err(DownloadError::Offline { file_name: wanted.file_name.to_owned() });
+        }
+        let client = if let Some(client) = self.inner.client.get() {
+            client
+        } else {
+            let made = http_client(CONNECT_LIMIT).map_err(|source| transport(wanted, source))?;
+            self.inner.client.get_or_init(|| made)
+        };
+        let request = client.request(method, wanted.url.clone());
+        let credentials = self.inner.indexes.credentials(wanted.url, &self.inner.host);
+        Ok(match credentials {
+            Some(Credentials { user, password }) => request.basic_auth(user, Some(password)),
+            None => request,
+        })
+    }
+
+    async fn send(&self, request: RequestBuilder, wanted: &Wanted<'_>) -> Result<Response, DownloadError> {
+        match tokio::time::timeout(IDLE_LIMIT, request.send()).await {
+            Ok(answer) => answer.map_err(|error| transport(wanted, TransportError::of(error))),
+            Err(_) => Err(transport(wanted, TransportError::TimedOut { limit: IDLE_LIMIT })),
+        }
+    }
+}
+
+impl DownloadError {
+    fn is_transient(&self) -> bool {
+        match self {
+            Self::Transport { source, .. } => source.is_transient(),
+            Self::Refused { status, .. } => {
+                status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
+            }
+            Self::Offline { .. } | Self::TooLarge { .. } | Self::Store(_) => false,
+        }
+    }
+}
+
+/// Waits before a repetition: half a second, one, two.
+async fn pause(attempt: u32) {
+    if attempt > 0 {
+        tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
+    }
+}
+
+async fn next_chunk(
+    response: &mut Response,
+    wanted: &Wanted<'_>,
+) -> Result<Option<bytes::Bytes>, DownloadError> {
+    match tokio::time::timeout(IDLE_LIMIT, response.chunk()).await {
+        Ok(chunk) => chunk.map_err(|error| transport(wanted, TransportError::of(error))),
+        Err(_) => Err(transport(wanted, TransportError::TimedOut { limit: IDLE_LIMIT })),
+    }
+}
+
+fn check_status(response: &Response, wanted: &Wanted<'_>) -> Result<(), DownloadError> {
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let (file_name, server) = names(wanted);
+    Err(DownloadError::Refused { file_name, server, status: response.status() })
+}
+
+fn transport(wanted: &Wanted<'_>, source: TransportError) -> DownloadError {
+    let (file_name, server) = names(wanted);
+    DownloadError::Transport { file_name, server, source }
+}
+
+fn names(wanted: &Wanted<'_>) -> (String, String) {
+    (wanted.file_name.to_owned(), wanted.url.host_str().unwrap_or("this machine").to_owned())
+}

@@ -1,0 +1,209 @@
+use imagewright_debian::DebianError;
+use imagewright_layer::LayerError;
+use imagewright_oci::{ImageReference, ManifestError, Platform};
+use imagewright_pypa::{PythonMinor, PythonVersion, TargetError};
+use imagewright_registry::RegistryError;
+use imagewright_store::StoreError;
+use thiserror::Error;
+
+use crate::download::DownloadError;
+use crate::python::PythonError;
+
+/// Why a recipe could not be locked.
+#[derive(Debug, Error)]
+pub enum LockError {
+    /// `python_exec` names nothing.
+    #[error("the base image has no Python at {path}")]
+    NoSuchInterpreter {
+        /// What was named.
+        path: String,
+        /// The interpreters there are.
+        found: Vec<String>,
+    },
+    /// `python_exec` and `python_version` disagree.
+    #[error("{path} of the base image is Python {is}, not {wanted}")]
+    InterpreterMismatch {
+        /// What was named.
+        path: String,
+        /// Its version.
+        is: String,
+        /// The version that was asked for.
+        wanted: PythonVersion,
+    },
+    /// A lock that cannot be read.
+    #[error("{place} is not a lock that imagewright wrote")]
+    Malformed {
+        /// File name or source.
+        place: String,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A lock of another version of imagewright.
+    #[error("{place} is a lock of version {version}")]
+    OtherVersion {
+        /// File name or source.
+        place: String,
+        /// Its version.
+        version: u32,
+    },
+    /// Packages could not be resolved.
+    #[error(transparent)]
+    Python {
+        /// Why.
+        source: Box<PythonError>,
+    },
+    /// The base image has no C library that wheels are made for.
+    #[error("the C library of the base image could not be found out")]
+    NoLibc,
+    /// There are no wheels for the platform.
+    #[error("packages cannot be chosen")]
+    NoWheels {
+        /// Why.
+        #[source]
+        source: TargetError,
+    },
+    /// Debian's archive or one of its packages failed.
+    #[error(transparent)]
+    Debian(#[from] DebianError),
+    /// The mirror no longer has a package that the lock pins.
+    #[error("{server} no longer has {name} {version}, which the lock pins")]
+    PackageGone {
+        /// The package.
+        name: String,
+        /// Its version.
+        version: String,
+        /// The mirror.
+        server: String,
+    },
+    /// There is no pinned compiler for a Python.
+    #[error("there is no compiler for the bytecode of Python {minor}")]
+    NoCompiler {
+        /// What modules would be compiled for.
+        minor: PythonMinor,
+    },
+    /// The base has no fitting Python, and none can be added.
+    #[error("the base image has no Python {version}, and one cannot be added yet")]
+    NoAddedPython {
+        /// What was asked for.
+        version: PythonVersion,
+    },
+    /// A file could not be downloaded.
+    #[error(transparent)]
+    Download(#[from] DownloadError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The registry of the base image failed.
+    #[error("the base image {reference} cannot be read")]
+    Registry {
+        /// As written, normalised.
+        reference: ImageReference,
+        /// Why.
+        #[source]
+        source: Box<RegistryError>,
+    },
+    /// The base image's manifest is none that can be read.
+    #[error("the manifest of the base image {reference} cannot be read")]
+    BaseManifest {
+        /// As written, normalised.
+        reference: ImageReference,
+        /// Why.
+        #[source]
+        source: ManifestError,
+    },
+    /// An index that lists indexes.
+    #[error("{reference} is an index of indexes")]
+    NestedIndex {
+        /// As written, normalised.
+        reference: ImageReference,
+    },
+    /// The base image's configuration is none.
+    #[error("the configuration of the base image {reference} cannot be read")]
+    BaseConfig {
+        /// As written, normalised.
+        reference: ImageReference,
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A layer of the base image is broken.
+    #[error("a layer of the base image {reference} cannot be read")]
+    BaseLayer {
+        /// As written, normalised.
+        reference: ImageReference,
+        /// Where and why.
+        #[source]
+        source: LayerError,
+    },
+    /// The base image does not exist.
+    #[error("the base image {reference} does not exist")]
+    NoBase {
+        /// As written, normalised.
+        reference: ImageReference,
+    },
+    /// The base image is not made for the platform.
+    #[error("the base image {reference} is not there for {platform}")]
+    NoBasePlatform {
+        /// As written, normalised.
+        reference: ImageReference,
+        /// What was asked for.
+        platform: Platform,
+        /// What there is.
+        found: Vec<Platform>,
+    },
+}
+
+impl From<PythonError> for LockError {
+    fn from(source: PythonError) -> Self {
+        Self::Python { source: Box::new(source) }
+    }
+}
+
+impl LockError {
+    pub(crate) fn registry(reference: &ImageReference, source: RegistryError) -> Self {
+        Self::Registry { reference: reference.clone(), source: Box::new(source) }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let listed = |items: &[String]| items.join(", ");
+        match self {
+            Self::NoSuchInterpreter { found, .. } if found.is_empty() => {
+                Some("the base image has no Python; leave out `python_exec`, and one is added".to_owned())
+            }
+            Self::NoSuchInterpreter { found, .. } => Some(format!("it has {}", listed(found))),
+            Self::InterpreterMismatch { .. } => {
+                Some("leave out one of `python_exec` and `python_version`".to_owned())
+            }
+            Self::Malformed { .. } | Self::OtherVersion { .. } => {
+                Some("make it anew with `imagewright lock`".to_owned())
+            }
+            Self::Python { source } => source.hint(),
+            Self::Download(source) => source.hint(),
+            Self::Store(source) => source.hint(),
+            Self::Registry { source, .. } => source.hint(),
+            Self::Debian(source) => source.hint(),
+            Self::PackageGone { .. } => {
+                Some("take its successor with `imagewright lock --upgrade debian`".to_owned())
+            }
+            Self::NoCompiler { .. } => Some("set `bytecode: false` in `builder_options`".to_owned()),
+            Self::NoAddedPython { .. } => {
+                Some("name a base image with that Python, or leave out `python_version`".to_owned())
+            }
+            Self::NoLibc => Some("wheels need a base with the GNU C library or musl".to_owned()),
+            Self::NoWheels { .. }
+            | Self::BaseManifest { .. }
+            | Self::NestedIndex { .. }
+            | Self::BaseConfig { .. }
+            | Self::BaseLayer { .. } => None,
+            Self::NoBase { .. } => {
+                Some("check `base_image`, and that you are logged in to its registry".to_owned())
+            }
+            Self::NoBasePlatform { found, .. } => {
+                let found: Vec<String> = found.iter().map(Platform::to_string).collect();
+                Some(format!("it is there for {}", listed(&found)))
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The recipe with every input pinned by digest, and the resolvers that pin them.
+//!
+//! [`Locker::lock`] goes through base, interpreter, environment and packages; what is chosen is decided by pure
+//! functions ([`choose`], [`threshold`]) of what was asked for and of the [`facts`] of the base. The result is one
+//! canonical document, [`Lock`]: from it alone the image can be made again, bit for bit.
+
+mod assembled;
+mod base;
+mod base_image;
+mod choice;
+mod debian;
+mod document;
+mod download;
+mod error;
+mod implied;
+mod locker;
+mod threshold;
+
+pub mod facts;
+pub mod python;
+pub mod uv;
+
+pub use base::{FACTS_ANNOTATION, load_base};
+pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
+pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
+pub use debian::{DebianResolver, Purpose, debian_artifact};
+pub use document::{
+    BaseLock, CompilerLock, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource, Lock,
+    PlatformLock,
+};
+pub use download::{DownloadError, Downloads, Progress, Wanted};
+pub use error::LockError;
+pub use locker::{Locked, Locker, locked_base, wheel_url};
+pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_LAYERS, threshold};

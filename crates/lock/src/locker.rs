@@ -1,0 +1,304 @@
+//! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_debian::{Architecture, PackageGroup};
+use imagewright_oci::Platform;
+use imagewright_pypa::{Libc, PackageName, PythonMinor, TargetPython, Version};
+use imagewright_recipe::{Base, Recipe};
+use imagewright_registry::Client;
+use imagewright_store::Store;
+use url::Url;
+
+use crate::LockError;
+use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base};
+use crate::base::load_base;
+use crate::base_image::BaseImage;
+use crate::choice::{InterpreterChoice, choose};
+use crate::debian::{DebianResolver, Purpose, debian_artifact, suite_for};
+use crate::document::{
+    BaseLock, CompilerLock, Distribution, InterpreterLock, InterpreterSource, PlatformLock,
+};
+use crate::download::{Downloads, Wanted};
+use crate::implied::implied;
+use crate::python::{
+    Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
+};
+use crate::threshold::threshold;
+use crate::uv::{Host, Uv};
+
+/// What resolving needs of the machine.
+#[derive(Clone, Debug)]
+pub struct Locker<'a> {
+    /// For base images.
+    pub client: &'a Client,
+    /// For what is known already.
+    pub store: &'a Store,
+    /// For wheels.
+    pub downloads: &'a Downloads,
+    /// The resolver of Python packages.
+    pub uv: &'a Uv,
+    /// The machine.
+    pub host: &'a Host,
+    /// What is asked for in Python packages, and the indexes for it.
+    pub asked: &'a Asked,
+    /// Debian's archive.
+    pub debian: DebianResolver<'a>,
+    /// How old an index page may be.
+    pub refresh: Refresh,
+    /// Whether only what is in caches may be used.
+    pub offline: bool,
+}
+
+/// What was pinned, and what was learnt on the way.
+#[derive(Clone, Debug)]
+pub struct Locked {
+    /// What is pinned.
+    pub lock: PlatformLock,
+    /// The base that it pins.
+    pub base: BaseImage,
+    /// What the user should know.
+    pub warnings: Vec<PythonWarning>,
+}
+
+/// How many answers about sizes are waited for at once.
+const SIZES_AT_ONCE: usize = 16;
+/// Layers that an image may have beside the base's and those of packages: Debian's three, removal, skeleton.
+const OWN_LAYERS: usize = 5;
+
+impl Locker<'_> {
+    /// Pins everything that `recipe` asks for on `platform`; what `previous` has is kept where it still serves.
+    pub async fn lock(
+        &self,
+        recipe: &Recipe,
+        platform: &Platform,
+        previous: Option<&PlatformLock>,
+    ) -> Result<Locked, LockError> {
+        let previous = previous.filter(|_| self.refresh == Refresh::WhenOld);
+        let pinned = self.pin_base(recipe, platform, previous).await?;
+        let base = locked_base(self.client, &self.debian, &pinned, platform).await?;
+        let choice = choose(recipe.interpreter(), &base.facts, base.path_variable())?;
+        let interpreter = interpreter(&choice, &pinned)?;
+        let compiler = if recipe.packages().bytecode {
+            Some(self.compiler(interpreter.minor, previous).await?)
+        } else {
+            None
+        };
+        let resolution = self.resolve(platform, &base, &choice, compiler.as_ref(), previous).await?;
+        let PythonResolution { packages, kept, warnings } = resolution;
+        let packages = self.complete(packages).await?;
+        let replaced = choice.owned(&base.facts);
+        let is_new = |name: &PackageName| packages.iter().any(|package| package.name == *name);
+        let sizes: Vec<u64> = packages.iter().filter_map(|package| package.size).collect();
+        let lock = PlatformLock {
+            threshold: threshold(&sizes, base.layers.len() + OWN_LAYERS),
+            base: pinned,
+            interpreter,
+            compiler,
+            environment: choice.environment(),
+            replaced: replaced
+                .into_iter()
+                .filter(|installed| is_new(&installed.name))
+                .map(|installed| Distribution {
+                    name: installed.name.clone(),
+                    version: installed.version.clone(),
+                })
+                .collect(),
+            kept: kept
+                .into_iter()
+                .map(|(name, version)| Distribution { name, version: version.to_string() })
+                .collect(),
+            packages,
+        };
+        Ok(Locked { lock, base, warnings })
+    }
+
+    /// Pins the base: at what the previous lock has, while the spec still asks for the same.
+    async fn pin_base(
+        &self,
+        recipe: &Recipe,
+        platform: &Platform,
+        previous: Option<&PlatformLock>,
+    ) -> Result<BaseLock, LockError> {
+        let previous = previous.map(|previous| &previous.base);
+        match &recipe.base {
+            Base::Image(wanted) => {
+                let pinned = previous.and_then(|base| match base {
+                    BaseLock::Image { reference, digest } if reference == wanted => Some(*digest),
+                    _ => None,
+                });
+                let base = load_base(self.client, self.store, wanted, platform, pinned).await?;
+                let origin = base.origin.expect("an image in a registry has an origin");
+                Ok(BaseLock::Image { reference: origin.reference, digest: origin.digest })
+            }
+            Base::Debian => {
+                let version = recipe.interpreter().version.unwrap_or(recipe.interpreter().fallback);
+                let suite = suite_for(version.minor);
+                let own = PythonMinor(suite.python().0.into()) == version.minor;
+                let purpose = if own { Purpose::Python } else { Purpose::Userland };
+                if let Some(BaseLock::Debian { packages }) = previous
+                    && packages.suite == suite
+                    && packages.packages.iter().any(|package| package.group == PackageGroup::Python) == own
+                {
+                    return Ok(BaseLock::Debian { packages: packages.clone() });
+                }
+                let architecture = Architecture::try_from(platform)?;
+                let packages = self.debian.solve(suite, architecture, purpose).await?;
+                Ok(BaseLock::Debian { packages })
+            }
+        }
+    }
+
+    /// The compiler of a minor release: the previous lock's, so that a layer does not change with the machine.
+    async fn compiler(
+        &self,
+        minor: PythonMinor,
+        previous: Option<&PlatformLock>,
+    ) -> Result<CompilerLock, LockError> {
+        let kept = previous.filter(|previous| previous.interpreter.minor == minor);
+        if let Some(compiler) = kept.and_then(|previous| previous.compiler.clone()) {
+            return Ok(compiler);
+        }
+        let suite = suite_for(minor);
+        if PythonMinor(suite.python().0.into()) != minor {
+            return Err(LockError::NoCompiler { minor });
+        }
+        let packages = self.debian.solve(suite, host_architecture(), Purpose::Compiler).await?;
+        let name = format!("python{minor}-minimal");
+        let program = packages.packages.iter().find(|package| package.name.as_str() == name);
+        let version = &program.expect("the interpreter is what the compiler is made of").version;
+        Ok(CompilerLock { identity: format!("Debian {name} {version}"), packages })
+    }
+
+    async fn resolve(
+        &self,
+        platform: &Platform,
+        base: &BaseImage,
+        choice: &InterpreterChoice,
+        compiler: Option<&CompilerLock>,
+        previous: Option<&PlatformLock>,
+    ) -> Result<PythonResolution, LockError> {
+        let minor = choice.minor();
+        let target = target(platform, minor, choice.full(), base.facts.libc)?;
+        let mut asked = self.asked.clone();
+        asked.requirements.extend(implied(&asked.requirements, minor));
+        let visible = choice.visible(&base.facts);
+        let installed: Vec<(PackageName, Version)> = visible
+            .iter()
+            .filter_map(|installed| Some((installed.name.clone(), installed.version.parse().ok()?)))
+            .collect();
+        // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
+        let bearings = match compiler {
+            Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.at(&root).script()),
+            None => None,
+        };
+        let request = PythonRequest {
+            asked: &asked,
+            target: &target,
+            installed: &installed,
+            previous: previous.map_or(&[], |previous| &previous.packages),
+            refresh: self.refresh,
+            offline: self.offline,
+            interpreter: bearings.as_deref(),
+            cache: &self.store.directory().join("uv"),
+            host: self.host,
+        };
+        Ok(resolve(self.uv, &request).await?)
+    }
+
+    /// Fills in digests and sizes that the index did not state.
+    async fn complete(&self, packages: Vec<LockedPackage>) -> Result<Vec<LockedPackage>, LockError> {
+        let completed = packages.into_iter().map(|package| self.complete_one(package));
+        stream::iter(completed).buffered(SIZES_AT_ONCE).try_collect().await
+    }
+
+    async fn complete_one(&self, package: LockedPackage) -> Result<LockedPackage, LockError> {
+        if package.sha256.is_some() && package.size.is_some() {
+            return Ok(package);
+        }
+        if let Some(digest) = package.sha256
+            && let Some(artifact) = self.store.artifact(&digest)?
+        {
+            return Ok(LockedPackage { size: Some(artifact.size), ..package });
+        }
+        let url = wheel_url(&package.source);
+        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
+        if package.sha256.is_some()
+            && url.scheme() != "file"
+            && let Some(size) = self.downloads.size(&wanted).await?
+        {
+            return Ok(LockedPackage { size: Some(size), ..package });
+        }
+        let artifact = self.downloads.artifact(&wanted).await?;
+        Ok(LockedPackage { sha256: Some(artifact.digest), size: Some(artifact.size), ..package })
+    }
+}
+
+/// The base that a lock pins, with its facts.
+pub async fn locked_base(
+    client: &Client,
+    debian: &DebianResolver<'_>,
+    lock: &BaseLock,
+    platform: &Platform,
+) -> Result<BaseImage, LockError> {
+    match lock {
+        BaseLock::Image { reference, digest } => {
+            load_base(client, debian.store, reference, platform, Some(*digest)).await
+        }
+        BaseLock::Debian { packages } => {
+            let accounts = packages.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE);
+            let accounts = accounts.expect("every base has the essential packages");
+            let file = debian_artifact(debian.downloads, debian.mirrors, accounts).await?;
+            assembled_base(packages, platform, file)
+        }
+    }
+}
+
+/// Where a wheel is, as a URL: files of this machine too.
+pub fn wheel_url(source: &WheelSource) -> Url {
+    match source {
+        WheelSource::Url(url) => url.clone(),
+        WheelSource::Path(path) => Url::from_file_path(path).expect("the resolver gives absolute paths"),
+    }
+}
+
+fn target(
+    platform: &Platform,
+    minor: PythonMinor,
+    full: Option<&str>,
+    libc: Option<Libc>,
+) -> Result<TargetPython, LockError> {
+    let libc = libc.ok_or(LockError::NoLibc)?;
+    let target = TargetPython::new(3, minor.0, platform.clone(), libc)
+        .map_err(|source| LockError::NoWheels { source })?;
+    let patch = full.and_then(|full| full.parse::<imagewright_pypa::PythonVersion>().ok()?.patch);
+    Ok(match patch {
+        Some(patch) => target.with_patch(patch),
+        None => target,
+    })
+}
+
+fn interpreter(choice: &InterpreterChoice, base: &BaseLock) -> Result<InterpreterLock, LockError> {
+    match choice {
+        InterpreterChoice::Base { interpreter } => Ok(InterpreterLock {
+            path: interpreter.path.clone(),
+            minor: interpreter.minor,
+            full: interpreter.full.clone(),
+            source: match base {
+                BaseLock::Image { .. } => InterpreterSource::Base,
+                BaseLock::Debian { .. } => InterpreterSource::Debian,
+            },
+        }),
+        InterpreterChoice::Continue { environment } => Ok(InterpreterLock {
+            path: format!("{}/bin/python", environment.prefix),
+            minor: environment.minor,
+            full: environment.full.clone(),
+            source: InterpreterSource::Base,
+        }),
+        InterpreterChoice::Added { version } => Err(LockError::NoAddedPython { version: *version }),
+    }
+}
+
+/// The architecture of this machine, for programs that run here.
+fn host_architecture() -> Architecture {
+    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::Amd64 }
+}

@@ -1,0 +1,120 @@
+use std::path::Path;
+
+use imagewright_recipe::PackagesStep;
+use imagewright_spec::requirements::{
+    LineKind, OptionValue, RequirementLine, RequirementsFile, read, read_constraints,
+};
+
+use super::{IndexSettings, IndexUrl, InstallOptions, Origin, PythonError, Requirement};
+use crate::uv::Host;
+
+/// All that the user wrote about Python packages, read from the spec and from the files it names.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// What is to be installed: of the requirements file, then of `packages`, as flytekit gives them.
+    pub requirements: Vec<Requirement>,
+    /// Version limits that ask for nothing: the lines of `-c` files.
+    pub constraints: Vec<Requirement>,
+    /// The options of `pip_extra_args` and, mattering less, those in requirements files.
+    pub options: InstallOptions,
+    /// The indexes of the spec, of the options and of the machine.
+    pub indexes: IndexSettings,
+    /// Every file that was read, with its digest.
+    pub files: Vec<RequirementsFile>,
+}
+
+impl Asked {
+    /// Reads the step's files and this machine's index settings.
+    pub fn of(step: &PackagesStep, host: &Host) -> Result<Self, PythonError> {
+        let mut asked = Self::default();
+        if let Some(file) = &step.requirements_file {
+            asked.read(file, false, host)?;
+        }
+        asked.requirements.extend(step.packages.iter().map(|it| Requirement::of_field(&it.text, &it.origin)));
+        let field = Origin::Field { name: "pip_extra_args".to_owned() };
+        let words = shlex::split(step.extra_arguments.as_deref().unwrap_or_default())
+            .ok_or_else(|| PythonError::Quotes { origin: field.clone() })?;
+        let options = InstallOptions::parse(&words, &field, host)?;
+        for file in &options.requirement_files {
+            asked.read_named(file, false, &field, host)?;
+        }
+        for file in &options.constraint_files {
+            asked.read_named(file, true, &field, host)?;
+        }
+        asked.requirements.extend(options.requirements.iter().cloned());
+        let from_files = std::mem::take(&mut asked.options);
+        asked.options = options.or(from_files);
+
+        let written = asked.requirements.iter().chain(&asked.constraints);
+        let wheels = written.flat_map(Requirement::private_urls).collect();
+        asked.indexes = asked
+            .options
+            .indexes
+            .clone()
+            .or(IndexSettings { wheels, ..IndexSettings::default() })
+            .or(IndexSettings::of_host(host)?.with_spec(step.index.as_deref(), &step.extra_indexes));
+        Ok(asked)
+    }
+
+    fn read_named(
+        &mut self,
+        file: &Path,
+        constrains: bool,
+        origin: &Origin,
+        host: &Host,
+    ) -> Result<(), PythonError> {
+        let target = file.display().to_string();
+        if target.contains("://") {
+            return Err(PythonError::RemoteFile { target: IndexUrl::new(target), origin: origin.clone() });
+        }
+        self.read(file, constrains, host)
+    }
+
+    fn read(&mut self, file: &Path, constrains: bool, host: &Host) -> Result<(), PythonError> {
+        let read = if constrains { read_constraints } else { read };
+        let found = read(file, host.working_directory(), host.variables())?;
+        for line in &found.lines {
+            self.take(line, host)?;
+        }
+        self.files.extend(found.files);
+        Ok(())
+    }
+
+    fn take(&mut self, line: &RequirementLine, host: &Host) -> Result<(), PythonError> {
+        let origin = Origin::of_line(line);
+        match &line.kind {
+            LineKind::Requirement { requirement, hashes, options } => {
+                let requirement = Requirement::of_line(line, requirement, hashes);
+                let list = if line.constraint { &mut self.constraints } else { &mut self.requirements };
+                list.push(requirement);
+                self.take_options(options, &origin, host)
+            }
+            LineKind::Option(option) => self.take_options(std::slice::from_ref(option), &origin, host),
+            LineKind::Editable { .. } => {
+                let requirement = Requirement::of_line(line, &line.text, &[]);
+                Err(PythonError::NeedsBuild { requirement })
+            }
+            LineKind::Include { target } | LineKind::Constraints { target } if target.contains("://") => {
+                Err(PythonError::RemoteFile { target: IndexUrl::new(target), origin })
+            }
+            // The lines of the file come next.
+            LineKind::Include { .. } | LineKind::Constraints { .. } => Ok(()),
+        }
+    }
+
+    fn take_options(
+        &mut self,
+        options: &[OptionValue],
+        origin: &Origin,
+        host: &Host,
+    ) -> Result<(), PythonError> {
+        let word = |option: &OptionValue| match &option.value {
+            Some(value) => format!("{}={value}", option.name),
+            None => option.name.clone(),
+        };
+        let words: Vec<String> = options.iter().map(word).collect();
+        let found = InstallOptions::parse(&words, origin, host)?;
+        self.options = std::mem::take(&mut self.options).or(found);
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! A failed resolution in words that lead back to what the user wrote.
+
+use std::collections::BTreeSet;
+
+use imagewright_pypa::{PackageName, TargetPython};
+
+use super::error::Finding;
+use super::{PythonError, Requirement, misnomer};
+
+/// Lines of uv that advise options of uv, which the user did not set and cannot set.
+const FOREIGN_ADVICE: [&str; 2] =
+    ["hint: Wheels are required for", "hint: Consider enabling use of system TLS"];
+
+/// Marks of a failure to reach an index, as opposed to a failure to find a solution there.
+const NETWORK_MARKS: [&str; 7] = [
+    "Failed to fetch",
+    "Request failed after",
+    "error sending request",
+    "401 Unauthorized",
+    "403 Forbidden",
+    "407 Proxy",
+    "Failed to download",
+];
+
+/// The kind of failure that uv describes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Malformed,
+    Network,
+    NoSolution,
+    Other,
+}
+
+pub(super) fn classify(explanation: &str) -> Failure {
+    if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
+        Failure::Network
+    } else if explanation.contains("No solution found") || explanation.contains("unsatisfiable") {
+        Failure::NoSolution
+    } else if ["requirements.in", "constraints.txt", "parse requirement"]
+        .iter()
+        .any(|it| explanation.contains(it))
+    {
+        Failure::Malformed
+    } else {
+        Failure::Other
+    }
+}
+
+/// uv's words without advice that cannot be followed here.
+pub(super) fn tidy(explanation: &str) -> String {
+    let lines = explanation
+        .lines()
+        .filter(|line| !FOREIGN_ADVICE.iter().any(|start| line.trim_start().starts_with(start)));
+    let lines: Vec<&str> = lines.collect();
+    lines.join("\n").trim().replace("\n\n\n", "\n\n")
+}
+
+/// The requirements whose distribution the explanation names.
+pub(super) fn involved(explanation: &str, requirements: &[Requirement]) -> Vec<Requirement> {
+    let words = words(explanation);
+    let is_named = |requirement: &&Requirement| requirement.name().is_some_and(|name| words.contains(&name));
+    requirements.iter().filter(is_named).cloned().collect()
+}
+
+/// Whether the explanation is about a distribution.
+pub(super) fn names(explanation: &str, name: &PackageName) -> bool {
+    words(explanation).contains(name)
+}
+
+/// Distributions that the explanation says have no wheel that could be used.
+pub(super) fn without_wheels(explanation: &str, involved: &[Requirement]) -> Vec<Requirement> {
+    let sentences: Vec<&str> = explanation.split(['.', ',']).filter(|it| it.contains("wheel")).collect();
+    let about = words(&explanation.lines().filter(|line| line.contains("wheel")).collect::<String>());
+    let is_about = |requirement: &&Requirement| requirement.name().is_some_and(|name| about.contains(&name));
+    if sentences.is_empty() { Vec::new() } else { involved.iter().filter(is_about).cloned().collect() }
+}
+
+/// What can be said without asking further.
+pub(super) fn findings(explanation: &str, involved: &[Requirement]) -> Vec<Finding> {
+    let is_missing = explanation.contains("was not found in the") || explanation.contains("no usable wheels");
+    let mut seen = BTreeSet::new();
+    let mut findings = Vec::new();
+    for name in involved.iter().filter_map(Requirement::name) {
+        if let Some(meant) = misnomer::meant(&name).filter(|_| is_missing) {
+            findings.push(Finding::Misnomer { name, meant });
+        } else if explanation.contains(&format!("{name} was not found in the")) {
+            findings.push(Finding::NotFound { name });
+        } else if !seen.insert(name.clone()) {
+            findings.push(Finding::Repeated { name });
+        }
+    }
+    findings
+}
+
+/// The requirement that uv could not read: it names the file and the position in it.
+pub(super) fn malformed(explanation: &str, file: &str, requirements: &[Requirement]) -> PythonError {
+    let by_line = explanation.split("requirements.in:").nth(1).and_then(leading_number).map(|line| line - 1);
+    let by_offset = explanation
+        .split("at position ")
+        .nth(1)
+        .and_then(leading_number)
+        .map(|offset| file.bytes().take(offset).filter(|byte| *byte == b'\n').count());
+    let requirement = by_line.or(by_offset).and_then(|line| requirements.get(line)).cloned();
+    // The file is ours and temporary: its name helps only where the line was not found.
+    let is_known = requirement.is_some();
+    let lines = explanation.lines().filter(|line| !(is_known && line.contains("requirements.in")));
+    let explanation = tidy(&lines.collect::<Vec<_>>().join("\n"));
+    PythonError::Malformed { requirement, explanation }
+}
+
+fn leading_number(text: &str) -> Option<usize> {
+    text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok().filter(|number| *number > 0)
+}
+
+pub(super) fn unresolvable(
+    explanation: &str,
+    involved: Vec<Requirement>,
+    findings: Vec<Finding>,
+    target: &TargetPython,
+) -> PythonError {
+    PythonError::Unresolvable {
+        target: Box::new(target.clone()),
+        explanation: tidy(explanation),
+        involved,
+        findings,
+    }
+}
+
+fn words(text: &str) -> BTreeSet<PackageName> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.split(|c| !is_part(c)).filter_map(|word| word.trim_matches('.').parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_malformed_line() {
+        let requirements: Vec<Requirement> =
+            ["numpy", "a==1x", "b"].map(|text| Requirement::of_field(text, "packages")).into();
+        let file = "numpy\na==1x\nb\n";
+        for explanation in [
+            "error: Couldn't parse requirement in `requirements.in` at position 6",
+            "error: Unexpected '-', expected: requirements.in:2:1",
+        ] {
+            let error = malformed(explanation, file, &requirements);
+            assert!(
+                matches!(&error, PythonError::Malformed { requirement: Some(it), .. } if it.to_string() == "a==1x"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_what_was_written() {
+        let requirements: Vec<Requirement> = ["scikit_learn>=1", "numpy==1.0", "pandas"]
+            .map(|text| Requirement::of_field(text, "packages"))
+            .into();
+        let explanation = "Because there is no version of numpy==1.0 and scikit-learn>=1 needs it.";
+        let texts: Vec<String> =
+            involved(explanation, &requirements).into_iter().map(|it| it.to_string()).collect();
+        assert_eq!(texts, ["scikit_learn>=1", "numpy==1.0"]);
+    }
+}

@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+
+use imagewright_oci::Digest;
+use imagewright_pypa::{PackageName, Version, WheelFilename};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// A distribution, pinned to one wheel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedPackage {
+    /// The distribution.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// The wheel.
+    pub filename: WheelFilename,
+    /// Where the wheel is.
+    #[serde(flatten)]
+    pub source: WheelSource,
+    /// The digest of the wheel. Newer releases of uv compute it when the index states none; where it is absent, the
+    /// first download fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<Digest>,
+    /// The length of the wheel in bytes, when the index states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// Whether the spec or one of its files names it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub requested: bool,
+    /// The distributions that depend on it, sorted; empty when the resolver did not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub required_by: Vec<PackageName>,
+}
+
+/// Where a wheel is to be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WheelSource {
+    /// At a URL, without user and password; see [`IndexSettings::credentials`](super::IndexSettings::credentials).
+    Url(Url),
+    /// In a file of this machine, as an absolute path.
+    Path(PathBuf),
+}

@@ -1,0 +1,41 @@
+//! Python packages: what the user asked for becomes one pinned wheel for each distribution.
+//!
+//! uv resolves, this module asks it and judges its answer: [`resolve`] writes the requirements, the preferences
+//! and a configuration with the user's index settings into a temporary folder, runs one `uv pip compile`, and
+//! chooses each distribution's wheel by the target's own tags. Nothing is built and nothing of a package runs.
+//! Credentials are in the configuration file or the environment, never on a command line, in a lock or a message.
+
+mod asked;
+mod config_file;
+mod credentials;
+mod error;
+mod explain;
+mod index;
+mod interpreter;
+mod local_wheel;
+mod locked;
+mod log;
+mod misnomer;
+mod option;
+mod option_table;
+mod pip_config;
+mod preferences;
+mod pylock;
+mod request;
+mod requirement;
+mod resolve;
+mod select;
+mod stub_wheel;
+mod uv_config;
+mod warning;
+
+pub use asked::Asked;
+pub use credentials::Credentials;
+pub use error::{Finding, PythonError, PythonErrorKind};
+pub use index::{Index, IndexSettings, IndexUrl};
+pub use locked::{LockedPackage, WheelSource};
+pub use option::{InstallOptions, OptionProblem};
+pub use request::{PythonRequest, PythonResolution, Refresh};
+pub use requirement::{Origin, Requirement};
+pub use resolve::resolve;
+pub use warning::PythonWarning;

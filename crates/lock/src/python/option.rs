@@ -1,0 +1,234 @@
+use std::path::PathBuf;
+
+use super::option_table::{Effect, nearest, row};
+use super::uv_config::location;
+use super::{Index, IndexSettings, IndexUrl, Origin, PythonError, PythonWarning, Requirement};
+use crate::uv::Host;
+
+/// What install options ask for: those of `pip_extra_args`, and those that stand in requirements files.
+#[derive(Clone, Debug, Default)]
+pub struct InstallOptions {
+    /// Indexes and how to reach them.
+    pub indexes: IndexSettings,
+    /// Requirements files of `-r`, as written.
+    pub requirement_files: Vec<PathBuf>,
+    /// Files of `-c`, as written.
+    pub constraint_files: Vec<PathBuf>,
+    /// Words that are no option: pip takes them for requirements.
+    pub requirements: Vec<Requirement>,
+    /// Whether each file must be named by a hash.
+    pub require_hashes: bool,
+    /// Whether what the base has is installed again.
+    pub ignore_installed: bool,
+    /// Options for uv, none of which holds a URL, and their values.
+    uv: Vec<(&'static str, Option<String>)>,
+    /// Options that do nothing here.
+    pub warnings: Vec<PythonWarning>,
+}
+
+/// What is wrong with an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionProblem {
+    /// It cannot be meant here.
+    Refused {
+        /// Why.
+        because: &'static str,
+    },
+    /// It is no option of pip or uv.
+    Unknown {
+        /// The option that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// The value that belongs to it is not there.
+    NoValue,
+}
+
+impl InstallOptions {
+    /// Reads words as a shell hands them to pip.
+    pub fn parse(words: &[String], origin: &Origin, host: &Host) -> Result<Self, PythonError> {
+        let mut options = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word.starts_with('-') && word.len() > 1 {
+                for (name, value) in split(word) {
+                    let fail = |problem| PythonError::Option {
+                        option: shown(word),
+                        origin: origin.clone(),
+                        problem,
+                    };
+                    let row =
+                        row(&name).ok_or_else(|| fail(OptionProblem::Unknown { nearest: nearest(&name) }))?;
+                    if let Effect::Refused(because) = row.effect {
+                        return Err(fail(OptionProblem::Refused { because }));
+                    }
+                    let value = match (row.takes_value, value) {
+                        (false, _) => String::new(),
+                        (true, Some(value)) => value,
+                        (true, None) => words.next().cloned().ok_or_else(|| fail(OptionProblem::NoValue))?,
+                    };
+                    options.apply(row.effect, &name, &value, origin, host);
+                }
+            } else {
+                options.requirements.push(Requirement::new(word, origin.clone()));
+            }
+        }
+        Ok(options)
+    }
+
+    fn apply(&mut self, effect: Effect, name: &str, value: &str, origin: &Origin, host: &Host) {
+        let indexes = &mut self.indexes;
+        match effect {
+            Effect::DefaultIndex => indexes.default = Some(Index::parse(value)),
+            Effect::AdditionalIndex => indexes.additional.push(Index::parse(value)),
+            Effect::FindLinks => indexes.find_links.push(location(value, host.working_directory())),
+            Effect::NoIndex => indexes.no_index = true,
+            Effect::InsecureHost => indexes.insecure_hosts.push(value.to_owned()),
+            Effect::Certificates => indexes.certificates = Some(host.absolute(value)),
+            Effect::Proxy => indexes.proxy = Some(IndexUrl::new(value)),
+            Effect::Keyring => {
+                let provider = if value == "disabled" { "disabled" } else { "subprocess" };
+                indexes.further.insert("keyring-provider".to_owned(), provider.into());
+            }
+            Effect::Requirements => self.requirement_files.push(value.into()),
+            Effect::Constraints => self.constraint_files.push(value.into()),
+            Effect::RequireHashes => self.require_hashes = true,
+            Effect::IgnoreInstalled => self.ignore_installed = true,
+            Effect::Uv(option) => self.set(option, (!value.is_empty()).then(|| value.to_owned())),
+            Effect::UvFile(option) => self.set(option, Some(host.absolute(value).display().to_string())),
+            Effect::UvFixed(option, value) => self.set(option, Some(value.to_owned())),
+            Effect::Nothing(because) => self.warnings.push(PythonWarning::WithoutEffect {
+                option: name.to_owned(),
+                because,
+                origin: origin.clone(),
+            }),
+            Effect::Refused(_) => {}
+        }
+    }
+
+    /// The last one written counts, as in pip.
+    fn set(&mut self, option: &'static str, value: Option<String>) {
+        self.uv.retain(|(known, _)| *known != option || REPEATABLE.contains(known));
+        self.uv.push((option, value));
+    }
+
+    /// Joined with options that matter less.
+    pub(super) fn or(mut self, other: Self) -> Self {
+        let is_new =
+            |option: &str| REPEATABLE.contains(&option) || !self.uv.iter().any(|(it, _)| *it == option);
+        let further: Vec<_> = other.uv.into_iter().filter(|(option, _)| is_new(option)).collect();
+        self.uv.extend(further);
+        self.requirement_files.extend(other.requirement_files);
+        self.constraint_files.extend(other.constraint_files);
+        self.requirements.extend(other.requirements);
+        self.warnings.extend(other.warnings);
+        Self {
+            indexes: self.indexes.or(other.indexes),
+            require_hashes: self.require_hashes || other.require_hashes,
+            ignore_installed: self.ignore_installed || other.ignore_installed,
+            ..self
+        }
+    }
+
+    /// What uv is given, less the options in `except`.
+    pub(super) fn uv_arguments(&self, except: &[&str]) -> Vec<String> {
+        let options = self.uv.iter().filter(|(option, _)| !except.contains(option));
+        options.flat_map(|(option, value)| [Some((*option).to_owned()), value.clone()]).flatten().collect()
+    }
+}
+
+/// Options that uv takes more than once.
+const REPEATABLE: [&str; 2] = ["--overrides", "--exclude-newer-package"];
+
+/// An option and its value where one is attached: `--name=value`, `-nvalue`, or several letters behind one dash.
+fn split(word: &str) -> Vec<(String, Option<String>)> {
+    if word.starts_with("--") {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        return vec![(name.to_owned(), value.map(str::to_owned))];
+    }
+    let mut options = Vec::new();
+    for (at, letter) in word.char_indices().skip(1) {
+        let name = format!("-{letter}");
+        let rest = &word[at + letter.len_utf8()..];
+        if row(&name).is_some_and(|row| row.takes_value) {
+            let value = (!rest.is_empty()).then(|| rest.trim_start_matches('=').to_owned());
+            options.push((name, value));
+            break;
+        }
+        options.push((name, None));
+    }
+    options
+}
+
+/// The option without its value, which may hold a password.
+fn shown(word: &str) -> String {
+    word.split('=').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<InstallOptions, PythonError> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        let origin = Origin::Field { name: "pip_extra_args".to_owned() };
+        InstallOptions::parse(&words, &origin, &Host::new(BTreeMap::new(), "/project".into()))
+    }
+
+    #[test]
+    fn maps_what_uv_calls_otherwise() {
+        let options = parse(
+            "--pre --no-deps -i https://a/simple --extra-index-url=https://b/simple -f wheels -rmore.txt \
+             --trusted-host c:80 --resolution lowest extra-package",
+        )
+        .unwrap();
+        let uv = options.uv_arguments(&["--no-deps"]);
+        assert_eq!(uv, ["--prerelease", "allow", "--resolution", "lowest"]);
+        let indexes: Vec<String> = options.indexes.indexes().map(|index| index.url.to_string()).collect();
+        assert_eq!(indexes, ["https://b/simple", "https://a/simple"]);
+        assert_eq!(options.indexes.find_links, ["/project/wheels"]);
+        assert_eq!(options.indexes.insecure_hosts, ["c:80"]);
+        assert_eq!(options.requirement_files, [PathBuf::from("more.txt")]);
+        assert_eq!(options.requirements[0].to_string(), "extra-package");
+    }
+
+    #[test]
+    fn the_last_of_the_field_counts_and_then_the_files() {
+        let field = parse("--pre --prerelease disallow --overrides a --overrides b").unwrap();
+        let file = parse("--pre --no-deps --overrides c").unwrap();
+        let expected = "--prerelease disallow --overrides /project/a --overrides /project/b --no-deps \
+                        --overrides /project/c";
+        assert_eq!(field.or(file).uv_arguments(&[]).join(" "), expected);
+    }
+
+    #[test]
+    fn says_what_does_nothing() {
+        let options = parse("-Uq --no-cache-dir --break-system-packages").unwrap();
+        let shown: Vec<String> = options.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 4);
+        assert!(shown[0].starts_with("`-U` in `pip_extra_args` has no effect: an image"), "{shown:?}");
+    }
+
+    #[test]
+    fn refuses_and_corrects() {
+        for (text, expected) in [
+            (
+                "--target /x",
+                OptionProblem::Refused { because: "packages go to the image's environment, not elsewhere" },
+            ),
+            ("-e .", OptionProblem::Refused { because: "it builds from source, which needs the sandbox" }),
+            (
+                "--extra-index-ur https://u:p@h/",
+                OptionProblem::Unknown { nearest: Some("--extra-index-url") },
+            ),
+            ("--zzz", OptionProblem::Unknown { nearest: None }),
+            ("--index-url", OptionProblem::NoValue),
+        ] {
+            match parse(text).unwrap_err() {
+                PythonError::Option { problem, .. } => assert_eq!(problem, expected, "{text}"),
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+}

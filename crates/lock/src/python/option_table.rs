@@ -1,0 +1,196 @@
+//! What becomes of each install option of pip and of uv. `docs` and messages follow this table, nothing else.
+
+/// One option.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// Its spellings.
+    pub(super) names: &'static [&'static str],
+    /// Whether a value follows it.
+    pub(super) takes_value: bool,
+    pub(super) effect: Effect,
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Effect {
+    DefaultIndex,
+    AdditionalIndex,
+    FindLinks,
+    NoIndex,
+    InsecureHost,
+    Certificates,
+    Proxy,
+    Requirements,
+    Constraints,
+    RequireHashes,
+    IgnoreInstalled,
+    Keyring,
+    /// uv gets this option, and the value where there is one.
+    Uv(&'static str),
+    /// uv gets this option with the file that the value names.
+    UvFile(&'static str),
+    /// uv gets this option with this value.
+    UvFixed(&'static str, &'static str),
+    /// Nothing, and the user is told why.
+    Nothing(&'static str),
+    /// It contradicts what an image is, or needs what is not there.
+    Refused(&'static str),
+}
+
+const fn flag(names: &'static [&'static str], effect: Effect) -> Row {
+    Row { names, takes_value: false, effect }
+}
+
+const fn with_value(names: &'static [&'static str], effect: Effect) -> Row {
+    Row { names, takes_value: true, effect }
+}
+
+const ELSEWHERE: &str = "packages go to the image's environment, not elsewhere";
+const OTHER_TARGET: &str = "the target is the spec's `platform` and `python_version`";
+const NO_SOURCES: &str = "it builds from source, which needs the sandbox";
+const WHEELS_ONLY: &str = "only wheels are installed, nothing is built";
+const FRESH: &str = "an image is made afresh, and the newest allowed versions are taken";
+const OUR_CACHE: &str = "files are kept in imagewright's own store";
+const OUR_OUTPUT: &str = "imagewright has its own output";
+const OUR_BYTECODE: &str = "`bytecode` in `builder_options` says whether bytecode is made";
+const NOT_A_RUN: &str = "pip itself does not run";
+
+/// The options of `pip install` (26.0) and of `uv pip install`, sorted by what becomes of them.
+pub(super) const OPTIONS: &[Row] = &[
+    with_value(&["--index-url", "-i", "--pypi-url", "--default-index"], Effect::DefaultIndex),
+    with_value(&["--extra-index-url", "--index"], Effect::AdditionalIndex),
+    with_value(&["--find-links", "-f"], Effect::FindLinks),
+    flag(&["--no-index"], Effect::NoIndex),
+    with_value(&["--trusted-host", "--allow-insecure-host"], Effect::InsecureHost),
+    with_value(&["--cert"], Effect::Certificates),
+    with_value(&["--proxy"], Effect::Proxy),
+    with_value(&["--keyring-provider"], Effect::Keyring),
+    with_value(&["--requirement", "-r", "--requirements"], Effect::Requirements),
+    with_value(&["--constraint", "-c", "--constraints"], Effect::Constraints),
+    flag(&["--require-hashes"], Effect::RequireHashes),
+    flag(&["--ignore-installed", "-I", "--force-reinstall", "--reinstall"], Effect::IgnoreInstalled),
+    // Passed on, some under uv's name.
+    flag(&["--no-deps", "--no-dependencies"], Effect::Uv("--no-deps")),
+    flag(&["--pre"], Effect::UvFixed("--prerelease", "allow")),
+    with_value(&["--prerelease"], Effect::Uv("--prerelease")),
+    with_value(&["--resolution"], Effect::Uv("--resolution")),
+    with_value(&["--index-strategy"], Effect::Uv("--index-strategy")),
+    with_value(&["--override", "--overrides"], Effect::UvFile("--overrides")),
+    with_value(&["--exclude-newer", "--uploaded-prior-to"], Effect::Uv("--exclude-newer")),
+    with_value(&["--exclude-newer-package"], Effect::Uv("--exclude-newer-package")),
+    with_value(&["--torch-backend"], Effect::Uv("--torch-backend")),
+    with_value(&["--fork-strategy"], Effect::Uv("--fork-strategy")),
+    flag(&["--offline"], Effect::Uv("--offline")),
+    flag(&["--native-tls", "--system-certs"], Effect::Nothing("the system's certificates are always used")),
+    // Without effect.
+    flag(&["--upgrade", "-U"], Effect::Nothing(FRESH)),
+    with_value(
+        &["--upgrade-strategy", "--upgrade-package", "-P", "--reinstall-package"],
+        Effect::Nothing(FRESH),
+    ),
+    flag(&["--exact", "--strict", "--no-upgrade"], Effect::Nothing(FRESH)),
+    flag(&["--no-cache-dir", "--no-cache", "-n", "--refresh"], Effect::Nothing(OUR_CACHE)),
+    with_value(&["--cache-dir", "--refresh-package", "--link-mode"], Effect::Nothing(OUR_CACHE)),
+    flag(&["--break-system-packages", "--system", "--no-break-system-packages"], Effect::Nothing(ELSEWHERE)),
+    with_value(&["--root-user-action"], Effect::Nothing(ELSEWHERE)),
+    flag(&["--prefer-binary", "--no-build", "--no-build-isolation"], Effect::Nothing(WHEELS_ONLY)),
+    flag(
+        &["--use-pep517", "--no-use-pep517", "--check-build-dependencies", "--no-clean"],
+        Effect::Nothing(WHEELS_ONLY),
+    ),
+    with_value(
+        &[
+            "--only-binary",
+            "--config-settings",
+            "--config-setting",
+            "-C",
+            "--global-option",
+            "--build-option",
+            "--build-constraint",
+            "--build-constraints",
+            "-b",
+            "--no-build-isolation-package",
+            "--src",
+        ],
+        Effect::Nothing(WHEELS_ONLY),
+    ),
+    flag(
+        &["--compile", "--no-compile", "--compile-bytecode", "--no-compile-bytecode"],
+        Effect::Nothing(OUR_BYTECODE),
+    ),
+    flag(
+        &["--quiet", "-q", "--verbose", "-v", "--no-color", "--no-progress", "--debug"],
+        Effect::Nothing(OUR_OUTPUT),
+    ),
+    with_value(&["--progress-bar", "--log", "--color"], Effect::Nothing(OUR_OUTPUT)),
+    flag(
+        &[
+            "--disable-pip-version-check",
+            "--no-input",
+            "--isolated",
+            "--require-virtualenv",
+            "--no-warn-script-location",
+            "--no-warn-conflicts",
+            "--no-python-version-warning",
+            "--verify-hashes",
+            "--no-config",
+        ],
+        Effect::Nothing(NOT_A_RUN),
+    ),
+    with_value(
+        &[
+            "--timeout",
+            "--retries",
+            "--resume-retries",
+            "--exists-action",
+            "--use-feature",
+            "--use-deprecated",
+        ],
+        Effect::Nothing(NOT_A_RUN),
+    ),
+    // Refused.
+    with_value(&["--target", "-t", "--root", "--prefix", "--python", "-p"], Effect::Refused(ELSEWHERE)),
+    flag(&["--user"], Effect::Refused(ELSEWHERE)),
+    with_value(
+        &["--platform", "--python-platform", "--python-version", "--implementation", "--abi"],
+        Effect::Refused(OTHER_TARGET),
+    ),
+    with_value(&["--editable", "-e", "--no-binary"], Effect::Refused(NO_SOURCES)),
+    flag(&["--ignore-requires-python"], Effect::Refused("the package says that it does not run there")),
+    flag(&["--no-verify-hashes"], Effect::Refused("a hash that is written is checked")),
+    flag(&["--dry-run"], Effect::Refused("`imagewright lock` shows what would be installed")),
+    with_value(&["--report"], Effect::Refused("`imagewright lock` writes what would be installed")),
+    with_value(
+        &["--group", "--requirements-from-script", "--extra"],
+        Effect::Refused("name the packages in `packages` or `requirements`"),
+    ),
+    with_value(
+        &["--client-cert", "--config-file"],
+        Effect::Refused("set it in uv's or pip's configuration of this machine"),
+    ),
+];
+
+/// The row of an option by any of its spellings.
+pub(super) fn row(name: &str) -> Option<&'static Row> {
+    OPTIONS.iter().find(|row| row.names.contains(&name))
+}
+
+/// The spelling that is nearest to a mistyped one.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let names = OPTIONS.iter().flat_map(|row| row.names.iter().copied()).filter(|it| it.starts_with("--"));
+    let scored = names.map(|it| (strsim::jaro_winkler(name, it), it));
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.85).map(|(_, it)| it)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_spelling_stands_twice() {
+        let names: Vec<&str> = OPTIONS.iter().flat_map(|row| row.names.iter().copied()).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+}

@@ -1,0 +1,50 @@
+use std::path::Path;
+
+use imagewright_pypa::{PackageName, TargetPython, Version};
+
+use super::{Asked, LockedPackage, PythonWarning};
+use crate::uv::Host;
+
+/// What is to be resolved, for which Python, with which knowledge.
+#[derive(Debug)]
+pub struct PythonRequest<'a> {
+    /// The requirements, options and indexes.
+    pub asked: &'a Asked,
+    /// The interpreter of the image.
+    pub target: &'a TargetPython,
+    /// What the base has already and pip would leave alone.
+    pub installed: &'a [(PackageName, Version)],
+    /// The wheels of the previous lock: preferred, so that adding a package moves no other.
+    pub previous: &'a [LockedPackage],
+    /// How old an index page may be.
+    pub refresh: Refresh,
+    /// Whether only what is in the cache may be used.
+    pub offline: bool,
+    /// A Python of this machine that uv may ask for its own bearings; searched for on `PATH` when absent.
+    pub interpreter: Option<&'a Path>,
+    /// A folder of ours, where uv keeps index pages and metadata between resolutions.
+    pub cache: &'a Path,
+    /// The machine.
+    pub host: &'a Host,
+}
+
+/// How old an index page may be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Refresh {
+    /// Ten minutes.
+    #[default]
+    WhenOld,
+    /// Every page is asked for anew.
+    Always,
+}
+
+/// The answer: every distribution that the requirements need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PythonResolution {
+    /// What must be installed, sorted by name.
+    pub packages: Vec<LockedPackage>,
+    /// What the base has in the right version, sorted by name.
+    pub kept: Vec<(PackageName, Version)>,
+    /// What the user should know.
+    pub warnings: Vec<PythonWarning>,
+}

@@ -1,0 +1,245 @@
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use imagewright_oci::Digest;
+use imagewright_pypa::{PackageName, WheelFilename};
+use imagewright_spec::requirements::RequirementLine;
+use serde::{Deserialize, Serialize};
+
+use super::{IndexUrl, PythonError};
+use crate::uv::Host;
+
+/// One requirement of the user, and where it was written.
+///
+/// Printing it shows what was written, without the values of variables and without passwords.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// A PEP 508 requirement, or a path or URL of a wheel, with its hashes behind it.
+    text: String,
+    /// As it was written, before variables were put in.
+    written: String,
+    /// Where it was written.
+    pub origin: Origin,
+}
+
+/// Where a requirement was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Origin {
+    /// A field of the spec, such as `packages`.
+    Field {
+        /// The field.
+        name: String,
+    },
+    /// A line of a requirements file.
+    File {
+        /// The file, as the user wrote it.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+}
+
+/// A requirement taken apart as far as the lock needs it; uv reads the rest.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Parsed {
+    /// The line for uv: without hashes, and with absolute paths.
+    pub(super) line: String,
+    /// What it is about; a URL may not say.
+    pub(super) name: Option<PackageName>,
+    /// The files that may be used, when the line names any.
+    pub(super) hashes: Vec<Digest>,
+}
+
+impl Requirement {
+    /// A requirement that says what is written.
+    pub fn new(text: &str, origin: Origin) -> Self {
+        let text = text.trim().to_owned();
+        Self { written: text.clone(), text, origin }
+    }
+
+    /// A requirement of a field of the spec, such as `packages[2]`.
+    pub fn of_field(text: &str, field: &str) -> Self {
+        Self::new(text, Origin::Field { name: field.to_owned() })
+    }
+
+    /// A requirement of a requirements file, which may hold variables.
+    pub(super) fn of_line(line: &RequirementLine, requirement: &str, hashes: &[String]) -> Self {
+        let origin = Origin::of_line(line);
+        let hashes = hashes.iter().map(|hash| format!(" --hash={hash}"));
+        let text = hashes.fold(requirement.to_owned(), |text, hash| text + &hash);
+        Self { text, written: line.text.clone(), origin }
+    }
+
+    /// The URLs in it that hold a password.
+    pub(super) fn private_urls(&self) -> Vec<IndexUrl> {
+        self.text.split_whitespace().map(IndexUrl::new).filter(|url| url.secret().is_some()).collect()
+    }
+
+    /// The distribution it is about, when the text says.
+    pub fn name(&self) -> Option<PackageName> {
+        let text = self.text.trim();
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let (word, rest) = text.split_at(text.bytes().take_while(|b| is_name(*b)).count());
+        let starts_specifier = |c: char| "[<>=!~;@(".contains(c);
+        let rest = rest.trim_start();
+        let is_path = word.starts_with('.') || is_wheel(word);
+        if !is_path && (rest.is_empty() || rest.starts_with(starts_specifier) || rest.starts_with("--")) {
+            return word.parse().ok();
+        }
+        let location = text.split_whitespace().next()?.split(['#', '?']).next()?;
+        let filename: WheelFilename = location.rsplit('/').next()?.parse().ok()?;
+        Some(filename.name().clone())
+    }
+
+    pub(super) fn parse(&self, host: &Host) -> Result<Parsed, PythonError> {
+        let mut words = Vec::new();
+        let mut hashes = Vec::new();
+        let mut rest = without_comment(&self.text).split_whitespace();
+        while let Some(word) = rest.next() {
+            let hash = match word.strip_prefix("--hash") {
+                Some("") => rest.next(),
+                Some(value) => value.strip_prefix('='),
+                None => {
+                    words.push(word);
+                    continue;
+                }
+            };
+            hashes.push(self.hash(hash.unwrap_or_default())?);
+        }
+        let line = absolute_location(&words.join(" "), host);
+        self.refuse_source(&line)?;
+        Ok(Parsed { line, name: self.name(), hashes })
+    }
+
+    /// Only sha256 is taken: it is what indexes state, so the only one that can be compared before a download.
+    fn hash(&self, text: &str) -> Result<Digest, PythonError> {
+        let digits = text.strip_prefix("sha256:").and_then(|digits| Digest::from_hex(digits).ok());
+        digits.ok_or_else(|| PythonError::Hash { text: text.to_owned(), requirement: self.clone() })
+    }
+
+    /// What pip would build from source, which needs a sandbox.
+    fn refuse_source(&self, line: &str) -> Result<(), PythonError> {
+        let location = line.split_once(" @ ").map_or(line, |(_, url)| url.trim());
+        let location = location.split([' ', ';', '#']).next().unwrap_or_default();
+        let is_control = ["git+", "hg+", "svn+", "bzr+"].iter().any(|scheme| location.starts_with(scheme));
+        let is_archive = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().any(|end| location.ends_with(end));
+        let is_folder = location.starts_with('/') && !is_wheel(location);
+        if is_control || is_archive || is_folder {
+            return Err(PythonError::NeedsBuild { requirement: self.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// A comment begins at the start of a line or after white space.
+fn without_comment(text: &str) -> &str {
+    let starts = |at: usize| at == 0 || text[..at].ends_with(char::is_whitespace);
+    text.match_indices('#').find(|(at, _)| starts(*at)).map_or(text, |(at, _)| &text[..at])
+}
+
+fn is_wheel(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "whl")
+}
+
+fn absolute_location(line: &str, host: &Host) -> String {
+    let (name, location) = match line.split_once(" @ ") {
+        Some((name, location)) => (Some(name), location),
+        None => (None, line),
+    };
+    let is_path = ["./", "../", "~/", "/"].iter().any(|start| location.starts_with(start))
+        || location == "."
+        || (name.is_none() && location.split([' ', '[']).next().is_some_and(is_wheel));
+    if !is_path || location.contains("://") {
+        return line.to_owned();
+    }
+    let absolute = host.absolute(location).display().to_string();
+    name.map_or_else(|| absolute.clone(), |name| format!("{name} @ {absolute}"))
+}
+
+impl Origin {
+    pub(super) fn of_line(line: &RequirementLine) -> Self {
+        Self::File { path: line.file.clone(), line: line.line }
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.written.split_whitespace().map(|word| IndexUrl::new(word).to_string());
+        f.write_str(&words.collect::<Vec<_>>().join(" "))
+    }
+}
+
+impl fmt::Debug for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{self}` in {}", self.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Field { name } => write!(f, "`{name}`"),
+            Self::File { path, line } => write!(f, "{} line {line}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn host() -> Host {
+        Host::new(BTreeMap::from([("HOME".to_owned(), "/home/u".to_owned())]), "/project".into())
+    }
+
+    #[test]
+    fn knows_the_distribution() {
+        for (text, name) in [
+            ("numpy", Some("numpy")),
+            ("Ruamel.Yaml>=1,<2", Some("ruamel-yaml")),
+            ("uvicorn[standard] ; python_version > '3.8'", Some("uvicorn")),
+            ("demo @ https://host/demo-1.0-py3-none-any.whl", Some("demo")),
+            ("https://host/a/demo-1.0-py3-none-any.whl#sha256=00", Some("demo")),
+            ("./wheels/demo_x-1.0-py3-none-any.whl", Some("demo-x")),
+            ("demo-1.0-py3-none-any.whl", Some("demo")),
+            ("numpy==1 --hash=sha256:00", Some("numpy")),
+            ("https://host/archive", None),
+            ("", None),
+        ] {
+            let found = Requirement::of_field(text, "packages").name();
+            assert_eq!(found.as_ref().map(PackageName::as_str), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_hashes_comments_and_relative_paths_apart() {
+        let zeros = "0".repeat(64);
+        let parse = |text: &str| Requirement::of_field(text, "packages").parse(&host()).unwrap();
+        let hashed = parse(&format!("a==1 --hash=sha256:{zeros} --hash sha256:{zeros} # why"));
+        assert_eq!((hashed.line.as_str(), hashed.hashes.len()), ("a==1", 2));
+        for (text, line) in [
+            ("./w/a-1-py3-none-any.whl", "/project/./w/a-1-py3-none-any.whl"),
+            ("a-1-py3-none-any.whl", "/project/a-1-py3-none-any.whl"),
+            ("a @ ~/a-1-py3-none-any.whl", "a @ /home/u/a-1-py3-none-any.whl"),
+            ("a @ https://h/a-1-py3-none-any.whl#sha256=0", "a @ https://h/a-1-py3-none-any.whl#sha256=0"),
+        ] {
+            assert_eq!(parse(text).line, line);
+        }
+    }
+
+    #[test]
+    fn refuses_what_must_be_built_and_hashes_that_prove_nothing() {
+        for text in
+            ["git+https://host/x", "x @ git+ssh://host/x@main", "./folder", ".", "https://h/x-1.tar.gz"]
+        {
+            let error = Requirement::of_field(text, "packages").parse(&host()).unwrap_err();
+            assert!(matches!(error, PythonError::NeedsBuild { .. }), "{text}: {error}");
+        }
+        for text in ["a --hash=md5:00", "a --hash=sha256:xyz", "a --hash=nothing"] {
+            let error = Requirement::of_field(text, "packages").parse(&host()).unwrap_err();
+            assert!(matches!(error, PythonError::Hash { .. }), "{text}: {error}");
+        }
+    }
+}

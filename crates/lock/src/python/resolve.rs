@@ -1,0 +1,312 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use imagewright_oci::Digest;
+use imagewright_pypa::{PackageName, Version, WheelFilename};
+
+use super::error::Finding;
+use super::explain::{self, Failure};
+use super::log::{self, Said};
+use super::pylock::{File, Package, Pylock};
+use super::requirement::Parsed;
+use super::select::Selection;
+use super::stub_wheel::stub_wheel;
+use super::{
+    LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Requirement, config_file,
+    interpreter, preferences,
+};
+use crate::uv::{Finished, Invocation, Uv};
+
+/// A large set on a slow line takes a minute; longer means that nothing comes.
+const LIMIT: Duration = Duration::from_mins(15);
+
+/// Resolves the requirements of a spec to one wheel for each distribution, with one run of uv.
+///
+/// Needs a Tokio runtime. Dropping the future ends uv.
+pub async fn resolve(uv: &Uv, request: &PythonRequest<'_>) -> Result<PythonResolution, PythonError> {
+    let question = Question::of(uv, request)?;
+    let unusual = |version: &Version| version.is_local() || version.is_prerelease();
+    question.put_stubs(|_, version| unusual(version))?;
+    let (finished, said) = question.ask_all().await?;
+    if finished.status.success() {
+        return question.answer(&finished.stdout, &said);
+    }
+    // The base may have what no index has: what the explanation names is tried as the base has it.
+    if question.put_stubs(|name, _| explain::names(&said.explanation, name))? {
+        let (finished, said) = question.ask_all().await?;
+        if finished.status.success() {
+            return question.answer(&finished.stdout, &said);
+        }
+    }
+    Err(question.failure(&said.explanation).await)
+}
+
+const REQUIREMENTS: &str = "requirements.in";
+const CONSTRAINTS: &str = "constraints.txt";
+const CONFIGURATION: &str = "uv.toml";
+const OUTPUT: &str = "pylock.toml";
+const STUBS: &str = "base";
+
+/// Everything that one resolution is made of, in a temporary folder that goes with it.
+#[derive(Debug)]
+struct Question<'a> {
+    uv: &'a Uv,
+    request: &'a PythonRequest<'a>,
+    platform: &'a str,
+    folder: tempfile::TempDir,
+    /// One for each of what is asked.
+    requirements: Vec<Parsed>,
+    constraints: Vec<Parsed>,
+    installed: &'a [(PackageName, Version)],
+}
+
+impl<'a> Question<'a> {
+    fn of(uv: &'a Uv, request: &'a PythonRequest<'a>) -> Result<Self, PythonError> {
+        let platform = uv.capabilities().platform_for(request.target);
+        let platform =
+            platform.ok_or_else(|| PythonError::Platform { target: Box::new(request.target.clone()) })?;
+        let parsed = |lines: &[Requirement]| lines.iter().map(|it| it.parse(request.host)).collect();
+        let requirements = parsed(&request.asked.requirements)?;
+        let constraints: Result<Vec<Parsed>, PythonError> = parsed(&request.asked.constraints);
+        let constraints = constraints?;
+        let installed = if request.asked.options.ignore_installed { &[] } else { request.installed };
+        let folder = temporary_folder(request.cache)?;
+        let question = Self { uv, request, platform, folder, requirements, constraints, installed };
+        question.write()?;
+        Ok(question)
+    }
+
+    fn write(&self) -> Result<(), PythonError> {
+        self.put(CONSTRAINTS, &lines(&self.constraints))?;
+        self.put(OUTPUT, &preferences::text(self.installed, self.request.previous))
+    }
+
+    fn configuration(&self) -> String {
+        let stubs = self.folder.path().join(STUBS);
+        let mut indexes = self.request.asked.indexes.clone();
+        indexes.find_links.extend(stubs.is_dir().then(|| stubs.display().to_string()));
+        config_file::text(&indexes, &self.uv.capabilities().default_index, self.request.refresh)
+    }
+
+    fn put(&self, name: &str, text: &str) -> Result<(), PythonError> {
+        let path = self.folder.path().join(name);
+        fs_err::write(&path, text).map_err(|source| PythonError::File { path, source })
+    }
+
+    /// Puts stubs beside the index for those of the base's distributions that `wanted` says; whether there are new
+    /// ones.
+    fn put_stubs(&self, wanted: impl Fn(&PackageName, &Version) -> bool) -> Result<bool, PythonError> {
+        let folder = self.folder.path().join(STUBS);
+        let mut is_new = false;
+        for (name, version) in self.installed.iter().filter(|(name, version)| wanted(name, version)) {
+            let (file, bytes) = stub_wheel(name.as_str(), &version.to_string());
+            let path = folder.join(file);
+            let write = || {
+                fs_err::create_dir_all(&folder)?;
+                fs_err::write(&path, bytes)
+            };
+            is_new |= !path.exists();
+            write().map_err(|source| PythonError::File { path: path.clone(), source })?;
+        }
+        Ok(is_new)
+    }
+
+    /// The question itself: all requirements, with preferences.
+    async fn ask_all(&self) -> Result<(Finished, Said), PythonError> {
+        let finished = self.ask(&lines(&self.requirements), &["--output-file", OUTPUT]).await?;
+        let said = Said::parse(&self.request.asked.indexes.redact(&finished.stderr));
+        Ok((finished, said))
+    }
+
+    /// Runs uv on some requirements; `further` are options of this run.
+    async fn ask(&self, requirements: &str, further: &[&str]) -> Result<Finished, PythonError> {
+        self.put(REQUIREMENTS, requirements)?;
+        self.put(CONFIGURATION, &self.configuration())?;
+        let (major, minor) = self.request.target.version();
+        let patch = self.request.target.patch().map(|patch| format!(".{patch}")).unwrap_or_default();
+        let version = format!("{major}.{minor}{patch}");
+        let fixed =
+            ["pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header", "--python-version"];
+        let mut arguments: Vec<String> = fixed.iter().map(|&word| word.to_owned()).collect();
+        arguments.push(version);
+        if !further.contains(&"--universal") {
+            arguments.extend(["--python-platform".to_owned(), self.platform.to_owned()]);
+        }
+        let on_path = || interpreter::on_path(self.request.host);
+        if let Some(python) = self.request.interpreter.map(Path::to_owned).or_else(on_path) {
+            arguments.extend(["--python".to_owned(), python.display().to_string()]);
+        }
+        arguments.extend(further.iter().map(|&word| word.to_owned()));
+        arguments.extend(self.request.asked.options.uv_arguments(further));
+        arguments.extend(["--constraints", CONSTRAINTS, REQUIREMENTS].map(str::to_owned));
+        let invocation = Invocation {
+            program: self.uv.executable(),
+            arguments,
+            variables: self.variables(),
+            directory: Some(self.folder.path().to_owned()),
+            limit: LIMIT,
+        };
+        Ok(invocation.run().await?)
+    }
+
+    fn variables(&self) -> BTreeMap<String, String> {
+        let mut variables = self.request.host.without_tool_settings();
+        let mut set = |name: &str, value: String| {
+            variables.insert(name.to_owned(), value);
+        };
+        let shown = |path: &Path| path.display().to_string();
+        set("UV_CONFIG_FILE", shown(&self.folder.path().join(CONFIGURATION)));
+        set("UV_CACHE_DIR", shown(&self.request.cache.join("uv")));
+        set("UV_PYTHON_DOWNLOADS", "never".to_owned());
+        set("UV_NO_PROGRESS", "1".to_owned());
+        set("NO_COLOR", "1".to_owned());
+        set("UV_NO_WRAP", "1".to_owned());
+        set("RUST_LOG", log::FILTER.to_owned());
+        if self.request.offline {
+            set("UV_OFFLINE", "1".to_owned());
+        }
+        let given = |name: &str| self.request.host.variable(name).is_some();
+        match &self.request.asked.indexes.certificates {
+            Some(bundle) if !given("SSL_CERT_FILE") => set("SSL_CERT_FILE", shown(bundle)),
+            _ if !given("UV_SYSTEM_CERTS") && !given("UV_NATIVE_TLS") => {
+                // Newer releases call it by the first name, older ones by the second.
+                set("UV_SYSTEM_CERTS", "1".to_owned());
+                set("UV_NATIVE_TLS", "1".to_owned());
+            }
+            _ => {}
+        }
+        if let Some(proxy) = &self.request.asked.indexes.proxy {
+            for name in ["HTTP_PROXY", "HTTPS_PROXY"] {
+                if !given(name) && !given(&name.to_ascii_lowercase()) {
+                    set(name, proxy.reveal().to_owned());
+                }
+            }
+        }
+        variables
+    }
+
+    fn answer(&self, pylock: &str, said: &Said) -> Result<PythonResolution, PythonError> {
+        let pylock: Pylock = toml::from_str(pylock)
+            .map_err(|error| PythonError::Answer { explanation: error.message().to_owned() })?;
+        let hashes = self.hashes();
+        let selection = Selection {
+            target: self.request.target,
+            preference: self.request.target.preference(),
+            folder: self.folder.path(),
+            hashes: &hashes,
+            require_hashes: self.request.asked.options.require_hashes,
+        };
+        let installed: BTreeSet<_> = self.installed.iter().collect();
+        let requested: BTreeSet<_> = self.requirements.iter().filter_map(|it| it.name.clone()).collect();
+        let identities: Vec<_> = pylock.packages.iter().map(Selection::identity).collect::<Result<_, _>>()?;
+        let dependents = said.dependents(&identities.iter().cloned().collect());
+        let mut resolution = PythonResolution { warnings: self.warnings(said), ..Default::default() };
+        for (identity, package) in identities.into_iter().zip(&pylock.packages) {
+            if installed.contains(&identity) {
+                resolution.kept.push(identity);
+                continue;
+            }
+            let (name, version) = identity;
+            let required_by = dependents.get(&name).map(|names| names.iter().cloned().collect());
+            let requested = requested.contains(&name);
+            let chosen = self.with_known_size(selection.choose(name, version, package)?);
+            let required_by = required_by.unwrap_or_default();
+            resolution.packages.push(LockedPackage { requested, required_by, ..chosen });
+        }
+        resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        resolution.kept.sort();
+        Ok(resolution)
+    }
+
+    /// An index need not state sizes; the previous lock has them, of the same file.
+    fn with_known_size(&self, package: LockedPackage) -> LockedPackage {
+        let is_same = |known: &&LockedPackage| known.sha256.is_some() && known.sha256 == package.sha256;
+        let known = self.request.previous.iter().find(is_same).and_then(|known| known.size);
+        LockedPackage { size: package.size.or(known), ..package }
+    }
+
+    fn hashes(&self) -> BTreeMap<PackageName, Vec<Digest>> {
+        let mut hashes: BTreeMap<PackageName, Vec<Digest>> = BTreeMap::new();
+        for parsed in self.requirements.iter().chain(&self.constraints) {
+            if let Some(name) = parsed.name.clone().filter(|_| !parsed.hashes.is_empty()) {
+                hashes.entry(name).or_default().extend(&parsed.hashes);
+            }
+        }
+        hashes
+    }
+
+    fn warnings(&self, said: &Said) -> Vec<PythonWarning> {
+        let own =
+            self.request.asked.options.warnings.iter().chain(&self.request.asked.indexes.warnings).cloned();
+        let resolvers = said.warnings.iter().map(|text| PythonWarning::Resolver { text: text.clone() });
+        own.chain(resolvers).collect()
+    }
+
+    async fn failure(&self, explanation: &str) -> PythonError {
+        let asked = self.request.asked;
+        match explain::classify(explanation) {
+            Failure::Network => PythonError::Unreachable { explanation: explain::tidy(explanation) },
+            Failure::Malformed => {
+                explain::malformed(explanation, &lines(&self.requirements), &asked.requirements)
+            }
+            Failure::Other => PythonError::Answer { explanation: explain::tidy(explanation) },
+            Failure::NoSolution => {
+                let written: Vec<Requirement> =
+                    asked.requirements.iter().chain(&asked.constraints).cloned().collect();
+                let involved = explain::involved(explanation, &written);
+                let mut findings = explain::findings(explanation, &involved);
+                if findings.is_empty() {
+                    for requirement in explain::without_wheels(explanation, &involved) {
+                        findings.extend(self.wheels_of(&requirement).await);
+                    }
+                }
+                explain::unresolvable(explanation, involved, findings, self.request.target)
+            }
+        }
+    }
+
+    /// Asks uv what there is of a distribution that has no fitting wheel: for other platforms in the wanted
+    /// version, and for this one in another version.
+    async fn wheels_of(&self, requirement: &Requirement) -> Vec<Finding> {
+        let (Some(name), Ok(parsed)) = (requirement.name(), requirement.parse(self.request.host)) else {
+            return Vec::new();
+        };
+        let tags: BTreeSet<String> = self
+            .try_ask(&parsed.line, &["--universal", "--no-deps"])
+            .await
+            .iter()
+            .flat_map(|package| package.wheels.iter().filter_map(File::filename))
+            .filter_map(|text| Some(text.parse::<WheelFilename>().ok()?.tag_text().to_owned()))
+            .collect();
+        let newest = self.try_ask(name.as_str(), &["--no-deps"]).await;
+        let newest = newest.first().and_then(|package| package.version.as_deref()?.parse().ok());
+        let of_target = match newest {
+            Some(version) => Finding::OtherVersion { name: name.clone(), version },
+            None => Finding::NoWheels { name: name.clone() },
+        };
+        let tags: Vec<String> = tags.into_iter().collect();
+        let others = (!tags.is_empty()).then_some(Finding::OtherPlatforms { name, tags });
+        others.into_iter().chain([of_target]).collect()
+    }
+
+    /// A further question whose failure only means that less can be said about the first.
+    async fn try_ask(&self, line: &str, further: &[&str]) -> Vec<Package> {
+        match self.ask(&format!("{line}\n"), further).await {
+            Ok(finished) if finished.status.success() => toml::from_str::<Pylock>(&finished.stdout)
+                .map_or_else(|_| Vec::new(), |pylock| pylock.packages),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn lines(requirements: &[Parsed]) -> String {
+    requirements.iter().fold(String::new(), |text, parsed| text + &parsed.line + "\n")
+}
+
+/// Beside uv's cache, which is on a disk of ours: a temporary folder of the machine may be small or shared.
+fn temporary_folder(cache: &Path) -> Result<tempfile::TempDir, PythonError> {
+    let failed = |source| PythonError::File { path: cache.to_owned(), source };
+    fs_err::create_dir_all(cache).map_err(failed)?;
+    tempfile::Builder::new().prefix("resolve-").tempdir_in(cache).map_err(failed)
+}

@@ -1,0 +1,86 @@
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use imagewright_pypa::Version;
+use thiserror::Error;
+
+/// Why there is no uv to ask.
+#[derive(Debug, Error)]
+pub enum UvError {
+    /// Found nowhere, and pip could not install it.
+    #[error("uv, which resolves Python packages, was not found and could not be installed{}", list(attempts))]
+    Missing {
+        /// What was tried, and why it did not serve.
+        attempts: Vec<String>,
+        /// What pip was asked for.
+        requirement: String,
+    },
+    /// A uv outside the range that is understood.
+    #[error("{} is uv {version}, but {supported} is needed", program.display())]
+    Unsupported {
+        /// Where it is.
+        program: PathBuf,
+        /// What it says it is.
+        version: Version,
+        /// The range, as a requirement.
+        supported: String,
+    },
+    /// A program named uv that does not answer as uv does.
+    #[error("{} does not answer as uv does: {answer}", program.display())]
+    NotUv {
+        /// Where it is.
+        program: PathBuf,
+        /// The first line of its answer.
+        answer: String,
+    },
+    /// The system refused to start a program.
+    #[error("cannot start {}", program.display())]
+    NotStarted {
+        /// Which program.
+        program: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A program did not end within its limit and was killed.
+    #[error("{} had not ended after {} s", program.display(), limit.as_secs())]
+    TimedOut {
+        /// Which program.
+        program: PathBuf,
+        /// How long it had.
+        limit: Duration,
+    },
+    /// The tools folder cannot be read or written.
+    #[error("cannot keep uv in {}", path.display())]
+    Folder {
+        /// The folder or a file in it.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl UvError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { requirement, .. } => Some(format!(
+                "install it with `python3 -m pip install '{requirement}'`, or set IMAGEWRIGHT_UV to the path of one"
+            )),
+            Self::Unsupported { supported, .. } => {
+                Some(format!("upgrade it: `python3 -m pip install --upgrade '{supported}'`"))
+            }
+            Self::NotUv { .. } | Self::NotStarted { .. } => {
+                Some("set IMAGEWRIGHT_UV to the path of a working uv".to_owned())
+            }
+            Self::TimedOut { .. } => Some("is the package index reachable from this machine?".to_owned()),
+            Self::Folder { .. } => None,
+        }
+    }
+}
+
+fn list(attempts: &[String]) -> String {
+    attempts.iter().fold(String::new(), |text, attempt| text + "\n  " + attempt)
+}

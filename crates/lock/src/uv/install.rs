@@ -1,0 +1,88 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::UvError;
+use super::{Host, Invocation};
+
+/// The wheel is about 20 MB; a slow line still finishes in this time.
+const LIMIT: Duration = Duration::from_mins(10);
+
+/// How a machine may offer pip, the most exact first.
+const PIPS: [&[&str]; 3] = [&["python3", "-m", "pip"], &["pip3"], &["pip"]];
+
+/// Where an installed uv is kept.
+pub(super) fn folder(tools: &Path) -> PathBuf {
+    tools.join("uv")
+}
+
+/// Installs uv below `tools` with the first pip that can, and returns the program.
+///
+/// The installation appears by a rename, so that two processes may do this at once. `refused` are the candidates
+/// that were found and did not serve; the error repeats them.
+pub(super) async fn with_pip(
+    tools: &Path,
+    host: &Host,
+    requirement: &str,
+    refused: Vec<UvError>,
+) -> Result<PathBuf, UvError> {
+    let mut attempts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let file_error = |source| UvError::Folder { path: tools.to_owned(), source };
+    fs_err::create_dir_all(tools).map_err(file_error)?;
+    for pip in PIPS {
+        let command = pip.join(" ");
+        let Some(program) = on_path(host, pip[0]) else {
+            attempts.push(format!("`{command}`: not on PATH"));
+            continue;
+        };
+        let staging = tempfile::tempdir_in(tools).map_err(file_error)?;
+        match install(&program, &pip[1..], staging.path(), host, requirement).await {
+            Ok(()) => return publish(staging.path(), &folder(tools)).map_err(file_error),
+            Err(problem) => attempts.push(format!("`{command}`: {problem}")),
+        }
+    }
+    Err(UvError::Missing { attempts, requirement: requirement.to_owned() })
+}
+
+fn on_path(host: &Host, name: &str) -> Option<PathBuf> {
+    host.path().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// Runs pip; the error is what it wrote last, which is where pip says why.
+async fn install(
+    program: &Path,
+    leading: &[&str],
+    target: &Path,
+    host: &Host,
+    requirement: &str,
+) -> Result<(), String> {
+    let fixed = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--target"];
+    let mut arguments: Vec<String> = leading.iter().chain(&fixed).map(|&word| word.to_owned()).collect();
+    arguments.push(target.display().to_string());
+    arguments.push(requirement.to_owned());
+    let mut variables = host.without_tool_settings();
+    // Both settings of the user contradict `--target`.
+    variables.insert("PIP_USER".to_owned(), "0".to_owned());
+    variables.insert("PIP_REQUIRE_VIRTUALENV".to_owned(), "0".to_owned());
+    let invocation = Invocation { program, arguments, variables, directory: None, limit: LIMIT };
+    let finished = invocation.run().await.map_err(|error| error.to_string())?;
+    let has_uv = target.join("bin").join("uv").is_file();
+    if finished.status.success() && has_uv {
+        return Ok(());
+    }
+    let lines = finished.stderr.lines().rev().filter(|line| !line.trim().is_empty());
+    Err(lines.take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; "))
+}
+
+fn publish(staging: &Path, folder: &Path) -> io::Result<PathBuf> {
+    let program = folder.join("bin").join("uv");
+    let old = tempfile::tempdir_in(staging.parent().expect("made inside the tools folder"))?;
+    if folder.exists() {
+        fs_err::rename(folder, old.path().join("uv"))?;
+    }
+    match fs_err::rename(staging, folder) {
+        // Another process was faster; its installation is as good.
+        Err(_) if program.is_file() => Ok(program),
+        renamed => renamed.map(|()| program),
+    }
+}

@@ -1,0 +1,5 @@
+//! The resolvers against real programs and local indexes.
+
+#![cfg(test)]
+
+mod python;

@@ -1,0 +1,123 @@
+//! What the user reads when there is no answer.
+
+use imagewright_lock::python::{PythonError, PythonErrorKind};
+use imagewright_oci::Digest;
+
+use super::index::{Index, Running};
+use super::machine::{Ask, Machine};
+
+const ANY: &str = "py3-none-any";
+
+fn index() -> Running {
+    Index::default()
+        .with("alpha", "1.0", ANY, &[])
+        .with("alpha", "2.0", ANY, &[])
+        .with("beta", "1.0", ANY, &["alpha<2"])
+        .with_source("sklearn", "0.0")
+        .with("native", "1.0", "cp39-cp39-manylinux_2_17_x86_64", &[])
+        .with("native", "1.0", "cp311-cp311-win_amd64", &[])
+        .with("native", "2.0", "cp311-cp311-manylinux_2_17_x86_64", &[])
+        .with("foreign", "1.0", "cp311-cp311-win_amd64", &[])
+        .start()
+}
+
+/// The message and hint of a failure that must be of a kind; none when there is no oracle.
+async fn fails(requirements: &[&str], arguments: &str, kind: PythonErrorKind) -> Option<String> {
+    let machine = Machine::new()?;
+    let ask = Ask::of(requirements, &index().url()).arguments(arguments);
+    let error = machine.resolve(&ask).await.unwrap_err();
+    assert_eq!(error.kind(), kind, "{error}");
+    let message = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
+    println!("{message}\n");
+    Some(message)
+}
+
+#[tokio::test]
+async fn each_says_what_and_where_and_what_to_do() {
+    use PythonErrorKind::{Input, Unresolvable};
+    let wrong = format!("alpha==1.0 --hash=sha256:{}", "0".repeat(64));
+    let stated = Digest::of(&super::wheel::wheel("alpha", "1.0", ANY, &[])).to_string();
+    for (requirements, arguments, kind, expected) in [
+        (
+            &["alpha==2.0", "beta"][..],
+            "",
+            Unresolvable,
+            &["`alpha==2.0` is in `packages[0]`", "beta", "hint: loosen"][..],
+        ),
+        (&["alpha==1.0", "alpha==2.0"], "", Unresolvable, &["alpha is asked for more than once"]),
+        (
+            &["nosuch"],
+            "",
+            Unresolvable,
+            &["nosuch was not found", "`nosuch` is in `packages[0]`", "is the name right"],
+        ),
+        (&["sklearn"], "", Unresolvable, &["the package that brings `sklearn` is called scikit-learn"]),
+        (
+            &["native==1.0"],
+            "",
+            Unresolvable,
+            &["native 2.0 has a wheel for this Python and platform", "needs the sandbox"],
+        ),
+        (
+            &["foreign"],
+            "",
+            Unresolvable,
+            &["foreign has wheels for: cp311-cp311-win_amd64", "no version of foreign has"],
+        ),
+        (&[&wrong], "", Unresolvable, &["no wheel of alpha 1.0", &stated]),
+        (&["alpha"], "--require-hashes", Unresolvable, &["alpha 2.0 is needed, but no hash"]),
+        (&["git+https://host/x"], "", Unresolvable, &["must be built from source", "sandbox"]),
+        (
+            &["alpha", "beta==one two"],
+            "",
+            Input,
+            &["`beta==one two` in `packages[1]` is not well-formed", "beta==one two"],
+        ),
+        (
+            &["alpha"],
+            "--extra-index-ur x",
+            Input,
+            &["`--extra-index-ur` in `pip_extra_args`", "did you mean `--extra-index-url`?"],
+        ),
+        (&["alpha"], "--target /x", Input, &["cannot be used: packages go to the image's environment"]),
+    ] {
+        let Some(message) = fails(requirements, arguments, kind).await else { return };
+        for part in expected {
+            assert!(message.contains(part), "{part} is not in:\n{message}");
+        }
+        assert!(!message.contains("--no-build"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn files_are_named_with_their_line() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("project/requirements.txt", "# first\nbeta\n-c limits.txt\n");
+    machine.write("project/limits.txt", "alpha==2.0\n");
+    let ask = Ask::of(&[], &index().url()).file("requirements.txt");
+    let error = machine.resolve(&ask).await.unwrap_err().to_string();
+    for part in ["`alpha==2.0` is in limits.txt line 1", "`beta` is in requirements.txt line 2"] {
+        assert!(error.contains(part), "{part} is not in:\n{error}");
+    }
+    for (text, part) in [
+        ("beta\n-e .\n", "`-e .` in requirements.txt line 2 must be built"),
+        (
+            "-r https://host/more.txt\n",
+            "`https://host/more.txt` in requirements.txt line 1 is not a file of this machine",
+        ),
+        ("--target /x\n", "the option `--target` in requirements.txt line 1 cannot be used"),
+    ] {
+        machine.write("project/requirements.txt", text);
+        let error = machine.resolve(&ask).await.unwrap_err().to_string();
+        assert!(error.contains(part), "{part} is not in:\n{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_there_is_a_matter_of_the_network() {
+    let Some(mut machine) = Machine::new() else { return };
+    machine.variables.insert("UV_HTTP_RETRIES".to_owned(), "0".to_owned());
+    let error = machine.resolve(&Ask::of(&["alpha"], "http://127.0.0.1:9/simple")).await.unwrap_err();
+    assert!(matches!(error, PythonError::Unreachable { .. }), "{error}");
+    assert_eq!(error.kind(), PythonErrorKind::Network);
+}

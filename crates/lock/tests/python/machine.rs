@@ -1,0 +1,162 @@
+//! A machine for a test: its folders, its environment and the uv that the oracle brings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use imagewright_lock::python::{
+    Asked, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, resolve,
+};
+use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
+use imagewright_oci::Platform;
+use imagewright_pypa::{Libc, PackageName, TargetPython, Version};
+use imagewright_recipe::{PackagesStep, Requirement};
+
+/// A home, a project folder and a cache, in a temporary folder.
+pub(crate) struct Machine {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) variables: BTreeMap<String, String>,
+    uv: PathBuf,
+}
+
+/// What a test asks, with the defaults of most.
+pub(crate) struct Ask {
+    pub(crate) step: PackagesStep,
+    pub(crate) target: TargetPython,
+    pub(crate) installed: Vec<(PackageName, Version)>,
+    pub(crate) previous: Vec<LockedPackage>,
+    pub(crate) offline: bool,
+}
+
+/// The oracle's Python, or the reason why the test cannot run.
+#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
+pub(crate) fn oracle() -> Option<PathBuf> {
+    required("IMAGEWRIGHT_TEST_ORACLE", std::env::var_os("IMAGEWRIGHT_TEST_ORACLE")).map(PathBuf::from)
+}
+
+/// Whether the package indexes may be used.
+#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
+pub(crate) fn network() -> bool {
+    required("IMAGEWRIGHT_TEST_NETWORK", std::env::var_os("IMAGEWRIGHT_TEST_NETWORK")).is_some()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
+fn required<T>(name: &str, value: Option<T>) -> Option<T> {
+    if value.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "{name} is not set");
+        println!("skipped: {name} is not set");
+    }
+    value
+}
+
+/// This process's environment: proxies and certificates are needed to reach an index.
+pub(crate) fn environment() -> BTreeMap<String, String> {
+    std::env::vars().collect()
+}
+
+impl Machine {
+    /// A machine without settings of its own; none when there is no oracle.
+    pub(crate) fn new() -> Option<Self> {
+        let uv = oracle()?.parent()?.join("uv");
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(folder.path().join("project")).unwrap();
+        let mut variables = BTreeMap::from([("PATH".to_owned(), environment()["PATH"].clone())]);
+        variables.insert("HOME".to_owned(), folder.path().join("home").display().to_string());
+        variables.insert("XDG_CONFIG_DIRS".to_owned(), folder.path().join("etc").display().to_string());
+        variables.insert("PIP_CONFIG_FILE".to_owned(), "/dev/null".to_owned());
+        Some(Self { folder, variables, uv })
+    }
+
+    /// With the settings of the machine that the test runs on.
+    pub(crate) fn real() -> Option<Self> {
+        if !network() {
+            return None;
+        }
+        Some(Self { variables: environment(), ..Self::new()? })
+    }
+
+    pub(crate) fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    pub(crate) fn write(&self, below: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(below);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn host(&self) -> Host {
+        Host::new(self.variables.clone(), self.path("project"))
+    }
+
+    pub(crate) async fn uv(&self) -> Uv {
+        self.uv_at(&self.uv).await
+    }
+
+    pub(crate) async fn uv_at(&self, path: &Path) -> Uv {
+        let (tools, host) = (self.path("tools"), self.host());
+        locate(&UvSearch { explicit: Some(path), beside: None, tools: &tools, host: &host }).await.unwrap()
+    }
+
+    pub(crate) async fn resolve(&self, ask: &Ask) -> Result<PythonResolution, PythonError> {
+        self.resolve_with(&self.uv().await, ask).await
+    }
+
+    pub(crate) async fn resolve_with(&self, uv: &Uv, ask: &Ask) -> Result<PythonResolution, PythonError> {
+        let (host, cache) = (self.host(), self.path("cache"));
+        let asked = Asked::of(&ask.step, &host)?;
+        let request = PythonRequest {
+            asked: &asked,
+            target: &ask.target,
+            installed: &ask.installed,
+            previous: &ask.previous,
+            refresh: Refresh::WhenOld,
+            offline: ask.offline,
+            interpreter: None,
+            cache: &cache,
+            host: &host,
+        };
+        resolve(uv, &request).await
+    }
+}
+
+impl Ask {
+    /// Python 3.11 on bookworm, asked of one index.
+    pub(crate) fn of(packages: &[&str], index: &str) -> Self {
+        let ask = Self::machine(packages);
+        Self { step: PackagesStep { index: Some(index.to_owned()), ..ask.step }, ..ask }
+    }
+
+    /// The same, asked of the machine's index.
+    pub(crate) fn machine(packages: &[&str]) -> Self {
+        let requirement =
+            |(text, at)| Requirement { text: String::from(text), origin: format!("packages[{at}]") };
+        let packages = packages.iter().copied().zip(0..).map(requirement).collect();
+        Self {
+            step: PackagesStep { packages, ..PackagesStep::default() },
+            target: TargetPython::new(3, 11, Platform::linux_amd64(), Libc::Glibc(2, 36)).unwrap(),
+            installed: Vec::new(),
+            previous: Vec::new(),
+            offline: false,
+        }
+    }
+
+    pub(crate) fn arguments(mut self, text: &str) -> Self {
+        self.step.extra_arguments = Some(text.to_owned());
+        self
+    }
+
+    pub(crate) fn file(mut self, path: &str) -> Self {
+        self.step.requirements_file = Some(path.into());
+        self
+    }
+
+    pub(crate) fn installed(self, name: &str, version: &str) -> Self {
+        Self { installed: vec![(name.parse().unwrap(), version.parse().unwrap())], ..self }
+    }
+}
+
+/// `name==version` of each package.
+pub(crate) fn pins(resolution: &PythonResolution) -> Vec<String> {
+    resolution.packages.iter().map(|package| format!("{}=={}", package.name, package.version)).collect()
+}

@@ -1,0 +1,11 @@
+//! `python::resolve` with a real uv: against an index made for the test, and against the machine's own.
+
+mod answers;
+mod failures;
+mod index;
+mod locating;
+mod machine;
+mod network;
+mod properties;
+mod secrets;
+mod wheel;

@@ -1,0 +1,68 @@
+//! How a container of the image starts: the base's settings, continued as flytekit's default builder does.
+
+use imagewright_oci::ContainerConfig;
+use imagewright_recipe::expand_variables;
+
+use crate::planner::Scope;
+use crate::skeleton::Account;
+
+/// What a shell and `execvp` assume when there is no `PATH`.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The settings of the image.
+pub(crate) fn container_config(scope: &Scope<'_>, account: &Account) -> ContainerConfig {
+    let mut config = scope.base.config.config.clone();
+    let prefix = &scope.lock.environment.prefix;
+    config.set_env("PATH", &path_variable(scope, account));
+    config.set_env("PYTHONPATH", "/root");
+    config.set_env("UV_PYTHON", &format!("{prefix}/bin/python"));
+    config.set_env("UV_COMPILE_BYTECODE", "1");
+    config.set_env("UV_LINK_MODE", "copy");
+    config.set_env("FLYTE_SDK_RICH_TRACEBACKS", "0");
+    config.set_env("SSL_CERT_DIR", "/etc/ssl/certs");
+    let libraries = config.env_value("LD_LIBRARY_PATH").unwrap_or_default();
+    config.set_env("LD_LIBRARY_PATH", &joined(&["/usr/local/nvidia/lib64"], libraries, &[]));
+    for (name, value) in &scope.recipe.settings.environment {
+        let expanded = expand_variables(value, &|name| config.env_value(name).map(str::to_owned));
+        config.set_env(name, &expanded);
+    }
+    config.set_env("_F_IMG_ID", &scope.recipe.settings.image_id);
+    if let Some(entrypoint) = &scope.recipe.settings.entrypoint {
+        // As in a Dockerfile, an ENTRYPOINT makes the base's CMD void.
+        config.cmd = None;
+        config.entrypoint = (!entrypoint.is_empty()).then(|| entrypoint.clone());
+    }
+    config.user = Some(account.name.clone());
+    config.working_dir = Some("/root".to_owned());
+    config
+}
+
+/// `PATH`: the environment, the base's, NVIDIA's, and last what the user installs.
+pub(crate) fn path_variable(scope: &Scope<'_>, account: &Account) -> String {
+    let environment = format!("{}/bin", scope.lock.environment.prefix);
+    let own = format!("{}/.local/bin", account.home);
+    let base = scope.base.config.config.env_value("PATH").unwrap_or(DEFAULT_PATH);
+    joined(&[&environment], base, &["/usr/local/nvidia/bin", "/usr/local/cuda/bin", &own])
+}
+
+/// A search path without empty elements (which would mean the working directory) and without repetitions.
+fn joined(before: &[&str], base: &str, after: &[&str]) -> String {
+    let mut elements: Vec<&str> = Vec::new();
+    for element in before.iter().copied().chain(base.split(':')).chain(after.iter().copied()) {
+        if !element.is_empty() && !elements.contains(&element) {
+            elements.push(element);
+        }
+    }
+    elements.join(":")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn search_paths_have_no_holes() {
+        assert_eq!(joined(&["/a"], "", &[]), "/a");
+        assert_eq!(joined(&["/a"], "/b:/a:", &["/c", "/b"]), "/a:/b:/c");
+    }
+}

@@ -1,0 +1,164 @@
+use std::collections::BTreeMap;
+
+use imagewright_debian::{Architecture, DebianPackage, Suite};
+use imagewright_layer::LayerKey;
+use imagewright_lock::CompilerLock;
+use imagewright_lock::python::LockedPackage;
+use imagewright_oci::{Digest, canonical_json};
+use imagewright_pypa::PythonMinor;
+use serde::{Deserialize, Serialize};
+
+/// A layer that is to be there, and how it is made when it is not.
+#[derive(Clone, Debug)]
+pub struct LayerDefinition {
+    /// The digest of kind and inputs.
+    pub key: LayerKey,
+    /// What it is for.
+    pub kind: LayerKind,
+    /// What it holds, in a few words: `pandas 2.2.3`, `small packages (3 of 16)`.
+    pub title: String,
+    /// Everything its bytes depend on, in words; what differs here is why a layer is made again.
+    pub inputs: BTreeMap<String, String>,
+    /// The words of the spec that ask for it.
+    pub because: Vec<String>,
+    /// How it is made.
+    pub content: Content,
+}
+
+/// What a layer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LayerKind {
+    /// Debian's userland, in a base that is assembled.
+    Userland,
+    /// An interpreter that is not the base's.
+    Interpreter,
+    /// What Debian's package manager knows, in a base that is assembled.
+    PackageDatabase,
+    /// Hides files of the base that are replaced.
+    Removal,
+    /// User, home, certificates, environment: the only layer that may depend on the base.
+    Skeleton,
+    /// One distribution.
+    Package,
+    /// Several small distributions.
+    Packages,
+}
+
+/// How a layer is made.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// Files that the plan itself holds.
+    Tree(Vec<TreeFile>),
+    /// Installed wheels.
+    Wheels(WheelGroup),
+    /// Unpacked Debian packages.
+    Debian(DebianGroup),
+    /// The package manager's record of them.
+    DebianDatabase(Vec<DebianPackage>),
+}
+
+/// Debian packages that are unpacked into one layer.
+#[derive(Clone, Debug)]
+pub struct DebianGroup {
+    /// Their suite.
+    pub suite: Suite,
+    /// What they are for.
+    pub architecture: Architecture,
+    /// By name.
+    pub packages: Vec<DebianPackage>,
+}
+
+/// Wheels that are installed into one layer.
+#[derive(Clone, Debug)]
+pub struct WheelGroup {
+    /// The environment, with its leading slash.
+    pub prefix: String,
+    /// The Python they are installed for.
+    pub minor: PythonMinor,
+    /// By name; where two own one path, the later wins.
+    pub packages: Vec<LockedPackage>,
+    /// What compiles modules, if anything does.
+    pub compiler: Option<CompilerLock>,
+}
+
+/// A file of a layer that the plan holds itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Without a leading slash.
+    pub path: String,
+    /// What it is.
+    pub kind: TreeKind,
+    /// Permission bits.
+    pub mode: u32,
+    /// Numeric owner.
+    pub uid: u64,
+    /// Numeric group.
+    pub gid: u64,
+}
+
+/// What a file of a layer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TreeKind {
+    /// A directory.
+    Directory,
+    /// A file with this content.
+    File(Vec<u8>),
+    /// A symbolic link to this.
+    Symlink(String),
+    /// Nothing: what lower layers have at this path is hidden.
+    Whiteout,
+}
+
+impl LayerDefinition {
+    /// A definition, with the key that its inputs give.
+    pub(crate) fn new(
+        kind: LayerKind,
+        title: String,
+        inputs: BTreeMap<String, String>,
+        because: Vec<String>,
+        content: Content,
+    ) -> Self {
+        let key = LayerKey(Digest::of(&canonical_json(&(kind, &inputs))));
+        Self { key, kind, title, inputs, because, content }
+    }
+}
+
+impl TreeFile {
+    pub(crate) fn directory(path: &str, mode: u32, uid: u64, gid: u64) -> Self {
+        Self { path: path.to_owned(), kind: TreeKind::Directory, mode, uid, gid }
+    }
+
+    pub(crate) fn file(path: &str, content: impl Into<Vec<u8>>) -> Self {
+        Self { path: path.to_owned(), kind: TreeKind::File(content.into()), mode: 0o644, uid: 0, gid: 0 }
+    }
+
+    pub(crate) fn symlink(path: &str, target: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind: TreeKind::Symlink(target.to_owned()),
+            mode: 0o777,
+            uid: 0,
+            gid: 0,
+        }
+    }
+
+    pub(crate) fn whiteout(path: &str) -> Self {
+        Self { path: path.to_owned(), kind: TreeKind::Whiteout, mode: 0, uid: 0, gid: 0 }
+    }
+
+    pub(crate) fn owned_by(self, uid: u64, gid: u64) -> Self {
+        Self { uid, gid, ..self }
+    }
+
+    /// What the layer's key covers of it.
+    pub(crate) fn summary(&self) -> String {
+        let Self { mode, uid, gid, .. } = self;
+        match &self.kind {
+            TreeKind::Directory => format!("directory {mode:o} {uid}:{gid}"),
+            TreeKind::File(content) => format!("file {mode:o} {uid}:{gid} {}", Digest::of(content)),
+            TreeKind::Symlink(target) => format!("link to {target} {uid}:{gid}"),
+            TreeKind::Whiteout => "removed".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Which distributions share a layer (design D2): sizeable ones have their own, the rest go to sixteen buckets.
+
+use std::collections::BTreeMap;
+
+use imagewright_lock::python::LockedPackage;
+use imagewright_lock::{BUCKETS, PlatformLock};
+use imagewright_oci::Digest;
+use imagewright_pypa::PackageName;
+
+use crate::definition::{Content, LayerDefinition, LayerKind, WheelGroup};
+use crate::planner::Scope;
+
+/// The layers of all packages: the sizeable by name, then the buckets by number.
+pub(crate) fn package_layers(scope: &Scope<'_>) -> Vec<LayerDefinition> {
+    let lock: &PlatformLock = scope.lock;
+    let (own, small): (Vec<_>, Vec<_>) =
+        lock.packages.iter().partition(|package| package.size.unwrap_or(0) >= lock.threshold);
+    let mut buckets: BTreeMap<u64, Vec<&LockedPackage>> = BTreeMap::new();
+    for package in small {
+        buckets.entry(bucket(package)).or_default().push(package);
+    }
+    let own = own.into_iter().map(|package| {
+        let title = format!("{} {}", package.name, package.version);
+        layer(scope, LayerKind::Package, title, &[package])
+    });
+    let shared = buckets.into_iter().map(|(number, packages)| {
+        let title = format!("small packages ({} of {BUCKETS})", number + 1);
+        layer(scope, LayerKind::Packages, title, &packages)
+    });
+    own.chain(shared).collect()
+}
+
+/// The bucket of a distribution depends on its name alone, so that another distribution never moves it.
+fn bucket(package: &LockedPackage) -> u64 {
+    let digest = Digest::of(package.name.as_str().as_bytes());
+    let first = digest.as_bytes().first_chunk::<8>().expect("a sha256 has 32 bytes");
+    u64::from_be_bytes(*first) % BUCKETS
+}
+
+fn layer(scope: &Scope<'_>, kind: LayerKind, title: String, packages: &[&LockedPackage]) -> LayerDefinition {
+    let minor = scope.lock.interpreter.minor;
+    let mut inputs = scope.common_inputs(imagewright_layer::WHEEL_FORMAT);
+    inputs.insert("environment".to_owned(), scope.lock.environment.prefix.clone());
+    inputs.insert("python".to_owned(), minor.to_string());
+    inputs.insert("bytecode".to_owned(), scope.bytecode_input());
+    for package in packages {
+        inputs.insert(format!("package {}", package.name), wheel(package));
+    }
+    let because = packages.iter().map(|package| because(package)).collect();
+    let group = WheelGroup {
+        prefix: scope.lock.environment.prefix.clone(),
+        minor,
+        packages: packages.iter().map(|package| (*package).clone()).collect(),
+        compiler: scope.lock.compiler.clone(),
+    };
+    LayerDefinition::new(kind, title, inputs, because, Content::Wheels(group))
+}
+
+fn wheel(package: &LockedPackage) -> String {
+    let digest = package.sha256.expect("a lock has the digest of every wheel");
+    format!("{} {digest}", package.version)
+}
+
+fn because(package: &LockedPackage) -> String {
+    let LockedPackage { name, version, required_by, .. } = package;
+    if package.requested {
+        return format!("the spec asks for {name} {version}");
+    }
+    let names: Vec<&str> = required_by.iter().map(PackageName::as_str).collect();
+    match names[..] {
+        [] => format!("{name} {version} is needed by another package"),
+        _ => format!("{name} {version} is needed by {}", names.join(", ")),
+    }
+}

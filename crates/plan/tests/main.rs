@@ -1,0 +1,193 @@
+//! What a lock becomes: the layers with their reasons, and how a container starts.
+
+#![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
+
+use std::fmt::Write as _;
+
+use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Interpreter};
+use imagewright_lock::python::LockedPackage;
+use imagewright_lock::{
+    BaseImage, BaseLayer, BaseLock, BaseOrigin, Distribution, EnvironmentLock, InterpreterLock,
+    InterpreterSource, PlatformLock,
+};
+use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, MediaType, Platform};
+use imagewright_plan::{Content, Plan, PlanError, TreeFile, plan};
+use imagewright_pypa::PythonMinor;
+use imagewright_recipe::{Recipe, lower};
+use imagewright_spec::{ParseOptions, parse_yaml};
+
+const EPOCH: u64 = 315_532_800;
+
+fn recipe(yaml: &str) -> Recipe {
+    let spec = parse_yaml(yaml, &ParseOptions::default()).unwrap();
+    lower(&spec, PythonMinor(13).into()).unwrap()
+}
+
+fn package(name: &str, version: &str, size: u64) -> LockedPackage {
+    serde_json::from_value(serde_json::json!({
+        "name": name,
+        "version": version,
+        "filename": format!("{name}-{version}-py3-none-any.whl"),
+        "path": format!("/wheels/{name}-{version}-py3-none-any.whl"),
+        "sha256": Digest::of(format!("{name} {version}").as_bytes()),
+        "size": size,
+        "requested": name == "numpy",
+        "required_by": if name == "numpy" { vec![] } else { vec!["pandas"] },
+    }))
+    .unwrap()
+}
+
+fn lock(packages: Vec<LockedPackage>) -> PlatformLock {
+    PlatformLock {
+        base: BaseLock::Image { reference: "reg.io/base:1".parse().unwrap(), digest: Digest::of(b"base") },
+        interpreter: InterpreterLock {
+            path: "/usr/bin/python3.11".to_owned(),
+            minor: PythonMinor(11),
+            full: Some("3.11.2".to_owned()),
+            source: InterpreterSource::Base,
+        },
+        compiler: None,
+        environment: EnvironmentLock { prefix: "/opt/venv".to_owned(), continues: false },
+        packages,
+        kept: Vec::new(),
+        replaced: Vec::new(),
+        threshold: 1 << 20,
+    }
+}
+
+fn base(layers: usize) -> BaseImage {
+    let layer = |number: usize| {
+        let digest = Digest::of(&number.to_be_bytes());
+        BaseLayer {
+            descriptor: Descriptor::new(MediaType::OciLayerGzip, digest, 10),
+            diff_id: DiffId(digest),
+        }
+    };
+    let mut config = ImageConfig::new(Platform::linux_amd64());
+    config.config.env = Some(vec!["PATH=/usr/bin:/bin".to_owned(), "LANG=C.UTF-8".to_owned()]);
+    config.config.cmd = Some(vec!["bash".to_owned()]);
+    config.config.entrypoint = Some(vec!["/start".to_owned()]);
+    let interpreter = Interpreter {
+        path: "/usr/bin/python3.11".to_owned(),
+        aliases: Vec::new(),
+        minor: PythonMinor(11),
+        full: Some("3.11.2".to_owned()),
+    };
+    let accounts =
+        Accounts { passwd: "root:x:0:0:root:/root:/bin/bash\n".to_owned(), group: "root:x:0:\n".to_owned() };
+    BaseImage {
+        origin: Some(BaseOrigin { reference: "reg.io/base:1".parse().unwrap(), digest: Digest::of(b"base") }),
+        config,
+        layers: (0..layers).map(layer).collect(),
+        facts: BaseFacts { interpreters: vec![interpreter], accounts, ..BaseFacts::empty() },
+    }
+}
+
+fn planned(yaml: &str, lock: &PlatformLock, base: &BaseImage) -> Plan {
+    plan(&recipe(yaml), &Platform::linux_amd64(), lock, base, EPOCH).unwrap()
+}
+
+/// Titles and reasons, as `imagewright plan` builds on them.
+fn listing(plan: &Plan) -> String {
+    let mut text = String::new();
+    for layer in &plan.layers {
+        writeln!(text, "{}: {}", layer.title, layer.because.join("; ")).unwrap();
+    }
+    text
+}
+
+fn files(plan: &Plan, title: &str) -> Vec<TreeFile> {
+    let layer = plan.layers.iter().find(|layer| layer.title.starts_with(title)).unwrap();
+    match &layer.content {
+        Content::Tree(files) => files.clone(),
+        other => panic!("{title} is no tree: {other:?}"),
+    }
+}
+
+fn set() -> Vec<LockedPackage> {
+    vec![
+        package("numpy", "2.1.0", 20 << 20),
+        package("pytz", "2025.1", 500_000),
+        package("six", "1.16.0", 11_000),
+    ]
+}
+
+#[test]
+fn sizeable_packages_have_layers_and_small_ones_share() {
+    let plan = planned("packages: [numpy]", &lock(set()), &base(2));
+    insta::assert_snapshot!(listing(&plan));
+}
+
+#[test]
+fn adding_a_package_makes_one_layer_only() {
+    let before = planned("packages: [numpy]", &lock(set()), &base(2));
+    let mut packages = set();
+    packages.push(package("httpx", "0.28.1", 70_000));
+    let after = planned("packages: [numpy, httpx]", &lock(packages), &base(2));
+    let keys = |plan: &Plan| plan.layers.iter().map(|layer| layer.key).collect::<Vec<_>>();
+    let new: Vec<_> = after.layers.iter().filter(|layer| !keys(&before).contains(&layer.key)).collect();
+    assert_eq!(new.len(), 1);
+    assert!(new[0].inputs.contains_key("package httpx"), "{:?}", new[0].inputs);
+}
+
+#[test]
+fn package_layers_do_not_depend_on_the_base() {
+    let mut other = base(5);
+    other.facts.accounts.passwd.push_str("app:x:1000:1000::/home/app:/bin/sh\n");
+    let (here, there) = (planned("{}", &lock(set()), &base(2)), planned("{}", &lock(set()), &other));
+    let different: Vec<&str> = here
+        .layers
+        .iter()
+        .zip(&there.layers)
+        .filter(|(a, b)| a.key != b.key)
+        .map(|(layer, _)| layer.title.as_str())
+        .collect();
+    assert_eq!(different, ["skeleton (user, home, environment)"]);
+}
+
+#[test]
+fn a_container_starts_as_flytekits_does() {
+    let yaml = "{packages: [numpy], env: {A: '1', PATH: '/x:$PATH', B: '${A}2'}, entrypoint: []}";
+    let plan = planned(yaml, &lock(set()), &base(2));
+    insta::assert_json_snapshot!(plan.container);
+    let kept = planned("{packages: [numpy]}", &lock(set()), &base(2));
+    assert_eq!(kept.container.entrypoint.as_deref(), Some(&["/start".to_owned()][..]));
+    assert_eq!(kept.container.cmd.as_deref(), Some(&["bash".to_owned()][..]));
+}
+
+#[test]
+fn a_replaced_package_is_hidden_and_the_environment_goes_on() {
+    let mut base = base(2);
+    base.facts.environments = vec![Environment {
+        prefix: "/opt/venv".to_owned(),
+        minor: PythonMinor(11),
+        full: None,
+        system_site_packages: true,
+    }];
+    let site = "opt/venv/lib/python3.11/site-packages";
+    base.facts.installed = vec![Installed {
+        name: "numpy".parse().unwrap(),
+        version: "1.26.4".to_owned(),
+        site: site.to_owned(),
+        metadata: "numpy-1.26.4.dist-info".to_owned(),
+        roots: vec![format!("{site}/numpy"), "opt/venv/bin/f2py".to_owned()],
+    }];
+    let lock = PlatformLock {
+        environment: EnvironmentLock { prefix: "/opt/venv".to_owned(), continues: true },
+        replaced: vec![Distribution { name: "numpy".parse().unwrap(), version: "1.26.4".to_owned() }],
+        ..lock(set())
+    };
+    let plan = planned("packages: [numpy]", &lock, &base);
+    let hidden: Vec<String> = files(&plan, "removes").into_iter().map(|file| file.path).collect();
+    let expected = ["opt/venv/bin/f2py", &format!("{site}/numpy"), &format!("{site}/numpy-1.26.4.dist-info")];
+    assert_eq!(hidden, expected);
+    assert!(plan.facts.installed.is_empty(), "what is replaced is no fact of the image");
+    let skeleton = files(&plan, "skeleton");
+    assert!(skeleton.iter().all(|file| !file.path.starts_with("opt")), "the environment is there already");
+}
+
+#[test]
+fn an_image_that_no_engine_takes_is_refused() {
+    let error = plan(&recipe("{}"), &Platform::linux_amd64(), &lock(set()), &base(120), EPOCH).unwrap_err();
+    assert!(matches!(error, PlanError::TooManyLayers { layers: 123, most: 100 }), "{error}");
+}

@@ -1,0 +1,6 @@
+//! The vocabulary beside the `packaging` library, the reference implementation of its specifications.
+
+#![cfg(test)]
+
+mod oracle;
+mod properties;

@@ -1,0 +1,34 @@
+use imagewright_spec::SpecError;
+use thiserror::Error;
+
+/// Why a spec cannot be lowered.
+#[derive(Debug, Error)]
+pub enum RecipeError {
+    /// Fields that the native builder does not do.
+    #[error("the native builder does not do all that the spec asks for")]
+    Unsupported {
+        /// Which, and what to do instead.
+        #[source]
+        source: SpecError,
+    },
+    /// A base that is neither in a registry nor absent.
+    #[error("`base_image` must be an image in a registry")]
+    BaseKind,
+    /// A Python 2, or one that does not exist.
+    #[error("`python_version` is {version}, and only Python 3 can be had")]
+    PythonVersion {
+        /// What was asked for.
+        version: String,
+    },
+}
+
+impl RecipeError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unsupported { source } => source.hint(),
+            Self::BaseKind => Some("push the image to a registry and name it there".to_owned()),
+            Self::PythonVersion { .. } => Some("ask for 3.9 or newer".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+use imagewright_oci::Platform;
+use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_spec::{BaseImage, ImageSpec};
+
+use crate::step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
+use crate::{Base, Recipe, RecipeError, Settings};
+
+/// The user that flytekit's images run tasks as.
+const USER: &str = "flytekit";
+
+/// Lowers a spec; `fallback` is the Python of an image for which neither spec nor base names one.
+///
+/// Fields that the native builder does not do are errors, never passed over.
+pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, RecipeError> {
+    spec.check_supported().map_err(|source| RecipeError::Unsupported { source })?;
+    let steps = vec![
+        Step::User(UserStep { name: USER.to_owned() }),
+        Step::Interpreter(interpreter(spec, fallback)?),
+        Step::Packages(packages(spec)),
+    ];
+    Ok(Recipe { base: base(spec)?, platforms: platforms(spec), steps, settings: settings(spec) })
+}
+
+fn base(spec: &ImageSpec) -> Result<Base, RecipeError> {
+    match &spec.base_image {
+        None => Ok(Base::Debian),
+        Some(BaseImage::Registry(reference)) => Ok(Base::Image(reference.clone())),
+        Some(_) => Err(RecipeError::BaseKind),
+    }
+}
+
+fn platforms(spec: &ImageSpec) -> Vec<Platform> {
+    spec.platforms.clone()
+}
+
+fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> Result<InterpreterStep, RecipeError> {
+    let version = spec.python_version.map(|version| match version.major {
+        3 => Ok(PythonVersion { minor: PythonMinor(version.minor), patch: version.patch }),
+        _ => Err(RecipeError::PythonVersion { version: version.to_string() }),
+    });
+    Ok(InterpreterStep { version: version.transpose()?, fallback, path: spec.python_exec.clone() })
+}
+
+fn packages(spec: &ImageSpec) -> PackagesStep {
+    let numbered = spec.packages.iter().enumerate();
+    PackagesStep {
+        packages: numbered
+            .map(|(index, text)| Requirement { text: text.clone(), origin: format!("packages[{index}]") })
+            .collect(),
+        requirements_file: spec.requirements.clone(),
+        index: spec.pip_index.clone(),
+        extra_indexes: spec.pip_extra_index_url.clone(),
+        extra_arguments: spec.pip_extra_args.clone(),
+        bytecode: spec.builder_options.bytecode,
+    }
+}
+
+fn settings(spec: &ImageSpec) -> Settings {
+    Settings {
+        environment: spec.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        entrypoint: spec.entrypoint.clone(),
+        image_id: spec.id(),
+    }
+}

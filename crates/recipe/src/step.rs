@@ -1,0 +1,60 @@
+use std::path::PathBuf;
+
+use imagewright_pypa::PythonVersion;
+use serde::{Deserialize, Serialize};
+
+/// One thing that is done to the base.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// A user is added, if the base has none of the name.
+    User(UserStep),
+    /// A Python interpreter and the environment for packages.
+    Interpreter(InterpreterStep),
+    /// Python packages are installed.
+    Packages(PackagesStep),
+}
+
+/// The user that tasks run as.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserStep {
+    /// Login name.
+    pub name: String,
+}
+
+/// The interpreter that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InterpreterStep {
+    /// `python_version` of the spec.
+    pub version: Option<PythonVersion>,
+    /// The version when neither the spec nor the base says one: the caller's own (design D7).
+    pub fallback: PythonVersion,
+    /// `python_exec` of the spec: an interpreter of the base, by its path.
+    pub path: Option<String>,
+}
+
+/// The Python packages that are asked for, and how they are to be found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackagesStep {
+    /// `packages` of the spec, in order.
+    pub packages: Vec<Requirement>,
+    /// The requirements file of the spec.
+    pub requirements_file: Option<PathBuf>,
+    /// `pip_index` of the spec.
+    pub index: Option<String>,
+    /// `pip_extra_index_url` of the spec.
+    pub extra_indexes: Vec<String>,
+    /// `pip_extra_args` of the spec, as written.
+    pub extra_arguments: Option<String>,
+    /// Whether modules are compiled when the image is made (design D5).
+    pub bytecode: bool,
+}
+
+/// A requirement (PEP 508, or a path or URL of a wheel) and the words of the spec that ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// As written.
+    pub text: String,
+    /// Where it was written: `packages[2]`.
+    pub origin: String,
+}

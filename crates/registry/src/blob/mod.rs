@@ -1,0 +1,14 @@
+//! Blobs: asked for, downloaded, mounted, uploaded, copied from registry to registry.
+
+mod copy;
+mod fetch;
+mod once;
+mod push;
+mod session;
+mod source;
+mod upload;
+
+pub use fetch::{BlobReader, BlobStream};
+pub(crate) use once::Uploads;
+pub use push::Pushed;
+pub use source::BlobSource;

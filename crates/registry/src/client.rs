@@ -1,0 +1,113 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use futures_util::future::BoxFuture;
+use imagewright_oci::ImageReference;
+
+use crate::blob::Uploads;
+use crate::endpoint::{Endpoint, Mirror};
+use crate::error::RegistryError;
+use crate::exchange::Exchange;
+use crate::options::ClientOptions;
+use crate::statistics::Statistics;
+use crate::transport::Transport;
+
+/// A client of OCI registries; cheap to clone, and one serves a whole process.
+///
+/// Follows the OCI distribution specification 1.1. It keeps tokens, connections, and what it knows of blobs.
+#[derive(Clone, Debug)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    options: ClientOptions,
+    transport: Arc<Transport>,
+    registries: Mutex<BTreeMap<String, Arc<Exchange>>>,
+    mirrors: Mutex<BTreeMap<Mirror, Arc<Exchange>>>,
+    uploads: Uploads,
+}
+
+impl Client {
+    /// A client that has asked nothing yet.
+    pub fn new(options: ClientOptions) -> Self {
+        let transport = Arc::new(Transport::new(&options));
+        let inner = Inner {
+            options,
+            transport,
+            registries: Mutex::default(),
+            mirrors: Mutex::default(),
+            uploads: Uploads::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// What was done so far.
+    pub fn statistics(&self) -> Statistics {
+        self.inner.transport.counters.snapshot()
+    }
+
+    pub(crate) fn uploads(&self) -> &Uploads {
+        &self.inner.uploads
+    }
+
+    pub(crate) fn forget_blobs(&self, repository: &ImageReference) {
+        self.inner.uploads.forget(repository);
+    }
+
+    /// The registry itself.
+    pub(crate) fn exchange(&self, reference: &ImageReference) -> Result<Arc<Exchange>, RegistryError> {
+        let inner = &self.inner;
+        let mut registries = inner.registries.lock().expect("no holder panics");
+        if let Some(exchange) = registries.get(reference.registry()) {
+            return Ok(Arc::clone(exchange));
+        }
+        let endpoint = Endpoint::of_registry(reference.registry(), &inner.options)
+            .map_err(|source| RegistryError::BadHost { reference: Box::new(reference.clone()), source })?;
+        let exchange = Arc::new(Exchange::new(endpoint, None, &inner.options, Arc::clone(&inner.transport)));
+        registries.insert(reference.registry().to_owned(), Arc::clone(&exchange));
+        Ok(exchange)
+    }
+
+    /// Asks the mirrors of a registry in order, then the registry: the first that has an answer other than "not
+    /// there" gives it.
+    pub(crate) async fn pulling<'a, T>(
+        &self,
+        reference: &ImageReference,
+        ask: impl Fn(Arc<Exchange>) -> BoxFuture<'a, Result<Option<T>, RegistryError>>,
+    ) -> Result<Option<T>, RegistryError> {
+        let mut failures = Vec::new();
+        for mirror in self.inner.options.mirrors.get(reference.registry()).into_iter().flatten() {
+            let asked = match self.mirror(reference, mirror) {
+                Ok(exchange) => ask(exchange).await,
+                Err(error) => Err(error),
+            };
+            match asked {
+                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(None) => {}
+                Err(error) => failures.push(error),
+            }
+        }
+        match ask(self.exchange(reference)?).await {
+            Err(origin) if !failures.is_empty() => {
+                Err(RegistryError::Mirrored { origin: Box::new(origin), mirrors: failures })
+            }
+            answer => answer,
+        }
+    }
+
+    fn mirror(&self, reference: &ImageReference, mirror: &Mirror) -> Result<Arc<Exchange>, RegistryError> {
+        let inner = &self.inner;
+        let mut mirrors = inner.mirrors.lock().expect("no holder panics");
+        if let Some(exchange) = mirrors.get(mirror) {
+            return Ok(Arc::clone(exchange));
+        }
+        let endpoint = Endpoint::of_mirror(mirror, &inner.options)
+            .map_err(|source| RegistryError::BadHost { reference: Box::new(reference.clone()), source })?;
+        let host = Some(mirror.registry().to_owned());
+        let exchange = Arc::new(Exchange::new(endpoint, host, &inner.options, Arc::clone(&inner.transport)));
+        mirrors.insert(mirror.clone(), Arc::clone(&exchange));
+        Ok(exchange)
+    }
+}

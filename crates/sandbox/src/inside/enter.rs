@@ -1,0 +1,100 @@
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::fs::{Access, FileType, Mode, access, stat};
+use rustix::process::{chdir, umask};
+
+use super::mounts::{self, Mounts};
+use super::user::User;
+use super::{Outcome, overlay, privileges};
+use crate::RunRequest;
+use crate::channel::Assignment;
+use crate::task::{Failure, Report, Trying as _, Work};
+
+/// What a container has when its image says nothing.
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Enters the root file system and becomes the command; returns only if that fails, or after a probe.
+pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
+    let task = assignment.task()?;
+    let (request, probe) = match task.work {
+        Work::Run(request) => (request, false),
+        Work::Probe(request) => (request, true),
+        Work::Unpack { .. } | Work::Remove { .. } => return Err(Failure::NoCommand),
+    };
+    let mounts = Mounts::take(&request)?;
+    let root = overlay::mount_root(&request)?;
+    mounts::enter_root(&root)?;
+    mounts.attach()?;
+    let user = User::look_up(&request.user)?;
+    mounts::make_directory(&request.cwd, 0o755)?;
+    privileges::become_user(&user, task.identity)?;
+    umask(Mode::from_raw_mode(0o022));
+    if probe {
+        return Ok(Some(Report::Done));
+    }
+    chdir(&request.cwd).trying(|| format!("enter the working directory {}", request.cwd.display()))?;
+    let input = assignment.data.try_clone()?;
+    Err(execute(&request, &user, input.into()))
+}
+
+fn execute(request: &RunRequest, user: &User, input: Stdio) -> Failure {
+    let environment = environment(request, user);
+    let Some((program, arguments)) = request.argv.split_first() else { return Failure::NoCommand };
+    let program_path = match find_program(program, &environment["PATH"]) {
+        Ok(path) => path,
+        Err(failure) => return failure,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the one place where a command of an image is started")]
+    let error = Command::new(&program_path)
+        .arg0(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&environment)
+        .stdin(input)
+        .exec();
+    Failure::NotExecutable { program: program_path, cause: error.into() }
+}
+
+fn environment(request: &RunRequest, user: &User) -> BTreeMap<String, String> {
+    let mut environment = BTreeMap::from([
+        ("PATH".to_owned(), DEFAULT_PATH.to_owned()),
+        ("HOME".to_owned(), user.home.clone()),
+    ]);
+    environment.extend(
+        request
+            .env
+            .iter()
+            .filter_map(|entry| entry.split_once('='))
+            .map(|(name, value)| (name.into(), value.into())),
+    );
+    environment
+}
+
+/// The path of a program: itself if it has a slash, else the first executable file of that name in `search`.
+fn find_program(program: &str, search: &str) -> Result<String, Failure> {
+    let missing = |searched| Failure::NoSuchProgram { program: program.to_owned(), searched };
+    if program.contains('/') {
+        return match stat(program) {
+            Ok(_) => Ok(program.to_owned()),
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Err(missing(None)),
+            Err(errno) => Err(Failure::NotExecutable {
+                program: program.to_owned(),
+                cause: io::Error::from(errno).into(),
+            }),
+        };
+    }
+    search
+        .split(':')
+        .map(|directory| format!("{}/{program}", if directory.is_empty() { "." } else { directory }))
+        .find(|path| is_executable(Path::new(path)))
+        .ok_or_else(|| missing(Some(search.to_owned())))
+}
+
+fn is_executable(path: &Path) -> bool {
+    stat(path).is_ok_and(|found| FileType::from_raw_mode(found.st_mode).is_file())
+        && access(path, Access::EXEC_OK).is_ok()
+}

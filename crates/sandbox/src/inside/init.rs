@@ -1,0 +1,100 @@
+use std::io::{self, Read as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, kill_process, set_parent_process_death_signal, wait,
+};
+use rustix::thread::UnshareFlags;
+use signal_hook::consts::SIGCHLD;
+
+use super::{Outcome, privileges};
+use crate::Exit;
+use crate::channel::Assignment;
+use crate::task::{Failure, Report, Trying as _};
+
+/// Process 1: starts the command, reaps every process that ends, and ends with the command or with the caller.
+/// With it the kernel kills all that is left in the process namespace.
+pub(super) fn init(assignment: &Assignment) -> Outcome {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .trying(|| "tie the sandbox to its caller".to_owned())?;
+    privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
+    let (ended, on_signal) = UnixStream::pair()?;
+    ended.set_nonblocking(true)?;
+    signal_hook::low_level::pipe::register(SIGCHLD, on_signal)?;
+    let command = assignment
+        .spawn(Path::new("/proc/self/exe"), "enter")
+        .trying(|| "start the process that enters the image".to_owned())?;
+    let command = Pid::from_raw(i32::try_from(command.id()).expect("a process id is positive"))
+        .expect("a process id is not 0");
+    supervise(command, &ended, &assignment.channel)
+}
+
+fn supervise(command: Pid, ended: &UnixStream, caller: &UnixStream) -> Outcome {
+    loop {
+        let mut events = [
+            PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(caller.as_fd(), PollFlags::IN),
+        ];
+        match poll(&mut events, None) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+        let [some_ended, caller_spoke] = events.map(|event| !event.revents().is_empty());
+        if some_ended {
+            forget_notices(ended)?;
+            if let Some(exit) = reap(command)? {
+                return Ok(Some(Report::Ended(exit)));
+            }
+        }
+        if caller_spoke && !pass_on_signal(caller, command)? {
+            return Ok(None);
+        }
+    }
+}
+
+fn forget_notices(mut ended: &UnixStream) -> Result<(), Failure> {
+    match ended.read(&mut [0; 64]) {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Reaps all processes that have ended; how the command ended if it is among them.
+fn reap(command: Pid) -> Result<Option<Exit>, Failure> {
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid == command => {
+                if let Some(exit) = exit_of(status) {
+                    return Ok(Some(exit));
+                }
+            }
+            Ok(Some(_)) => {}
+            Ok(None) | Err(Errno::CHILD) => return Ok(None),
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+    }
+}
+
+fn exit_of(status: WaitStatus) -> Option<Exit> {
+    let code = status.exit_status().and_then(|code| u8::try_from(code).ok()).map(Exit::Code);
+    code.or_else(|| status.terminating_signal().map(Exit::Signal))
+}
+
+/// Whether the caller is still there.
+fn pass_on_signal(mut caller: &UnixStream, command: Pid) -> Result<bool, Failure> {
+    let mut number = [0];
+    if caller.read(&mut number)? == 0 {
+        return Ok(false);
+    }
+    if let Some(signal) = Signal::from_named_raw(i32::from(number[0])) {
+        match kill_process(command, signal) {
+            Ok(()) | Err(Errno::SRCH) => {}
+            Err(errno) => return Err(io::Error::from(errno).into()),
+        }
+    }
+    Ok(true)
+}

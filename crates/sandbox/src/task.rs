@@ -1,0 +1,118 @@
+//! What the caller and its helper processes say to each other.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Exit, RunRequest, SandboxError, Unpacked};
+
+/// What the helper is to do, and as whom.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(crate) identity: Identity,
+    pub(crate) work: Work,
+}
+
+/// Which user namespace the helper works in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Identity {
+    /// The caller's.
+    Caller,
+    /// A new one, whose ids the caller maps.
+    Mapped,
+    /// A new one, in which the caller's id is 0.
+    Single,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Run the command.
+    Run(RunRequest),
+    /// Prepare everything that a run needs, but execute nothing.
+    Probe(RunRequest),
+    /// Unpack the tar stream that comes as the data file into this directory.
+    Unpack { directory: PathBuf },
+    /// Remove this directory with all that is in it.
+    Remove { directory: PathBuf },
+}
+
+/// What the helper answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Report {
+    /// The user namespace is there and needs its maps.
+    NeedsIdMap,
+    /// The command has ended.
+    Ended(Exit),
+    /// The layer is unpacked.
+    Unpacked(Unpacked),
+    /// The probe or the removal went well.
+    Done,
+    /// It could not be done.
+    Failed(Failure),
+}
+
+/// A [`SandboxError`] of a helper process, in a form that can be sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Failure {
+    Step { step: String, cause: Cause },
+    UnsafeEntry { entry: String, because: String },
+    NoSuchUser { kind: String, name: String, file: String },
+    NoCommand,
+    NoSuchProgram { program: String, searched: Option<String> },
+    NotExecutable { program: String, cause: Cause },
+}
+
+/// An I/O error in a form that can be sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    Errno(i32),
+    Text(String),
+}
+
+/// Says what was tried when an operation fails.
+pub(crate) trait Trying<T> {
+    fn trying(self, step: impl FnOnce() -> String) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> Trying<T> for Result<T, E> {
+    fn trying(self, step: impl FnOnce() -> String) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Step { step: step(), cause: error.into().into() })
+    }
+}
+
+impl From<io::Error> for Cause {
+    fn from(error: io::Error) -> Self {
+        error.raw_os_error().map_or_else(|| Self::Text(error.to_string()), Self::Errno)
+    }
+}
+
+impl From<Cause> for io::Error {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Errno(number) => Self::from_raw_os_error(number),
+            Cause::Text(text) => Self::other(text),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Step { step: "talk to the caller".to_owned(), cause: error.into() }
+    }
+}
+
+impl From<Failure> for SandboxError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Step { step, cause } => Self::Step { step, source: cause.into() },
+            Failure::UnsafeEntry { entry, because } => Self::UnsafeEntry { entry, because },
+            Failure::NoSuchUser { kind, name, file } => Self::NoSuchUser { kind, name, file },
+            Failure::NoCommand => Self::NoCommand,
+            Failure::NoSuchProgram { program, searched } => Self::NoSuchProgram { program, searched },
+            Failure::NotExecutable { program, cause } => {
+                Self::NotExecutable { program, source: cause.into() }
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! All that the user wrote and every local file it reaches, as one digest (design D10).
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use imagewright_oci::{Digest, Hasher, canonical_json};
+use serde::{Deserialize, Serialize};
+
+use crate::requirements::{self, Environment, LineKind, Requirements, local_path, split_options};
+use crate::source_tree::{SourceFile, folder_files, read_chunks, source_files};
+use crate::{BaseImage, Field, ImageSpec, SourceCopyMode, SpecError};
+
+/// What a spec reaches beside its text, and where from.
+#[derive(Clone, Copy, Debug)]
+pub struct DeclaredContext<'a> {
+    /// What relative paths are relative to.
+    pub directory: &'a Path,
+    /// The Python minor that an image without `python_version` and without a base gets, such as `3.12`.
+    pub python: Option<&'a str>,
+    /// The requirement on flytekit that is added to the packages, if one is.
+    pub flytekit: Option<&'a str>,
+    /// For `${NAME}` in requirements files.
+    pub environment: &'a Environment,
+}
+
+/// The digest of all inputs of an image that are written down or on this machine, and of each of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declared {
+    /// Of the canonical JSON of `inputs`.
+    pub digest: Digest,
+    /// By a name that a user knows it by: `spec`, `python`, `requirements/base.txt`, …
+    pub inputs: BTreeMap<String, Digest>,
+}
+
+/// What the image of `spec` depends on, before anything is resolved.
+///
+/// Equal on every machine that has the same spec and files: names of files are relative to the working directory,
+/// where they are below it. Left out is what does not change the image: how the package secrets are mounted, the
+/// builder, packages installed at run time, the credentials' file, and where an equal source root is.
+pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<Declared, SpecError> {
+    let mut inputs = Inputs { context, digests: BTreeMap::new() };
+    inputs.spec(spec)?;
+    let digest = Digest::of(&canonical_json(&inputs.digests));
+    Ok(Declared { digest, inputs: inputs.digests })
+}
+
+struct Inputs<'a> {
+    context: &'a DeclaredContext<'a>,
+    digests: BTreeMap<String, Digest>,
+}
+
+impl Inputs<'_> {
+    fn spec(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
+        let mut identity = spec.identity.without(Field::RegistryConfig).without(Field::SourceRoot);
+        if let Some(BaseImage::Spec(base)) = &spec.base_image {
+            let base = declared(base, self.context)?;
+            identity = identity.without(Field::BaseImage);
+            self.digests.extend(
+                base.inputs.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest)),
+            );
+        }
+        self.text("spec", &identity.to_python().to_string());
+        if let (None, None, Some(python)) = (&spec.python_version, &spec.base_image, self.context.python) {
+            self.text("python", python);
+        }
+        if let Some(flytekit) = self.context.flytekit {
+            self.text("flytekit", flytekit);
+        }
+        self.packages(spec)?;
+        self.sources(spec)
+    }
+
+    fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
+        if let Some(path) = &spec.requirements {
+            if path.ends_with("uv.lock") || path.ends_with("poetry.lock") {
+                self.file(Field::Requirements, path)?;
+                self.file(Field::Requirements, &path.with_file_name("pyproject.toml"))?;
+            } else {
+                let read = requirements::read(path, self.context.directory, self.context.environment);
+                self.requirements(read.map_err(|source| SpecError::Requirements { source })?)?;
+            }
+        }
+        for package in &spec.packages {
+            self.local(Field::Packages, package)?;
+        }
+        self.arguments(spec.pip_extra_args.as_deref().unwrap_or_default())
+    }
+
+    fn requirements(&mut self, read: Requirements) -> Result<(), SpecError> {
+        for file in read.files {
+            self.digests.insert(self.name(&file.path), file.digest);
+        }
+        for line in read.lines {
+            match &line.kind {
+                LineKind::Requirement { requirement, .. } => {
+                    for (name, value) in &line.variables {
+                        self.text(&format!("${{{name}}}"), value);
+                    }
+                    self.local(Field::Requirements, requirement)?;
+                }
+                LineKind::Option(option) if option.name == "--find-links" => {
+                    self.links(Field::Requirements, option.value.as_deref().unwrap_or_default())?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Files that arguments of the installation name; what is wrong with the others is the resolver's to say.
+    fn arguments(&mut self, text: &str) -> Result<(), SpecError> {
+        for option in split_options(text).unwrap_or_default() {
+            let Some(value) = option.value else { continue };
+            let path = Path::new(&value);
+            let read = match option.name.as_str() {
+                _ if value.contains("://") => continue,
+                "--find-links" => {
+                    self.links(Field::PipExtraArgs, &value)?;
+                    continue;
+                }
+                "--constraint" => {
+                    requirements::read_constraints(path, self.context.directory, self.context.environment)
+                }
+                "--requirement" => requirements::read(path, self.context.directory, self.context.environment),
+                _ => continue,
+            };
+            self.requirements(read.map_err(|source| SpecError::Requirements { source })?)?;
+        }
+        Ok(())
+    }
+
+    /// A wheel or other archive of this machine. Of a folder, which has to be built, only its name counts.
+    fn local(&mut self, field: Field, requirement: &str) -> Result<(), SpecError> {
+        match local_path(requirement) {
+            Some(path) if !self.context.directory.join(&path).is_dir() => self.file(field, &path),
+            _ => Ok(()),
+        }
+    }
+
+    /// The archives in a folder of them, or a page that lists some.
+    fn links(&mut self, field: Field, value: &str) -> Result<(), SpecError> {
+        let path = Path::new(value);
+        if value.contains("://") {
+            return Ok(());
+        }
+        if !self.context.directory.join(path).is_dir() {
+            return self.file(field, path);
+        }
+        let files = folder_files(field, path, self.context.directory)?;
+        let digest = tree(field, files)?;
+        self.digests.insert(self.name(path), digest);
+        Ok(())
+    }
+
+    fn sources(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
+        match (spec.source_copy_mode, &spec.source_root) {
+            (SourceCopyMode::LoadedModules, _) => return Err(SpecError::LoadedModules),
+            (SourceCopyMode::All, Some(root)) => {
+                let files = source_files(root, self.context.directory)?;
+                self.digests.insert("source_root".to_owned(), tree(Field::SourceRoot, files)?);
+            }
+            _ => {}
+        }
+        for path in &spec.copy {
+            if self.context.directory.join(path).is_dir() {
+                let files = folder_files(Field::Copy, path, self.context.directory)?;
+                self.digests.insert(self.name(path), tree(Field::Copy, files)?);
+            } else {
+                self.file(Field::Copy, path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, field: Field, path: &Path) -> Result<(), SpecError> {
+        let full = self.context.directory.join(path);
+        let mut hasher = Hasher::new();
+        read_chunks(&full, |bytes| hasher.update(bytes)).map_err(|source| SpecError::File {
+            field,
+            path: path.to_owned(),
+            source,
+        })?;
+        self.digests.insert(self.name(path), hasher.finish());
+        Ok(())
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.digests.insert(name.to_owned(), Digest::of(text.as_bytes()));
+    }
+
+    /// The path below the working directory, or only the last part of it, so that machines agree on it.
+    fn name(&self, path: &Path) -> String {
+        let below =
+            if path.is_absolute() { path.strip_prefix(self.context.directory).ok() } else { Some(path) };
+        let shown = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+        shown.strip_prefix(".").unwrap_or(shown).display().to_string()
+    }
+}
+
+/// The digest of files: names, contents and whether each may be executed.
+fn tree(field: Field, mut files: Vec<SourceFile>) -> Result<Digest, SpecError> {
+    files.sort_by(|left, right| left.relative.cmp(&right.relative));
+    let mut entries = Vec::new();
+    for file in files {
+        let error = |source| SpecError::File { field, path: file.path.clone(), source };
+        let executable = fs_err::metadata(&file.path).map_err(error)?.permissions().mode() & 0o100 != 0;
+        let mut hasher = Hasher::new();
+        read_chunks(&file.path, |bytes| hasher.update(bytes)).map_err(error)?;
+        entries.push((file.relative, executable, hasher.finish()));
+    }
+    Ok(Digest::of(&canonical_json(&entries)))
+}

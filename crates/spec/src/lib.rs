@@ -1,0 +1,72 @@
+//! ImageSpec: reading, validating, and the id and tag that flytekit gives it.
+//!
+//! A spec is what a user wrote, in YAML, JSON or Python: flytekit 1.16.31's `ImageSpec`, all of its fields. Text
+//! becomes a document of typed scalars as PyYAML would read them, then a valid [`ImageSpec`] or the list of all
+//! its problems. Its `id` and `tag` are, byte for byte, those that flytekit computes, because running tasks and
+//! existing registries know images by them.
+//!
+//! Invariants: parsing reads no files, no environment and no clock; an `ImageSpec` does not change; paths in it
+//! are relative to a directory that the caller gives to whatever reads files.
+//!
+//! ```
+//! use imagewright_spec::{ParseOptions, parse_yaml};
+//!
+//! let spec = parse_yaml("packages: [numpy]\npython_version: 3.10", &ParseOptions::default())?;
+//! assert_eq!(spec.packages, ["numpy"]);
+//! assert_eq!(spec.python_version.unwrap().to_string(), "3.10");
+//! # Ok::<(), imagewright_spec::SpecError>(())
+//! ```
+
+mod builder_options;
+mod field;
+mod image_spec;
+mod python_version;
+mod source_copy_mode;
+
+mod error;
+mod hint;
+mod problem;
+
+mod json;
+mod load;
+mod node;
+mod yaml;
+mod yaml_scalar;
+mod yaml_timestamp;
+
+mod unsupported;
+
+mod platform;
+mod reader;
+mod registry;
+mod wire;
+
+mod printable;
+mod py_date;
+mod py_text;
+mod py_value;
+
+pub mod requirements;
+
+mod declared;
+mod identity;
+mod source_tree;
+mod tag_format;
+mod tag_inputs;
+
+pub use builder_options::BuilderOptions;
+pub use declared::{Declared, DeclaredContext, declared};
+pub use error::SpecError;
+pub use field::{FIELDS, Field, FieldInfo};
+pub use image_spec::{
+    BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions, SecretMount,
+};
+pub use load::{load, parse_json, parse_yaml};
+pub use problem::{Position, Problem, ProblemKind, Wanted};
+pub use py_date::{PyDate, PyDateTime};
+pub use py_value::PyValue;
+pub use python_version::{PythonVersion, PythonVersionError};
+pub use source_copy_mode::SourceCopyMode;
+pub use source_tree::{SourceFile, source_files};
+pub use unsupported::{Arrives, PENDING, Pending, Unsupported};
+pub use yaml_scalar::ScalarError;

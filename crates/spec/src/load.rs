@@ -1,0 +1,32 @@
+//! Text and files to specs.
+
+use std::path::Path;
+
+use crate::wire::{Notation, image_spec};
+use crate::{ImageSpec, ParseOptions, SpecError, json, yaml};
+
+/// Reads a spec from YAML text, as flytekit does from a file given to `pyflyte --image`.
+pub fn parse_yaml(text: &str, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
+    let Some(node) = yaml::document(text)? else {
+        return Err(SpecError::Syntax {
+            file: None,
+            format: "YAML",
+            position: None,
+            message: "it is empty".to_owned(),
+        });
+    };
+    image_spec(&node, Notation::Yaml, options).map_err(|problems| SpecError::Invalid { file: None, problems })
+}
+
+/// Reads a spec from JSON text, as the Python package sends it.
+pub fn parse_json(text: &str, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
+    let node = json::document(text)?;
+    image_spec(&node, Notation::Json, options).map_err(|problems| SpecError::Invalid { file: None, problems })
+}
+
+/// Reads a spec from a file: JSON when its name ends in `.json`, else YAML.
+pub fn load(path: &Path, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
+    let text = fs_err::read_to_string(path).map_err(|source| SpecError::Read { source })?;
+    let parse = if path.extension().is_some_and(|end| end == "json") { parse_json } else { parse_yaml };
+    parse(&text, options).map_err(|error| error.in_file(path))
+}

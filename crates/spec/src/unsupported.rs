@@ -1,0 +1,109 @@
+use std::fmt;
+
+use crate::{BaseImage, BuilderName, Field, ImageSpec, SourceCopyMode, SpecError};
+
+/// When the native builder will do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrives {
+    /// With this part of the road map.
+    Part(u8),
+    /// It will not.
+    Never,
+}
+
+/// Something that a spec can ask for and the native builder does not do.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// The field that asks for it.
+    pub field: Field,
+    /// What exactly, when it is not the whole field.
+    pub what: Option<&'static str>,
+    /// When it will.
+    pub arrives: Arrives,
+    asks: fn(&ImageSpec) -> bool,
+}
+
+/// What a certain spec asks for and does not get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// The field that asks for it.
+    pub field: Field,
+    /// What exactly, when it is not the whole field.
+    pub what: Option<&'static str>,
+    /// When it will be done.
+    pub arrives: Arrives,
+}
+
+const fn pending(field: Field, part: u8, asks: fn(&ImageSpec) -> bool) -> Pending {
+    Pending { field, what: None, arrives: Arrives::Part(part), asks }
+}
+
+const fn partly(field: Field, what: &'static str, part: u8, asks: fn(&ImageSpec) -> bool) -> Pending {
+    Pending { field, what: Some(what), arrives: Arrives::Part(part), asks }
+}
+
+const fn never(field: Field, asks: fn(&ImageSpec) -> bool) -> Pending {
+    Pending { field, what: None, arrives: Arrives::Never, asks }
+}
+
+/// All that the native builder does not do, in the order of the fields: the one table of it.
+pub const PENDING: &[Pending] = &[
+    partly(Field::Builder, "a builder other than `native`", 6, |spec| spec.builder != BuilderName::Native),
+    pending(Field::SourceRoot, 2, |spec| {
+        spec.source_root.is_some() && spec.source_copy_mode != SourceCopyMode::NoCopy
+    }),
+    pending(Field::CondaPackages, 4, |spec| !spec.conda_packages.is_empty()),
+    pending(Field::CondaChannels, 4, |spec| !spec.conda_channels.is_empty()),
+    partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, |spec| {
+        spec.requirements
+            .as_ref()
+            .is_some_and(|path| path.ends_with("uv.lock") || path.ends_with("poetry.lock"))
+    }),
+    pending(Field::AptPackages, 2, |spec| !spec.apt_packages.is_empty()),
+    never(Field::Cuda, |spec| spec.cuda.is_some()),
+    never(Field::Cudnn, |spec| spec.cudnn.is_some()),
+    partly(Field::BaseImage, "another spec", 2, |spec| matches!(spec.base_image, Some(BaseImage::Spec(_)))),
+    partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
+    pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
+    pending(Field::Commands, 2, |spec| !spec.commands.is_empty()),
+    pending(Field::Copy, 2, |spec| !spec.copy.is_empty()),
+    pending(Field::RuntimePackages, 2, |spec| !spec.runtime_packages.is_empty()),
+    partly(Field::BuilderOptions, "`commands: separate`", 2, |spec| spec.builder_options.separate_commands),
+    pending(Field::BuilderConfig, 2, |spec| !spec.builder_config.is_empty()),
+];
+
+impl ImageSpec {
+    /// All that this spec asks for and the native builder does not do.
+    pub fn unsupported(&self) -> Vec<Unsupported> {
+        let asked = PENDING.iter().filter(|pending| (pending.asks)(self));
+        asked.map(|&Pending { field, what, arrives, .. }| Unsupported { field, what, arrives }).collect()
+    }
+
+    /// An error if this spec asks for anything that the native builder does not do.
+    pub fn check_supported(&self) -> Result<(), SpecError> {
+        let unsupported = self.unsupported();
+        if unsupported.is_empty() { Ok(()) } else { Err(SpecError::Unsupported { unsupported }) }
+    }
+}
+
+impl Unsupported {
+    /// What to do instead.
+    pub fn hint(&self) -> Option<String> {
+        let advice = "leave it out: GPU libraries from the package index bring CUDA with them; for other programs, \
+                      use a `base_image` that has CUDA";
+        matches!(self.field, Field::Cuda | Field::Cudnn).then(|| advice.to_owned())
+    }
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.field)?;
+        let what = self.what.unwrap_or("this field");
+        match self.arrives {
+            Arrives::Part(part) => {
+                write!(f, "the native builder does not do {what} yet; part {part} of the road map brings it")
+            }
+            Arrives::Never => write!(f, "the native builder, like flytekit's, does not take {what}"),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What an image depends on: every change of an input changes `declared`, and nothing else does.
+
+use std::path::Path;
+use std::time::Instant;
+
+use imagewright_spec::requirements::Environment;
+use imagewright_spec::{Declared, DeclaredContext, ParseOptions, declared, parse_yaml};
+
+const SPEC: &str =
+    "requirements: requirements.txt\npackages: [./x-1-py3-none-any.whl, numpy]\ncopy: [data]\nenv: {A: 1}";
+
+fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(path, text).unwrap();
+}
+
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "requirements.txt", "-r reqs/base.txt\nscipy==${VERSION}\n");
+    write(folder.path(), "reqs/base.txt", "-c limits.txt\nname @ file:./y.whl\n");
+    write(folder.path(), "reqs/limits.txt", "requests<3\n");
+    write(folder.path(), "x-1-py3-none-any.whl", "x");
+    write(folder.path(), "y.whl", "y");
+    write(folder.path(), "data/a/b.csv", "1,2");
+    folder
+}
+
+fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
+    let environment =
+        Environment::from([("VERSION".to_owned(), version.to_owned()), ("OTHER".to_owned(), "1".to_owned())]);
+    let context = DeclaredContext {
+        directory: folder,
+        python: Some(python),
+        flytekit: None,
+        environment: &environment,
+    };
+    declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context).unwrap()
+}
+
+/// The names of the inputs that differ.
+fn changed(before: &Declared, after: &Declared) -> Vec<String> {
+    let names = before.inputs.keys().chain(after.inputs.keys());
+    let mut differ: Vec<String> =
+        names.filter(|name| before.inputs.get(*name) != after.inputs.get(*name)).cloned().collect();
+    differ.sort();
+    differ.dedup();
+    assert_eq!(differ.is_empty(), before.digest == after.digest);
+    differ
+}
+
+#[test]
+fn every_file_that_is_reached_counts_by_its_name() {
+    let folder = project();
+    let before = of(SPEC, folder.path(), "3.11", "1");
+    for name in ["requirements.txt", "reqs/base.txt", "reqs/limits.txt", "x-1-py3-none-any.whl", "y.whl"] {
+        let path = folder.path().join(name);
+        let text = fs_err::read_to_string(&path).unwrap();
+        fs_err::write(&path, format!("{text}# changed\n")).unwrap();
+        assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), [name]);
+        fs_err::write(&path, text).unwrap();
+    }
+    write(folder.path(), "data/a/c.csv", "");
+    assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), ["data"]);
+}
+
+#[test]
+fn what_is_no_file_counts_too() {
+    let folder = project();
+    let before = of(SPEC, folder.path(), "3.11", "1");
+    assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.12", "1")), ["python"]);
+    assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "2")), ["${VERSION}"]);
+    assert_eq!(changed(&before, &of(&SPEC.replace("A: 1", "A: 2"), folder.path(), "3.11", "1")), ["spec"]);
+}
+
+#[test]
+fn what_does_not_change_the_image_does_not_count() {
+    let folder = project();
+    let other = project();
+    let before = of(SPEC, folder.path(), "3.11", "1");
+    let more =
+        "\nbuilder: noop\nruntime_packages: [ruff]\nregistry_config: x.json\npip_secret_mounts: [[a, /b]]";
+    assert!(changed(&before, &of(&format!("{SPEC}{more}"), folder.path(), "3.11", "1")).is_empty());
+    assert!(changed(&before, &of(SPEC, other.path(), "3.11", "1")).is_empty());
+    let fixed = format!("{SPEC}\npython_version: '3.12'");
+    assert!(
+        changed(&of(&fixed, folder.path(), "3.9", "1"), &of(&fixed, folder.path(), "3.13", "1")).is_empty()
+    );
+}
+
+#[test]
+fn nested_bases_and_locks_count() {
+    let folder = project();
+    write(folder.path(), "app/uv.lock", "");
+    write(folder.path(), "app/pyproject.toml", "");
+    let spec = "requirements: app/uv.lock\nbase_image: {requirements: reqs/limits.txt}";
+    let before = of(spec, folder.path(), "3.11", "1");
+    write(folder.path(), "app/pyproject.toml", "[project]");
+    assert_eq!(changed(&before, &of(spec, folder.path(), "3.11", "1")), ["app/pyproject.toml"]);
+    write(folder.path(), "reqs/limits.txt", "x");
+    let after = of(spec, folder.path(), "3.11", "1");
+    assert_eq!(changed(&before, &after), ["app/pyproject.toml", "base_image: reqs/limits.txt"]);
+}
+
+#[test]
+fn sources_count_without_what_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "src/a.py", "1");
+    write(folder.path(), "src/.dockerignore", "*.log");
+    let spec = "source_root: src\nsource_copy_mode: ALL";
+    let before = of(spec, folder.path(), "3.11", "1");
+    write(folder.path(), "src/__pycache__/a.pyc", "");
+    assert!(changed(&before, &of(spec, folder.path(), "3.11", "1")).is_empty());
+    write(folder.path(), "src/a.py", "2");
+    assert_eq!(changed(&before, &of(spec, folder.path(), "3.11", "1")), ["source_root"]);
+}
+
+/// It is on the path of a build that has nothing to do, which may take 60 ms as a whole.
+#[test]
+fn a_small_spec_takes_no_time() {
+    let folder = project();
+    let fastest = (0..20)
+        .map(|_| {
+            let start = Instant::now();
+            of(SPEC, folder.path(), "3.11", "1");
+            start.elapsed()
+        })
+        .min();
+    println!("reading a spec and its inputs: {fastest:?}");
+    assert!(fastest.unwrap().as_millis() < 5, "{fastest:?}");
+}

@@ -1,0 +1,148 @@
+//! What a user reads when a spec is wrong.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use imagewright_spec::{ParseOptions, SpecError, load, parse_json, parse_yaml};
+
+fn told(input: &str, error: &SpecError) -> String {
+    let mut text = format!("--- {}\nerror: {error}\n", input.escape_debug());
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        writeln!(text, "  because: {cause}").unwrap();
+        source = cause.source();
+    }
+    if let Some(hint) = error.hint() {
+        writeln!(text, "hint: {}", hint.replace('\n', "\n      ")).unwrap();
+    }
+    text
+}
+
+fn yaml_errors(inputs: &[&str]) -> String {
+    let tell = |input: &&str| match parse_yaml(input, &ParseOptions::default()) {
+        Ok(_) => panic!("accepted: {input}"),
+        Err(error) => told(input, &error),
+    };
+    inputs.iter().map(tell).collect()
+}
+
+#[test]
+fn unknown_and_mistyped_fields() {
+    insta::assert_snapshot!(yaml_errors(&[
+        "package: [numpy]",
+        "python: 3.12",
+        "quux: 1",
+        "pip_packages: [a]",
+        "packages: numpy pandas",
+        "packages: [1.0, {numpy: 1}]",
+        "packages: {numpy: 1}",
+        "name: 1.5",
+        "name:",
+        "name: ''",
+        "env: [A=1]",
+        "env: {A: null}",
+        "env: {A: [1]}",
+        "env: {1A: x}",
+        "pip_secret_mounts: [.netrc]",
+        "builder_options: {bytecode: maybe}",
+        "builder_options: {bytecod: true}",
+        "builder_options: {commands: each}",
+        "registry: 5",
+        "base_image: 12",
+        "base_image: {pakages: [x]}",
+        "- a",
+        "just text",
+    ]));
+}
+
+#[test]
+fn impossible_values() {
+    insta::assert_snapshot!(yaml_errors(&[
+        "name: My Image",
+        "name: a:b",
+        "registry: https://ghcr.io/me/",
+        "registry: ghcr.io/",
+        "registry: localhost:99999",
+        "platform: darwin/arm64",
+        "platform: linux/amd64,windows/amd64",
+        "platform: linux/sparc",
+        "platform: arm64",
+        "platform: linux/amd64,linux/x86_64",
+        "platform: ''",
+        "python_version: 3.1",
+        "python_version: 2.7",
+        "python_version: '>=3.9'",
+        "builder: dockr",
+        "copy: [/etc/passwd, ../x, a/../b, '']",
+        "source_copy_mode: some\nsource_root: .",
+        "source_copy_mode: ALL",
+        "base_image: Debian:12",
+        "base_image: 'oci:'",
+        "python_exec: /usr/bin/python3\nconda_packages: [x]",
+        "requirements: a/uv.lock\npackages: [x]",
+        "commands: [\"a\\0b\"]",
+        "nam: a\npackages: x\nplatform: windows/amd64\n",
+    ]));
+}
+
+#[test]
+fn broken_text() {
+    let mut told_all = yaml_errors(&[
+        "",
+        "# nothing\n",
+        "a: [",
+        "a: b: c",
+        "env:\n\tA: 1",
+        "name: a\nname: b",
+        "a: *b",
+        "packages: &p [*p]",
+        "<<: 1",
+        "? [a]\n: b",
+        "a: 1\n---\nb: 2",
+        "env: {A: 2024-02-31}",
+        "env: {A: !!binary aGk=}",
+    ]);
+    for input in ["", "{", "{\"a\": 1, \"a\": 2}", "{\"name\": 1e}", "[]", "{\n  \"nam\": \"a\"}"] {
+        told_all.push_str(&told(input, &parse_json(input, &ParseOptions::default()).unwrap_err()));
+    }
+    insta::assert_snapshot!(told_all);
+}
+
+#[test]
+fn deep_and_wide_documents_are_refused() {
+    let deep = format!("a: {}1{}", "[".repeat(100), "]".repeat(100));
+    let laughs = (0..9).fold("a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned(), |text, index| {
+        format!("{text}a{}: &a{} [{}]\n", index + 1, index + 1, vec![format!("*a{index}"); 9].join(", "))
+    });
+    for (input, message) in [(deep, "nested too deeply"), (laughs, "too many values")] {
+        let error = parse_yaml(&input, &ParseOptions::default()).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn no_identity() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut told_all = String::new();
+    for input in [
+        "requirements: missing.txt",
+        "copy: [missing]",
+        "source_root: missing\nsource_copy_mode: ALL",
+        "source_root: .",
+        "tag_format: '{spec_hash'",
+        "tag_format: '{version}'",
+        "tag_format: '{{spec_hash}}'",
+    ] {
+        let spec = parse_yaml(input, &ParseOptions::default()).unwrap();
+        let text = told(input, &spec.image_name(folder.path()).unwrap_err());
+        told_all.push_str(&text.replace(folder.path().to_str().unwrap(), "DIR"));
+    }
+    let spec = parse_yaml(
+        "apt_packages: [git]\ncudnn: 8\nplatform: linux/amd64,linux/arm64",
+        &ParseOptions::default(),
+    );
+    told_all.push_str(&told("unsupported", &spec.unwrap().check_supported().unwrap_err()));
+    told_all
+        .push_str(&told("no file", &load(Path::new("no/such.yaml"), &ParseOptions::default()).unwrap_err()));
+    insta::assert_snapshot!(told_all);
+}

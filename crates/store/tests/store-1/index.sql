@@ -1,0 +1,75 @@
+BEGIN TRANSACTION;
+CREATE TABLE artifacts (
+    digest BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    file_name TEXT NOT NULL,
+    seal BLOB NOT NULL,
+    used INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO artifacts VALUES(X'92d73cee96dc0c58d2853da017d5db9a7796fbd99130ec5376329c5ea7d2d2f9',78,'artifact-1.0-py3-none-any.whl',X'2aa58ff5d4d3487a0e65f8c4667181cb',1700000000);
+CREATE TABLE blobs (
+    digest BLOB PRIMARY KEY,
+    form INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    stored INTEGER NOT NULL,
+    seal BLOB NOT NULL,
+    used INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO blobs VALUES(X'bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f',0,19,19,X'a36f75817c2e672deaa35bc43097052c',1700000000);
+INSERT INTO blobs VALUES(X'd10a67c60033a5389ce28fd5491b0b604408ab8367dda35fd501fb118d3d1f78',1,61,121,X'385aeae9b2a5a96a9665619a1138b980',1700000000);
+CREATE TABLE blob_artifacts (
+    blob BLOB NOT NULL,
+    artifact BLOB NOT NULL,
+    PRIMARY KEY (blob, artifact)
+) STRICT, WITHOUT ROWID;
+INSERT INTO blob_artifacts VALUES(X'd10a67c60033a5389ce28fd5491b0b604408ab8367dda35fd501fb118d3d1f78',X'92d73cee96dc0c58d2853da017d5db9a7796fbd99130ec5376329c5ea7d2d2f9');
+CREATE TABLE layers (
+    key BLOB PRIMARY KEY,
+    digest BLOB NOT NULL,
+    diff_id BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    uncompressed_size INTEGER,
+    media_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    details TEXT NOT NULL,
+    held INTEGER NOT NULL,
+    seal BLOB NOT NULL,
+    created INTEGER NOT NULL,
+    used INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO layers VALUES(X'2c70e12b7a0646f92279f427c7b38e7334d8e5389cff167a1dc30e73f826b683',X'd10a67c60033a5389ce28fd5491b0b604408ab8367dda35fd501fb118d3d1f78',X'90aebae315675cbf04612de4f7d5874850f48e0b8dd82becbeaa47ca93f5ebfb',61,10240,'application/vnd.oci.image.layer.v1.tar+gzip','python','{"packages":["artifact==1.0"]}',1,X'6737e4e0093414eef4acda8be0d812f4',1700000000,1700000000);
+INSERT INTO layers VALUES(X'b71199ebd070b36beab7317920c2c2f1d777df8d05e5527d8458fda57cb17a7a',X'454349e422f05297191ead13e21d3db520e5abef52055e4964b82fb213f593a1',X'e3b98a4da31a127d4bde6e43033f66ba274cab0eb7eb1c70ec41402bf6273dd8',9,NULL,'application/vnd.oci.image.layer.v1.tar+gzip','python','{"packages":["artifact==1.0"]}',0,X'3dd9264d7a3752523fc5f2b95424ab71',1700000000,1700000000);
+CREATE TABLE tags (
+    reference TEXT NOT NULL,
+    platforms TEXT NOT NULL,
+    manifest BLOB NOT NULL,
+    declared BLOB NOT NULL,
+    inputs TEXT NOT NULL,
+    seal BLOB NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (reference, platforms)
+) STRICT, WITHOUT ROWID;
+INSERT INTO tags VALUES('localhost:5000/app:v1','linux/amd64',X'bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f',X'f833228cb8681bbf3e38af9de7a212dfc542b3e3ba1312ec8a45bb2b67605dc7','{"requirements.txt":"numpy"}',X'4bb6de777620741cc280c3e21095fc1b',1700000000);
+CREATE TABLE documents (
+    kind TEXT NOT NULL,
+    key BLOB NOT NULL,
+    json TEXT NOT NULL,
+    seal BLOB NOT NULL,
+    used INTEGER NOT NULL,
+    PRIMARY KEY (kind, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO documents VALUES('base-facts',X'cae662172fd450bb0cd710a769079c05bfc5d8e35efa6576edc7d0377afdd4a2','{"libc":"glibc 2.36"}',X'6a8013be3c46704f28e5c5af35f4751f',1700000000);
+CREATE TABLE remote_blobs (
+    registry TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    repository TEXT NOT NULL,
+    seen INTEGER NOT NULL,
+    PRIMARY KEY (registry, digest, repository)
+) STRICT, WITHOUT ROWID;
+INSERT INTO remote_blobs VALUES('localhost:5000',X'bafebd36189ad3688b7b3915ea55d461e0bfcfbdde11e54b0a123999fb6be50f','app',1700000000);
+CREATE TABLE roots (
+    id BLOB PRIMARY KEY,
+    used INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX layers_by_digest ON layers (digest);
+COMMIT;

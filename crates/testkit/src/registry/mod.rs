@@ -1,0 +1,142 @@
+//! A registry by the OCI distribution specification, in memory, with fault injection.
+//!
+//! It runs on a thread of its own, so that tests of blocking programs can use it, and ends when it is dropped. It is
+//! strict where registries are: a manifest's blobs must be there, a digest must fit, a token must cover the request.
+
+mod api;
+mod fault;
+mod rules;
+mod serve;
+mod state;
+mod token;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use bytes::Bytes;
+use imagewright_oci::Digest;
+use tokio::sync::oneshot;
+
+pub use fault::{Effect, Fault};
+pub use rules::{Login, Rules};
+pub use state::Request;
+
+use state::State;
+
+/// A running registry.
+#[derive(Debug)]
+pub struct TestRegistry {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestRegistry {
+    /// A registry that anyone may use, without faults, on a free port of this machine.
+    pub fn start() -> Self {
+        Self::start_with(Rules::default())
+    }
+
+    /// A registry by other rules.
+    pub fn start_with(rules: Rules) -> Self {
+        let state = Arc::new(Mutex::new(State::new(rules)));
+        let (stop, stopped) = oneshot::channel();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        listener.set_nonblocking(true).expect("a fresh socket can be changed");
+        let address = listener.local_addr().expect("the socket is bound");
+        let shared = Arc::clone(&state);
+        let thread = std::thread::spawn(move || serve::run(listener, &shared, stopped));
+        Self { address, state, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// `127.0.0.1:<port>`, the registry part of a reference.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Adds a fault; faults are looked at in the order they were added.
+    pub fn inject(&self, fault: Fault) {
+        self.lock().faults.push(fault);
+    }
+
+    /// Removes all faults.
+    pub fn heal(&self) {
+        self.lock().faults.clear();
+    }
+
+    /// Changes the rules of the running registry.
+    pub fn set_rules(&self, rules: Rules) {
+        self.lock().rules = rules;
+    }
+
+    /// The requests so far, those that met a fault included.
+    pub fn requests(&self) -> Vec<Request> {
+        self.lock().requests.clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.lock().requests.clear();
+    }
+
+    /// Puts a blob into a repository without a request.
+    pub fn put_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> Digest {
+        self.lock().put_blob(repository, bytes.into())
+    }
+
+    /// The bytes of a blob, if the repository has it.
+    pub fn blob(&self, repository: &str, digest: Digest) -> Option<Bytes> {
+        self.lock().blob(repository, digest)
+    }
+
+    /// Changes the stored bytes of a blob, so that they no longer have its digest.
+    pub fn damage_blob(&self, digest: Digest) {
+        self.lock().damage_blob(digest);
+    }
+
+    /// Takes a blob out of all repositories.
+    pub fn delete_blob(&self, digest: Digest) {
+        self.lock().delete_blob(digest);
+    }
+
+    /// The digest under a tag.
+    pub fn tag(&self, repository: &str, tag: &str) -> Option<Digest> {
+        self.lock().tag(repository, tag)
+    }
+
+    /// The bytes of a manifest.
+    pub fn manifest(&self, repository: &str, digest: Digest) -> Option<Bytes> {
+        self.lock().manifest(repository, &digest.to_string()).map(|manifest| manifest.bytes)
+    }
+
+    /// The tags of a repository.
+    pub fn tags(&self, repository: &str) -> BTreeSet<String> {
+        self.lock().tags(repository)
+    }
+
+    /// Upload sessions that were opened and neither completed nor cancelled.
+    pub fn open_sessions(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
+    /// The most requests of a method that were under way at once, since this was asked last.
+    pub fn most_at_once(&self, method: &str) -> usize {
+        self.lock().most_at_once(method)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().expect("no handler panics")
+    }
+}
+
+impl Drop for TestRegistry {
+    fn drop(&mut self) {
+        // A thread that has ended on its own no longer listens.
+        let was_running = self.stop.take().is_some_and(|stop| stop.send(()).is_ok());
+        let ended = self.thread.take().is_none_or(|thread| thread.join().is_ok());
+        assert!((was_running && ended) || std::thread::panicking(), "the test registry ended early");
+    }
+}

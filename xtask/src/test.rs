@@ -1,0 +1,96 @@
+//! `cargo xtask test`: all of it, from an empty machine to the closing line of the tests.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+
+use crate::peers::{self, Prepared, Running};
+use crate::process::{cargo, find, run as run_command, step};
+use crate::workspace::Workspace;
+use crate::{bases, lint};
+
+/// Install what is missing, build, lint, start the peers, test, and stop what was started.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only the offline tests: nothing is installed, started or linted.
+    #[arg(long)]
+    fast: bool,
+    /// Do not lint.
+    #[arg(long)]
+    no_lint: bool,
+    /// Arguments of the test runner.
+    #[arg(last = true)]
+    runner: Vec<OsString>,
+}
+
+/// Runs everything. The tests come last, so that their summary ends the output.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.fast {
+        // Elsewhere a skipped test is an error in CI; here it was asked for.
+        return verdict(Runner::find().tests(&arguments.runner).env_remove("CI"));
+    }
+    let workspace = Workspace::find()?;
+    let prepared = step("preparation", || Prepared::new(&workspace))?;
+    if prepared.is_startable() {
+        step("base images", || bases::ensure(&workspace, prepared.python()))?;
+    }
+    let runner = Runner::find();
+    step("release build", || {
+        run_command(cargo().args(["build", "--quiet", "--release", "--package", "imagewright-cli"]))
+    })?;
+    step("test build", || run_command(&mut runner.build()))?;
+    let lint = if arguments.no_lint { Ok(()) } else { step("lint", lint::run) };
+    let running = Running::start(&workspace, &prepared)?;
+    let binary = workspace.target.join("release/imagewright");
+    let mut variables: BTreeMap<_, OsString> = running.variables.clone();
+    variables.insert(peers::BINARY, binary.into());
+    step("documentation tests", || run_command(cargo().args(["test", "--quiet", "--workspace", "--doc"])))?;
+    let tests = verdict(runner.tests(&arguments.runner).envs(&variables))?;
+    lint.and(Ok(tests))
+}
+
+fn verdict(tests: &mut Command) -> Result<ExitCode> {
+    let status = tests.status().context("cannot start the test runner")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What runs the tests.
+#[derive(Debug, Clone, Copy)]
+enum Runner {
+    Nextest,
+    Cargo,
+}
+
+impl Runner {
+    fn find() -> Self {
+        if find("cargo-nextest").is_some() { Self::Nextest } else { Self::Cargo }
+    }
+
+    fn build(self) -> Command {
+        self.command(["--no-run"])
+    }
+
+    fn tests(self, arguments: &[OsString]) -> Command {
+        self.command(arguments)
+    }
+
+    fn command<A: AsRef<std::ffi::OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = cargo();
+        match self {
+            Self::Nextest => command.args(["nextest", "run", "--cargo-quiet", "--workspace"]),
+            Self::Cargo => command.args([
+                "test",
+                "--workspace",
+                "--no-fail-fast",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--examples",
+            ]),
+        };
+        command.args(arguments);
+        command
+    }
+}
