@@ -54,6 +54,7 @@ fn a_layer_is_what_pip_installs() {
     environment.pip_install(&wheels);
     let by_pip = tree::read(&environment.prefix());
     let modules_by_pip = environment.importable_modules();
+    let verdict_on_pip = environment.pip_check();
 
     environment.create();
     install_layer(&environment, &wheels);
@@ -63,6 +64,8 @@ fn a_layer_is_what_pip_installs() {
     assert_eq!(environment.importable_modules(), modules_by_pip);
     assert!(modules_by_pip.len() >= wheels.len() * 4 / 5, "{} of {}", modules_by_pip.len(), wheels.len());
     environment.check_records();
+    assert_eq!(environment.pip_check(), verdict_on_pip);
+    assert!(verdict_on_pip.contains("jupyterlab"), "{verdict_on_pip}");
     for (script, argument) in SCRIPTS {
         let script = script.replace("3.11", &environment.minor().to_string());
         run(environment.prefix().join("bin").join(script).to_str().unwrap(), &[argument]);
