@@ -1,10 +1,10 @@
 use std::fs::Permissions;
-use std::io::{self, Write as _};
+use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use fs_err::os::unix::fs::{OpenOptionsExt as _, symlink};
-use imagewright_layer::{Content, TreeEntry, TreeKind};
+use imagewright_layer::{TreeEntry, TreeKind};
 
 use crate::{Architecture, DebianError, PythonMinor, UnpackedPackage};
 
@@ -63,7 +63,7 @@ impl Compiler {
              \"$root/usr/bin/python{}\" \"$@\"\n",
             self.python
         );
-        write_file(&self.script(), 0o755, text.as_bytes())
+        write_file(&self.script(), 0o755, &mut text.as_bytes())
     }
 }
 
@@ -74,7 +74,7 @@ fn write_entry(root: &Path, entry: TreeEntry) -> io::Result<()> {
     }
     match entry.kind {
         TreeKind::Directory => fs_err::create_dir_all(place),
-        TreeKind::File { content: Content::Bytes(bytes), .. } => write_file(&place, entry.mode, &bytes),
+        TreeKind::File { content, .. } => write_file(&place, entry.mode, &mut content.into_reader()?),
         TreeKind::Symlink { target } => symlink(inside(entry.path.as_str(), &target), place),
         TreeKind::Hardlink { target } => fs_err::hard_link(root.join(target.as_str()), place),
         _ => Err(io::Error::new(
@@ -84,10 +84,10 @@ fn write_entry(root: &Path, entry: TreeEntry) -> io::Result<()> {
     }
 }
 
-fn write_file(place: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+fn write_file(place: &Path, mode: u32, content: &mut dyn Read) -> io::Result<()> {
     let mut options = fs_err::OpenOptions::new();
     let mut file = options.write(true).create_new(true).mode(mode | 0o600).open(place)?;
-    file.write_all(bytes)?;
+    io::copy(content, &mut file)?;
     // The mode of creation is cut by the umask.
     file.set_permissions(Permissions::from_mode(mode & 0o755 | 0o600))
 }

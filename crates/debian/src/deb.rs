@@ -7,14 +7,15 @@ pub use problem::DebProblem;
 
 use std::io::{self, Read};
 
-use imagewright_layer::{Content, TreeEntry, TreeKind, TreePath};
+use imagewright_layer::{TreeEntry, TreeKind, TreePath};
 
+use crate::spool::{self, Spool};
 use crate::{DebianError, DebianName};
 
 /// No package of a base comes near this; a larger one would be a decompression bomb.
 const LARGEST_PACKAGE: u64 = 2 << 30;
 
-/// A package file taken apart, in memory.
+/// A package file taken apart.
 #[derive(Debug)]
 pub struct UnpackedPackage {
     /// The files of its control archive, sorted by name: `control`, `md5sums`, `postinst`, ...
@@ -38,8 +39,14 @@ pub struct ControlFile {
 
 impl UnpackedPackage {
     /// Takes a package file apart; its hash has been checked by whoever fetched it.
-    pub fn read(package: &DebianName, file: &mut dyn Read) -> Result<Self, DebianError> {
-        read(file).map_err(|problem| DebianError::Deb { package: package.clone(), problem })
+    ///
+    /// Its contents are in memory, the larger ones in `spool` if there is one.
+    pub fn read(
+        package: &DebianName,
+        file: &mut dyn Read,
+        spool: Option<&Spool>,
+    ) -> Result<Self, DebianError> {
+        read(file, spool).map_err(|problem| DebianError::Deb { package: package.clone(), problem })
     }
 
     /// A file of the control archive, if it is there and is text.
@@ -49,7 +56,7 @@ impl UnpackedPackage {
     }
 }
 
-fn read(file: &mut dyn Read) -> Result<UnpackedPackage, DebProblem> {
+fn read(file: &mut dyn Read, spool: Option<&Spool>) -> Result<UnpackedPackage, DebProblem> {
     let mut archive = ar::Archive::new(file)?;
     archive.member("debian-binary", |_, reader| {
         let mut version = String::new();
@@ -57,7 +64,8 @@ fn read(file: &mut dyn Read) -> Result<UnpackedPackage, DebProblem> {
         if version.starts_with("2.") { Ok(()) } else { Err(DebProblem::Version { version }) }
     })?;
     let control = archive.member("control.tar", |name, reader| read_control(decompress(name, reader)?))?;
-    let (entries, list) = archive.member("data.tar", |name, reader| read_data(decompress(name, reader)?))?;
+    let (entries, list) =
+        archive.member("data.tar", |name, reader| read_data(decompress(name, reader)?, spool))?;
     Ok(UnpackedPackage { control, entries, list })
 }
 
@@ -92,14 +100,17 @@ fn read_control(reader: impl Read) -> Result<Vec<ControlFile>, DebProblem> {
     Ok(files)
 }
 
-fn read_data(mut reader: impl Read) -> Result<(Vec<TreeEntry>, Vec<String>), DebProblem> {
+fn read_data(
+    mut reader: impl Read,
+    spool: Option<&Spool>,
+) -> Result<(Vec<TreeEntry>, Vec<String>), DebProblem> {
     let mut archive = tar::Archive::new(&mut reader);
     let (mut entries, mut list) = (Vec::new(), vec!["/.".to_owned()]);
     for entry in archive.entries()? {
         let mut entry = entry?;
         if let Some(path) = clean_path(&entry.path_bytes())? {
             list.push(format!("/{path}"));
-            entries.push(read_entry(&mut entry, &path)?);
+            entries.push(read_entry(&mut entry, &path, spool)?);
         }
     }
     // What follows the end of the archive is padding; reading it makes the decompressor check its own sums.
@@ -107,7 +118,11 @@ fn read_data(mut reader: impl Read) -> Result<(Vec<TreeEntry>, Vec<String>), Deb
     Ok((entries, list))
 }
 
-fn read_entry(entry: &mut tar::Entry<'_, impl Read>, path: &str) -> Result<TreeEntry, DebProblem> {
+fn read_entry(
+    entry: &mut tar::Entry<'_, impl Read>,
+    path: &str,
+    spool: Option<&Spool>,
+) -> Result<TreeEntry, DebProblem> {
     let header = entry.header();
     let narrow = |number: u64| u32::try_from(number).map_err(|_| DebProblem::Owner { path: path.to_owned() });
     let (mode, uid, gid) = (header.mode()? & 0o7777, narrow(header.uid()?)?, narrow(header.gid()?)?);
@@ -120,9 +135,12 @@ fn read_entry(entry: &mut tar::Entry<'_, impl Read>, path: &str) -> Result<TreeE
             TreeKind::Hardlink { target: tree_path(&target)? }
         }
         tar::EntryType::Regular | tar::EntryType::Continuous => {
-            let mut content = Vec::new();
-            entry.read_to_end(&mut content)?;
-            TreeKind::File { size: content.len() as u64, content: Content::Bytes(content) }
+            let size = entry.size();
+            let content = match spool {
+                Some(spool) => spool.take(path, size, entry)?,
+                None => spool::in_memory(entry)?,
+            };
+            TreeKind::File { size, content }
         }
         _ => return Err(DebProblem::Kind { path: path.to_owned() }),
     };

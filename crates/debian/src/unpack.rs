@@ -3,17 +3,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::{DebianError, DebianPackage, UnpackedPackage};
+use crate::{DebianError, DebianPackage, Spool, UnpackedPackage};
 
 /// Opens the file of a package.
 pub type OpenPackage<'a> = dyn Fn(&DebianPackage) -> io::Result<Box<dyn Read>> + Sync + 'a;
 
 /// Takes package files apart on several threads, in the order of `packages`.
 ///
-/// All contents are in memory then: some 100 MB for the userland of a base.
+/// Larger contents are in `spool` then, the others in memory.
 pub fn unpack_packages<'a>(
     packages: &[&'a DebianPackage],
     open: &OpenPackage<'_>,
+    spool: &Spool,
     threads: usize,
 ) -> Result<Vec<(&'a DebianPackage, UnpackedPackage)>, DebianError> {
     let results: Vec<Mutex<Option<Result<UnpackedPackage, DebianError>>>> =
@@ -23,7 +24,7 @@ pub fn unpack_packages<'a>(
         while let Some((package, result)) = Some(next.fetch_add(1, Ordering::Relaxed))
             .and_then(|number| Some((packages.get(number)?, results.get(number)?)))
         {
-            let unpacked = unpack(package, open);
+            let unpacked = unpack(package, open, spool);
             *result.lock().expect("no thread panics while it holds a result") = Some(unpacked);
         }
     };
@@ -42,8 +43,12 @@ pub fn unpack_packages<'a>(
     packages.iter().zip(results).map(|(package, result)| Ok((*package, result?))).collect()
 }
 
-fn unpack(package: &DebianPackage, open: &OpenPackage<'_>) -> Result<UnpackedPackage, DebianError> {
+fn unpack(
+    package: &DebianPackage,
+    open: &OpenPackage<'_>,
+    spool: &Spool,
+) -> Result<UnpackedPackage, DebianError> {
     let mut file =
         open(package).map_err(|source| DebianError::Open { package: package.name.clone(), source })?;
-    UnpackedPackage::read(&package.name, &mut file)
+    UnpackedPackage::read(&package.name, &mut file, Some(spool))
 }

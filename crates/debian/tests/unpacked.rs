@@ -8,7 +8,7 @@ use std::process::Command;
 use bytes::Bytes;
 use imagewright_debian::{
     Architecture, DebianError, DebianLock, DebianPackage, Fetch, Freshness, Mirrors, PackageRecord, Pocket,
-    Releases, Suite, UnpackedPackage, database_layer, fetch_package, open_archive, package_layer,
+    Releases, Spool, Suite, UnpackedPackage, database_layer, fetch_package, open_archive, package_layer,
     unpack_packages,
 };
 use imagewright_layer::{EncodeOptions, TreeEntry, encode_tree};
@@ -101,7 +101,8 @@ impl Base {
             let (_, bytes) = self.files.iter().find(|(of, _)| of == package).unwrap();
             Ok(Box::new(std::io::Cursor::new(bytes.clone())))
         };
-        unpack_packages(packages, &open, 2).unwrap()
+        let spool = Spool::new(fs_err::File::from_parts(tempfile::tempfile().unwrap(), "spool"));
+        unpack_packages(packages, &open, &spool, 2).unwrap()
     }
 
     /// The layers of the base, lowest first.

@@ -78,6 +78,16 @@ pub enum Content {
     Open(OpenContent),
 }
 
+impl Content {
+    /// The bytes from the first on.
+    pub fn into_reader(self) -> io::Result<Box<dyn Read>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Box::new(io::Cursor::new(bytes))),
+            Self::Open(open) => open(),
+        }
+    }
+}
+
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

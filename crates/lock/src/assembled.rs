@@ -66,7 +66,7 @@ fn interpreter(lock: &DebianLock) -> Option<Interpreter> {
 fn read_accounts(lock: &DebianLock, mut file: ArtifactFile) -> Result<Accounts, LockError> {
     let package = lock.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE);
     let package = package.expect("every base has the essential packages");
-    let unpacked = UnpackedPackage::read(&package.name, &mut file.file)?;
+    let unpacked = UnpackedPackage::read(&package.name, &mut file.file, None)?;
     let entries = package_layer(lock.suite, lock.architecture, vec![(package, unpacked)])?;
     let mut texts: BTreeMap<String, String> = entries.into_iter().filter_map(text).collect();
     let mut take = |path: &str| texts.remove(path).unwrap_or_default();

@@ -49,6 +49,16 @@ impl StagingArea {
         })
     }
 
+    /// A new empty file without a name, to be read and written; it is gone when it is closed.
+    pub(crate) fn unnamed(&self) -> Result<File, StoreError> {
+        let path = self.next_path()?;
+        let mut options = fs_err::OpenOptions::new();
+        let file = options.read(true).write(true).create_new(true).open(&path);
+        let file = file.map_err(StoreError::writing(&path))?;
+        fs_err::remove_file(&path).map_err(StoreError::writing(&path))?;
+        Ok(file)
+    }
+
     /// A new empty directory.
     pub(crate) fn directory(&self) -> Result<StagedDirectory, StoreError> {
         let path = self.next_path()?;

@@ -106,6 +106,13 @@ impl Store {
         self.inner.layout.root()
     }
 
+    /// An empty file without a name on the store's file system, for what would take too much memory. It is gone
+    /// when it is closed.
+    pub fn scratch_file(&self) -> Result<fs_err::File, StoreError> {
+        self.inner.writable()?;
+        self.inner.staging.unnamed()
+    }
+
     /// Whether everything that would change the store is refused.
     pub fn is_read_only(&self) -> bool {
         self.inner.access == Access::ReadOnly

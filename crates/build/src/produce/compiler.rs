@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use imagewright_lock::CompilerLock;
 use imagewright_oci::Digest;
 
-use super::debian::unpack;
 use super::{Producer, blocking};
 use crate::BuildError;
 use crate::bytecode::Compiler;
@@ -30,7 +29,7 @@ impl Producer {
         let files = self.debian_files(&lock.packages.packages).await?;
         let (producer, lock) = (self.clone(), lock.clone());
         blocking(move || {
-            let unpacked = unpack(&lock.packages.packages, &files, producer.threads)?;
+            let unpacked = producer.unpack(&lock.packages.packages, &files)?;
             let packages = unpacked.into_iter().map(|(_, package)| package).collect();
             let staging = producer.store.begin_root(&root_id)?;
             lock.at(staging.path()).unpack(packages)?;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_debian::{
-    DebianPackage, PackageRecord, UnpackedPackage, database_layer, package_layer, unpack_packages,
+    DebianPackage, PackageRecord, Spool, UnpackedPackage, database_layer, package_layer, unpack_packages,
 };
 use imagewright_lock::debian_artifact;
 use imagewright_oci::Digest;
@@ -33,7 +32,7 @@ impl Producer {
         let _share = self.memory.take(Memory::PACKAGES).await;
         let (producer, group, definition) = (self.clone(), group.clone(), definition.clone());
         blocking(move || {
-            let unpacked = unpack(&group.packages, &files, producer.threads)?;
+            let unpacked = producer.unpack(&group.packages, &files)?;
             let entries = package_layer(group.suite, group.architecture, unpacked)?;
             producer.commit_tree(&definition, entries)
         })
@@ -66,17 +65,18 @@ impl Producer {
         });
         stream::iter(fetched).buffer_unordered(FETCHES).try_collect().await
     }
-}
 
-/// Takes packages apart, in their order.
-pub(super) fn unpack<'a>(
-    packages: &'a [DebianPackage],
-    files: &Files,
-    threads: NonZeroUsize,
-) -> Result<Vec<(&'a DebianPackage, UnpackedPackage)>, BuildError> {
-    let open = |package: &DebianPackage| -> io::Result<Box<dyn Read>> {
-        Ok(Box::new(fs_err::File::open(&files[&package.sha256])?))
-    };
-    let packages: Vec<&DebianPackage> = packages.iter().collect();
-    Ok(unpack_packages(&packages, &open, threads.get())?)
+    /// Takes packages apart, in their order.
+    pub(super) fn unpack<'a>(
+        &self,
+        packages: &'a [DebianPackage],
+        files: &Files,
+    ) -> Result<Vec<(&'a DebianPackage, UnpackedPackage)>, BuildError> {
+        let open = |package: &DebianPackage| -> io::Result<Box<dyn Read>> {
+            Ok(Box::new(fs_err::File::open(&files[&package.sha256])?))
+        };
+        let packages: Vec<&DebianPackage> = packages.iter().collect();
+        let spool = Spool::new(self.store.scratch_file()?);
+        Ok(unpack_packages(&packages, &open, &spool, self.threads.get())?)
+    }
 }

@@ -23,7 +23,7 @@ pub struct PackageRecord {
 impl PackageRecord {
     /// Reads what the database must know from a package file.
     pub fn read(package: &DebianPackage, file: &mut dyn Read) -> Result<Self, DebianError> {
-        Self::of(package, &UnpackedPackage::read(&package.name, file)?)
+        Self::of(package, &UnpackedPackage::read(&package.name, file, None)?)
     }
 
     /// The record of a package that has been unpacked.
