@@ -1,4 +1,4 @@
-//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`.
+//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`, `bench`.
 
 #![expect(clippy::print_stderr, reason = "this program speaks to the person who runs it")]
 
@@ -11,6 +11,7 @@ mod workspace;
 mod process;
 
 mod bases;
+mod bench;
 mod debian;
 mod keep;
 mod lint;
@@ -38,6 +39,7 @@ enum Verb {
     /// Make the base images that the tests build upon, once, under the target directory.
     Bases,
     Peers(peers::Arguments),
+    Bench(bench::Arguments),
     #[command(hide = true)]
     Keep(keep::Arguments),
 }
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Verb::Bases => bases::run().map(|()| ExitCode::SUCCESS),
         Verb::Peers(arguments) => peers::run(&arguments),
+        Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Keep(arguments) => keep::run(&arguments),
     };
     done.unwrap_or_else(|error| {

@@ -1,7 +1,7 @@
 //! Debian's docker-registry on a free port of the loopback interface.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 pub(crate) struct Registry {
     _server: Server,
     authority: String,
+    storage: PathBuf,
 }
 
 impl Registry {
@@ -43,12 +44,17 @@ impl Registry {
         let mut server = Server::start(workspace, &registry, folders)?;
         server.wait("/v2/", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
         fs_err::remove_file(settings)?;
-        Ok(Self { _server: server, authority: format!("localhost:{port}") })
+        Ok(Self { _server: server, authority: format!("localhost:{port}"), storage: storage.to_owned() })
     }
 
     /// `localhost:PORT`, as in an image reference.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// The directory that holds its blobs.
+    pub(crate) fn storage(&self) -> &Path {
+        &self.storage
     }
 }
 
