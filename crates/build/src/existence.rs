@@ -7,12 +7,14 @@ use imagewright_oci::{Annotations, Digest, ImageManifest, ImageReference, Manife
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
+use serde::Serialize;
 
 use crate::BuildError;
 use crate::image::{DECLARED, INPUTS, LAYER_KEY};
 
 /// The answer for one image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Existence {
     /// It is there, from these inputs.
     Exists {

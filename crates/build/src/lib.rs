@@ -4,21 +4,34 @@
 //! put the image together; the tag last. It decides nothing that the plan could say, reads no environment and
 //! prints nothing: what happens is an [`Event`].
 
-mod bytecode;
-mod error;
-mod event;
-mod existence;
-mod image;
 mod native;
+
+mod existence;
+mod forecast;
+mod job;
+mod last_build;
+mod lookup;
+mod miss;
+
+mod bytecode;
+mod image;
+mod make;
 mod overlap;
 mod produce;
 mod push;
+
+mod error;
+mod event;
 mod report;
 
 pub use bytecode::BytecodeError;
 pub use error::{BuildError, FailureKind};
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
+pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_TITLE, LOCK};
-pub use native::{BuildRequest, Machine, Planned};
+pub use job::Planned;
+pub use lookup::{Lookup, Place};
+pub use miss::{InputChange, MissReason};
+pub use native::{BuildRequest, Machine};
 pub use report::{BuildReport, BuildStatus, LayerReport};

@@ -14,6 +14,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Build an image, and push it when its spec names a registry.
     Build(BuildArguments),
+    /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing.
+    Plan(PlanArguments),
     /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
     Exists(ExistsArguments),
     /// Print the tag of a spec, which is flytekit's.
@@ -72,6 +74,16 @@ pub(crate) struct BuildArguments {
     /// Build although the image exists, and overwrite its tag.
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+    #[command(flatten)]
+    pub(crate) lock: LockArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -30,5 +30,6 @@ pub use document::{
 };
 pub use download::{DownloadError, Downloads, Progress, Wanted};
 pub use error::LockError;
+pub use implied::is_implied;
 pub use locker::{Locked, Locker, locked_base, wheel_url};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_LAYERS, threshold};

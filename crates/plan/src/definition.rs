@@ -21,6 +21,8 @@ pub struct LayerDefinition {
     pub inputs: BTreeMap<String, String>,
     /// The words of the spec that ask for it.
     pub because: Vec<String>,
+    /// Where inputs come from, for those that the user wrote: `packages[1]`, `requirements.txt`.
+    pub origins: BTreeMap<String, String>,
     /// How it is made.
     pub content: Content,
 }
@@ -120,7 +122,12 @@ impl LayerDefinition {
         content: Content,
     ) -> Self {
         let key = LayerKey(Digest::of(&canonical_json(&(kind, &inputs))));
-        Self { key, kind, title, inputs, because, content }
+        Self { key, kind, title, inputs, because, origins: BTreeMap::new(), content }
+    }
+
+    /// The same, with the places in the spec that its inputs come from.
+    pub(crate) fn with_origins(self, origins: BTreeMap<String, String>) -> Self {
+        Self { origins, ..self }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use imagewright_lock::python::LockedPackage;
-use imagewright_lock::{BUCKETS, PlatformLock};
+use imagewright_lock::python::{LockedPackage, Requirement};
+use imagewright_lock::{BUCKETS, PlatformLock, is_implied};
 use imagewright_oci::Digest;
 use imagewright_pypa::PackageName;
 
@@ -46,14 +46,19 @@ fn layer(scope: &Scope<'_>, kind: LayerKind, title: String, packages: &[&LockedP
     for package in packages {
         inputs.insert(format!("package {}", package.name), wheel(package));
     }
-    let because = packages.iter().map(|package| because(package)).collect();
+    let because = packages.iter().map(|package| because(scope, package)).collect();
+    let origins = packages.iter().filter_map(|package| {
+        let origin = package.requested.then(|| origin(scope, &package.name))?;
+        Some((format!("package {}", package.name), origin))
+    });
+    let origins = origins.collect();
     let group = WheelGroup {
         prefix: scope.lock.environment.prefix.clone(),
         minor,
         packages: packages.iter().map(|package| (*package).clone()).collect(),
         compiler: scope.lock.compiler.clone(),
     };
-    LayerDefinition::new(kind, title, inputs, because, Content::Wheels(group))
+    LayerDefinition::new(kind, title, inputs, because, Content::Wheels(group)).with_origins(origins)
 }
 
 fn wheel(package: &LockedPackage) -> String {
@@ -61,14 +66,33 @@ fn wheel(package: &LockedPackage) -> String {
     format!("{} {digest}", package.version)
 }
 
-fn because(package: &LockedPackage) -> String {
+fn because(scope: &Scope<'_>, package: &LockedPackage) -> String {
     let LockedPackage { name, version, required_by, .. } = package;
     if package.requested {
-        return format!("the spec asks for {name} {version}");
+        return match origin(scope, name).as_str() {
+            origin if origin.starts_with("every ") => format!("{origin} has {name} {version}"),
+            origin => format!("{origin} asks for {name} {version}"),
+        };
     }
     let names: Vec<&str> = required_by.iter().map(PackageName::as_str).collect();
     match names[..] {
         [] => format!("{name} {version} is needed by another package"),
         _ => format!("{name} {version} is needed by {}", names.join(", ")),
+    }
+}
+
+/// Where the user asks for a distribution: the field of the spec, or else the file that the spec names.
+fn origin(scope: &Scope<'_>, name: &PackageName) -> String {
+    let step = scope.recipe.packages();
+    let asks = |asked: &&imagewright_recipe::Requirement| {
+        Requirement::of_field(&asked.text, &asked.origin).name().as_ref() == Some(name)
+    };
+    if let Some(asked) = step.packages.iter().find(asks) {
+        return asked.origin.clone();
+    }
+    match &step.requirements_file {
+        _ if is_implied(name.as_str(), scope.lock.interpreter.minor) => "every environment".to_owned(),
+        Some(file) => file.display().to_string(),
+        None => "pip_extra_args".to_owned(),
     }
 }

@@ -14,14 +14,16 @@ use imagewright_lock::Downloads;
 use imagewright_lock::facts::Installed;
 use imagewright_oci::{Digest, MediaType};
 use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
-use imagewright_store::{BlobState, LayerFacts, LayerRecord, Lease, Store};
+use imagewright_store::{LayerFacts, LayerRecord, Lease, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
+use crate::lookup::{OnShelf, Shelves};
 
 /// What making layers needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Producer {
+    pub(crate) shelves: Shelves,
     pub(crate) store: Store,
     pub(crate) downloads: Downloads,
     pub(crate) mirrors: Mirrors,
@@ -67,11 +69,11 @@ pub(crate) struct Obtained {
 impl Producer {
     /// The layer of a definition: from the store, from another process that is making it, else made here.
     pub(crate) async fn obtain(&self, definition: &LayerDefinition) -> Result<Obtained, BuildError> {
-        if let Some(record) = self.known(definition)? {
+        if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, was_made: false });
         }
         let _lease = self.lease(definition.key.0).await?;
-        if let Some(record) = self.known(definition)? {
+        if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, was_made: false });
         }
         let record = match &definition.content {
@@ -81,12 +83,6 @@ impl Producer {
             Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
         };
         Ok(Obtained { record, was_made: true })
-    }
-
-    /// A layer whose bytes were lost is made again: what is known of it still holds, but it cannot be sent.
-    fn known(&self, definition: &LayerDefinition) -> Result<Option<LayerRecord>, BuildError> {
-        let record = self.store.layer_by_key(&definition.key)?;
-        Ok(record.filter(|record| !matches!(record.blob, BlobState::Lost { .. })))
     }
 
     /// Waits until nobody else makes what `key` gives. The wait ends with the future.

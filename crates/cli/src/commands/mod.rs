@@ -1,6 +1,7 @@
 mod build;
 mod exists;
 mod identity;
+mod plan;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let environment = Environment::current()?;
     match arguments.command {
         Command::Build(arguments) => build::run(&environment, &arguments),
+        Command::Plan(arguments) => plan::run(&environment, &arguments),
         Command::Exists(arguments) => exists::run(&environment, &arguments),
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&arguments),

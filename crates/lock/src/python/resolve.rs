@@ -139,7 +139,11 @@ impl<'a> Question<'a> {
         }
         arguments.extend(further.iter().map(|&word| word.to_owned()));
         arguments.extend(self.request.asked.options.uv_arguments(further));
-        arguments.extend(["--constraints", CONSTRAINTS, REQUIREMENTS].map(str::to_owned));
+        // uv warns of a file of constraints that has none.
+        if !self.constraints.is_empty() {
+            arguments.extend(["--constraints", CONSTRAINTS].map(str::to_owned));
+        }
+        arguments.push(REQUIREMENTS.to_owned());
         let invocation = Invocation {
             program: self.uv.executable(),
             arguments,

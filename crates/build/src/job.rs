@@ -1,0 +1,214 @@
+//! One request on one machine: looked up, pinned, planned.
+
+use std::time::Instant;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_lock::python::Asked;
+use imagewright_lock::uv::{UvSearch, locate};
+use imagewright_lock::{DebianResolver, Downloads, Lock, Locked, Locker, PlatformLock, locked_base};
+use imagewright_oci::{Digest, ImageReference, Platform};
+use imagewright_plan::{Plan, plan};
+use imagewright_recipe::{Recipe, lower};
+use imagewright_spec::{Declared, DeclaredContext, declared};
+
+use crate::BuildError;
+use crate::event::{Event, Stage};
+use crate::existence::{Existence, existence, local_existence};
+use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
+use crate::last_build::LastBuild;
+use crate::lookup::Shelves;
+use crate::native::{BuildRequest, Machine};
+use crate::report::{BuildReport, BuildStatus, LayerReport};
+
+/// A request, and what follows from it without asking anyone.
+#[derive(Clone, Debug)]
+pub(crate) struct Job<'a> {
+    pub(crate) machine: &'a Machine,
+    pub(crate) request: &'a BuildRequest,
+    pub(crate) recipe: Recipe,
+    /// Where the image goes.
+    pub(crate) target: ImageReference,
+    /// The same, as flytekit writes it.
+    pub(crate) name: String,
+    pub(crate) declared: Declared,
+    started: Instant,
+}
+
+/// How many layers are looked for at once.
+const LOOKUPS: usize = 8;
+
+/// One platform of an image, planned.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What is pinned.
+    pub lock: PlatformLock,
+    /// What is to be there.
+    pub plan: Plan,
+}
+
+/// What pins inputs: what the user asks for in packages, and how files are fetched.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    pub(crate) asked: Asked,
+    pub(crate) downloads: Downloads,
+}
+
+impl<'a> Job<'a> {
+    pub(crate) fn new(machine: &'a Machine, request: &'a BuildRequest) -> Result<Self, BuildError> {
+        let started = Instant::now();
+        let python = request.fallback_python.to_string();
+        let context = DeclaredContext {
+            directory: &request.directory,
+            python: Some(&python),
+            flytekit: None,
+            environment: machine.host.variables(),
+        };
+        Ok(Self {
+            machine,
+            request,
+            recipe: lower(&request.spec, request.fallback_python)?,
+            target: request.spec.image_name(&request.directory)?,
+            name: request.spec.image_name_text(&request.directory)?,
+            declared: declared(&request.spec, &context)?,
+            started,
+        })
+    }
+
+    /// Whether the image is in its registry, or in the store when it is meant for no registry.
+    pub(crate) async fn existence(&self, in_registry: bool) -> Result<Existence, BuildError> {
+        let Machine { client, store, .. } = self.machine;
+        if in_registry {
+            existence(client, store, &self.target, &self.recipe.platforms, &self.declared).await
+        } else {
+            local_existence(store, &self.target, &self.recipe.platforms, &self.declared)
+        }
+    }
+
+    /// Reads what the user asks for in packages, in files and in the settings of the machine.
+    pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
+        let Machine { store, host, reporter, .. } = self.machine;
+        let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
+        let reporter = reporter.clone();
+        let progress = Box::new(move |subject: &str, done, total| {
+            reporter.report(Event::Progress { subject: subject.to_owned(), done, total });
+        });
+        let indexes = asked.indexes.clone();
+        let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);
+        Ok(Inputs { asked, downloads })
+    }
+
+    fn debian<'b>(&'b self, inputs: &'b Inputs) -> DebianResolver<'b> {
+        DebianResolver {
+            store: &self.machine.store,
+            downloads: &inputs.downloads,
+            mirrors: &self.machine.mirrors,
+            refresh: self.request.refresh,
+            offline: self.request.offline,
+        }
+    }
+
+    /// The lock: the one that was given when it must cover everything, else made, with what it has preferred.
+    pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
+        let Self { machine, request, recipe, .. } = self;
+        if request.frozen {
+            return request.lock.clone().ok_or(BuildError::NotCovered { what: "anything".to_owned() });
+        }
+        let search = UvSearch {
+            explicit: machine.uv.as_deref(),
+            beside: machine.program_folder.as_deref(),
+            tools: &machine.store.directory().join("tools"),
+            host: &machine.host,
+        };
+        let uv = locate(&search).await?;
+        let locker = Locker {
+            client: &machine.client,
+            store: &machine.store,
+            downloads: &inputs.downloads,
+            uv: &uv,
+            host: &machine.host,
+            asked: &inputs.asked,
+            debian: self.debian(inputs),
+            refresh: request.refresh,
+            offline: request.offline,
+        };
+        let mut lock = Lock {
+            version: Lock::VERSION,
+            epoch: request.epoch,
+            inputs: self.declared.inputs.clone(),
+            platforms: [].into(),
+        };
+        for platform in &recipe.platforms {
+            let subject = format!("{} for {platform}", request.spec.name);
+            machine.reporter.report(Event::Started { stage: Stage::Resolve, subject });
+            let previous = request.lock.as_ref().and_then(|lock| lock.platform(platform));
+            let Locked { lock: pinned, warnings, .. } = locker.lock(recipe, platform, previous).await?;
+            for warning in &warnings {
+                machine.reporter.warn(warning.to_string(), None);
+            }
+            lock.platforms.insert(platform.to_string(), pinned);
+        }
+        Ok(lock)
+    }
+
+    /// The plan of one platform of a lock.
+    pub(crate) async fn plan(
+        &self,
+        inputs: &Inputs,
+        platform: &Platform,
+        lock: &Lock,
+    ) -> Result<Planned, BuildError> {
+        let pinned = lock.platform(platform);
+        let pinned = pinned.ok_or_else(|| BuildError::NotCovered { what: platform.to_string() })?;
+        let debian = self.debian(inputs);
+        let base = locked_base(&self.machine.client, &debian, &pinned.base, platform).await?;
+        let plan = plan(&self.recipe, platform, pinned, &base, lock.epoch)?;
+        Ok(Planned { lock: pinned.clone(), plan })
+    }
+
+    /// The places where layers of the image may be.
+    pub(crate) fn shelves(&self) -> Shelves {
+        let target = self.request.push.then(|| (self.machine.client.clone(), self.target.clone()));
+        Shelves { store: self.machine.store.clone(), target }
+    }
+
+    /// Which layers of a plan are there, and why the others are not.
+    pub(crate) async fn forecast(
+        &self,
+        plan: &Plan,
+        last: Option<&LastBuild>,
+    ) -> Result<PlatformForecast, BuildError> {
+        let shelves = self.shelves();
+        let last = last.map(|last| last.layers(&plan.platform));
+        let lookups = plan.layers.iter().map(|definition| {
+            let shelves = &shelves;
+            async move {
+                let lookup = shelves.look_up(definition, last).await?;
+                Ok::<_, BuildError>(LayerForecast::new(definition, lookup))
+            }
+        });
+        let layers = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
+        Ok(PlatformForecast { platform: plan.platform.clone(), base: BaseForecast::of(plan), layers })
+    }
+
+    pub(crate) fn report(
+        &self,
+        digest: Digest,
+        status: BuildStatus,
+        changed: Vec<String>,
+        layers: Vec<LayerReport>,
+    ) -> BuildReport {
+        let statistics = self.machine.client.statistics();
+        BuildReport {
+            image: self.name.clone(),
+            digest,
+            status,
+            changed,
+            platforms: self.recipe.platforms.clone(),
+            layers,
+            bytes_uploaded: statistics.bytes_sent,
+            bytes_downloaded: statistics.bytes_received,
+            requests: statistics.requests,
+            seconds: self.started.elapsed().as_secs_f64(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Makes the layers of a plan, sends each as soon as it is there, and puts the image together.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_lock::Lock;
+use imagewright_lock::facts::Installed;
+use imagewright_plan::{LayerDefinition, Plan};
+
+use crate::BuildError;
+use crate::event::{Event, LayerSource};
+use crate::image::{FinishedLayer, Image, Provenance, assemble};
+use crate::job::{Inputs, Job};
+use crate::overlap::overlaps;
+use crate::produce::{Memory, Obtained, Producer};
+use crate::push::Pusher;
+use crate::report::LayerReport;
+
+/// How many layers are made at once; each uses its own threads, so this bounds memory, not cores.
+const LAYERS_AT_ONCE: usize = 4;
+
+impl Job<'_> {
+    pub(crate) async fn make(
+        &self,
+        inputs: &Inputs,
+        plan: &Plan,
+        lock: &Lock,
+    ) -> Result<(Image, Vec<LayerReport>), BuildError> {
+        let machine = self.machine;
+        let producer = Producer {
+            shelves: self.shelves(),
+            store: machine.store.clone(),
+            downloads: inputs.downloads.clone(),
+            mirrors: machine.mirrors.clone(),
+            threads: machine.threads,
+            epoch: lock.epoch,
+            memory: Memory::default(),
+        };
+        let pusher = self.request.push.then_some(Pusher {
+            client: &machine.client,
+            store: &machine.store,
+            target: &self.target,
+            reporter: &machine.reporter,
+        });
+        let layers = stream::iter(&plan.layers)
+            .map(|definition| self.obtain_and_push(&producer, pusher.as_ref(), definition))
+            .buffered(LAYERS_AT_ONCE)
+            .try_collect::<Vec<_>>();
+        let base = async {
+            match &pusher {
+                Some(pusher) => pusher.push_base(&plan.base).await,
+                None => Ok(()),
+            }
+        };
+        let (layers, ()) = tokio::try_join!(layers, base)?;
+        let (finished, reports): (Vec<FinishedLayer>, Vec<LayerReport>) = layers.into_iter().unzip();
+        let installed: Vec<&Installed> = finished.iter().flat_map(|layer| &layer.installed).collect();
+        for overlap in overlaps(&installed) {
+            machine.reporter.warn(overlap.to_string(), None);
+        }
+        let provenance = Provenance {
+            inputs: self.declared.inputs.clone(),
+            declared: self.declared.digest,
+            lock: lock.digest(),
+        };
+        let image = assemble(plan, &finished, &provenance);
+        if let Some(pusher) = &pusher {
+            pusher.commit(&image, &finished).await?;
+        }
+        Ok((image, base_reports(plan).chain(reports).collect()))
+    }
+
+    async fn obtain_and_push(
+        &self,
+        producer: &Producer,
+        pusher: Option<&Pusher<'_>>,
+        definition: &LayerDefinition,
+    ) -> Result<(FinishedLayer, LayerReport), BuildError> {
+        let Obtained { record, was_made } = producer.obtain(definition).await?;
+        let source = if was_made { LayerSource::Produced } else { LayerSource::Cached };
+        self.machine.reporter.report(Event::Layer {
+            title: definition.title.clone(),
+            kind: definition.kind,
+            digest: record.digest,
+            size: record.size,
+            source,
+        });
+        let finished = FinishedLayer {
+            key: definition.key,
+            title: definition.title.clone(),
+            digest: record.digest,
+            diff_id: record.diff_id,
+            size: record.size,
+            media_type: record.facts.media_type.clone(),
+            installed: serde_json::from_value(record.facts.details).unwrap_or_default(),
+        };
+        if let Some(pusher) = pusher {
+            pusher.push_layer(&finished).await?;
+        }
+        let report = LayerReport {
+            digest: record.digest,
+            diff_id: record.diff_id,
+            size: record.size,
+            kind: Some(definition.kind),
+            packages: finished.installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
+            source,
+        };
+        Ok((finished, report))
+    }
+}
+
+fn base_reports(plan: &Plan) -> impl Iterator<Item = LayerReport> + '_ {
+    plan.base.layers.iter().map(|layer| LayerReport {
+        digest: layer.descriptor.digest,
+        diff_id: layer.diff_id,
+        size: layer.descriptor.size,
+        kind: None,
+        packages: Vec::new(),
+        source: LayerSource::Base,
+    })
+}

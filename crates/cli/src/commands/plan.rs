@@ -1,0 +1,91 @@
+//! `plan`: what a build would do, and because of what.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use imagewright_build::{
+    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, Place, PlatformForecast,
+};
+
+use super::print;
+use crate::arguments::PlanArguments;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::progress::bytes;
+use crate::{progress, session};
+
+/// How many reasons are told for one layer; `--json` has all of them.
+const MOST_REASONS: usize = 4;
+
+pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
+    let spec = session::spec(&arguments.spec)?;
+    let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    let request = session::request(environment, spec, Some(&arguments.lock))?;
+    let forecast = session::runtime()?.block_on(machine.forecast(&request))?;
+    if arguments.output.json {
+        print(serde_json::to_string(&forecast).expect("a forecast serialises"));
+    } else {
+        print(text(&forecast).trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text(forecast: &Forecast) -> String {
+    let mut text = format!("{}: {}\n", forecast.image, existence(&forecast.existence));
+    for platform in &forecast.platforms {
+        text.push_str(&platform_text(platform));
+    }
+    text
+}
+
+fn existence(existence: &ExistenceForecast) -> String {
+    match existence {
+        ExistenceForecast::Known(Existence::Exists { digest }) => format!("exists as {digest}"),
+        ExistenceForecast::Known(Existence::Missing { .. }) => "does not exist".to_owned(),
+        ExistenceForecast::Known(Existence::Stale { changed, .. }) => {
+            format!("is stale, {} changed", changed.join(", "))
+        }
+        ExistenceForecast::Unknown { because } => format!("unknown, {because}"),
+    }
+}
+
+fn platform_text(platform: &PlatformForecast) -> String {
+    let base = platform.base.as_ref().map_or_else(
+        || "Debian, assembled from its packages".to_owned(),
+        |base| format!("{}@{} ({} layers, {})", base.reference, base.digest, base.layers, bytes(base.size)),
+    );
+    let hits = platform.layers.iter().filter(|layer| matches!(layer.lookup, Lookup::Hit { .. })).count();
+    let misses = platform.layers.len() - hits;
+    let platform_name = &platform.platform;
+    let mut text =
+        format!("{platform_name}: {hits} layers are there, {misses} have to be made\nbase: {base}\n");
+    platform.layers.iter().for_each(|layer| text.push_str(&layer_text(layer)));
+    text
+}
+
+fn layer_text(layer: &LayerForecast) -> String {
+    let LayerForecast { title, because, lookup, .. } = layer;
+    let (state, size, reasons) = match lookup {
+        Lookup::Hit { place: Place::Store, size } => ("hit", bytes(*size), vec!["in the store".to_owned()]),
+        Lookup::Hit { place: Place::Registry { repository }, size } => {
+            ("hit", bytes(*size), vec![format!("in {repository}")])
+        }
+        Lookup::Miss { reasons } => {
+            ("miss", String::new(), reasons.iter().map(ToString::to_string).collect())
+        }
+    };
+    let mut text = format!("{state:<4}  {size:>9}  {title}\n");
+    for lines in [because, &reasons] {
+        writeln!(text, "{:17}{}", "", shortened(lines)).expect("a String takes every write");
+    }
+    text
+}
+
+/// The first few, and how many there are besides.
+fn shortened(reasons: &[String]) -> String {
+    let shown = reasons.iter().take(MOST_REASONS).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match reasons.len().saturating_sub(MOST_REASONS) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
+    }
+}
