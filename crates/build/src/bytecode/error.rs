@@ -1,6 +1,7 @@
 use std::io;
 
 use imagewright_layer::LayerError;
+use imagewright_oci::Digest;
 use imagewright_store::StoreError;
 use thiserror::Error;
 
@@ -25,12 +26,18 @@ pub enum BytecodeError {
         #[source]
         source: io::Error,
     },
-    /// Bytecode that was kept cannot be read.
-    #[error("kept bytecode cannot be read")]
-    Kept {
+    /// Bytecode cannot be put aside until all of it is there.
+    #[error("bytecode cannot be written to the store")]
+    Scratch {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// Bytecode that was just kept is gone.
+    #[error("the store lost the bytecode {blob}")]
+    Lost {
+        /// What it was kept as.
+        blob: Digest,
     },
     /// A wheel's module cannot be read.
     #[error(transparent)]
@@ -47,7 +54,8 @@ impl BytecodeError {
             Self::Start { .. } | Self::Failed { .. } => {
                 Some("set `bytecode: false` in `builder_options` to do without".to_owned())
             }
-            Self::Kept { .. } => Some("run `imagewright cache check --repair`".to_owned()),
+            Self::Scratch { .. } => Some("see whether the disk is full".to_owned()),
+            Self::Lost { .. } => Some("see whether something empties the store, and build again".to_owned()),
             Self::Layer(source) => source.hint(),
             Self::Store(source) => source.hint(),
         }

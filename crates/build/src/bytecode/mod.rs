@@ -5,22 +5,25 @@
 //! one of its distributions moved compiles that one only.
 
 mod error;
+mod kept;
 mod process;
+mod scratch;
 mod tasks;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use imagewright_layer::{Bytecode, InstallScheme, InstalledWheel};
+use imagewright_layer::{InstallScheme, InstalledWheel};
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_store::{DocumentKind, Store};
 
 pub use error::BytecodeError;
+pub(crate) use kept::{Kept, Merged};
 use process::Process;
-use tasks::{Task, decode, encode, tasks_of};
+use scratch::Scratch;
+use tasks::{Task, tasks_of};
 
 /// The version of what [`compile.py`](./compile.py) makes of a module; part of the key of every layer with bytecode.
 pub(crate) const FORMAT: u32 = 1;
@@ -46,52 +49,65 @@ impl Compiler {
         store: &Store,
         wheel: &InstalledWheel,
         scheme: &InstallScheme,
-    ) -> Result<Vec<Bytecode>, BytecodeError> {
+    ) -> Result<Kept, BytecodeError> {
         let place = (scheme.site_packages.as_str(), scheme.python.to_string());
         let key = Digest::of(&canonical_json(&(wheel.wheel().artifact(), &self.identity, FORMAT, place)));
         if let Some(blob) = store.document::<Digest>(DOCUMENT, &key)?
             && let Some(reader) = store.blob(&blob)?
         {
-            return decode(reader).map_err(|source| BytecodeError::Kept { source });
+            return Ok(Kept::new(reader));
         }
-        let compiled = self.compile(tasks_of(wheel, scheme)?)?;
-        let blob = store.put_blob(&encode(&compiled))?;
+        let compiled = self.compile(store, wheel, tasks_of(wheel, scheme)?)?;
+        let blob = compiled.keep(store)?;
         store.put_document(DOCUMENT, &key, &blob)?;
-        Ok(compiled)
+        store.blob(&blob)?.map(Kept::new).ok_or(BytecodeError::Lost { blob })
     }
 
     /// Runs every task in a process of its own lineage; several at once, with the same result.
-    fn compile(&self, tasks: Vec<Task>) -> Result<Vec<Bytecode>, BytecodeError> {
+    fn compile(
+        &self,
+        store: &Store,
+        wheel: &InstalledWheel,
+        tasks: Vec<Task<'_>>,
+    ) -> Result<Scratch, BytecodeError> {
         let workers = self.threads.get().min(tasks.len());
-        let queue = Mutex::new(tasks.into_iter());
-        let (done, results) = mpsc::channel();
+        let work =
+            Work { wheel, queue: Mutex::new(tasks.into_iter()), scratch: Mutex::new(Scratch::new(store)?) };
         thread::scope(|scope| {
-            for _ in 0..workers {
-                let (queue, done) = (&queue, done.clone());
-                scope.spawn(move || {
-                    let sent = done.send(self.work(queue));
-                    sent.expect("the receiver outlives the workers");
-                });
-            }
-        });
-        drop(done);
-        let parts = results.iter().collect::<Result<Vec<Vec<Bytecode>>, _>>()?;
-        let mut compiled: Vec<Bytecode> = parts.into_iter().flatten().collect();
-        compiled.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(compiled)
+            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work))).collect();
+            workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
+        })?;
+        Ok(work.scratch.into_inner().expect(NO_PANIC))
     }
 
-    fn work(&self, queue: &Mutex<std::vec::IntoIter<Task>>) -> Result<Vec<Bytecode>, BytecodeError> {
-        let next = || queue.lock().expect("no worker panics while it holds the queue").next();
-        let Some(mut task) = next() else { return Ok(Vec::new()) };
+    fn work(&self, work: &Work<'_>) -> Result<(), BytecodeError> {
+        let Some(mut task) = work.next() else { return Ok(()) };
         let mut process = Process::start(&self.command)?;
-        let mut compiled = Vec::new();
         loop {
-            compiled.extend(process.run(&task)?);
-            match next() {
+            process.send(work.wheel, &task)?;
+            process.receive(&task, |path, content| {
+                let mut scratch: MutexGuard<'_, Scratch> = work.scratch.lock().expect(NO_PANIC);
+                scratch.add(path, content)
+            })?;
+            match work.next() {
                 Some(following) => task = following,
-                None => return Ok(compiled),
+                None => return Ok(()),
             }
         }
+    }
+}
+
+const NO_PANIC: &str = "no worker panics while it holds a lock";
+
+/// What the workers share.
+struct Work<'a> {
+    wheel: &'a InstalledWheel,
+    queue: Mutex<std::vec::IntoIter<Task<'a>>>,
+    scratch: Mutex<Scratch>,
+}
+
+impl<'a> Work<'a> {
+    fn next(&self) -> Option<Task<'a>> {
+        self.queue.lock().expect(NO_PANIC).next()
     }
 }

@@ -2,7 +2,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use imagewright_layer::Bytecode;
+use imagewright_layer::{InstalledWheel, TreePath};
 
 use super::error::BytecodeError;
 use super::tasks::Task;
@@ -42,32 +42,53 @@ impl Process {
         Ok(Self { child, input, output })
     }
 
-    pub(super) fn run(&mut self, task: &Task) -> Result<Vec<Bytecode>, BytecodeError> {
-        self.exchange(task).map_err(|source| BytecodeError::Failed { said: self.last_words(), source })
-    }
-
-    fn exchange(&mut self, task: &Task) -> io::Result<Vec<Bytecode>> {
-        write_length(&mut self.input, task.modules.len())?;
+    /// Hands over the sources of a task.
+    pub(super) fn send(&mut self, wheel: &InstalledWheel, task: &Task<'_>) -> Result<(), BytecodeError> {
+        let sent = write_length(&mut self.input, task.modules.len());
+        sent.map_err(|source| self.failed(source))?;
+        let mut source = Vec::new();
         for module in &task.modules {
-            let path = format!("/{}", module.path);
-            write_length(&mut self.input, path.len())?;
-            self.input.write_all(path.as_bytes())?;
-            write_length(&mut self.input, module.source.len())?;
-            self.input.write_all(&module.source)?;
-        }
-        self.input.flush()?;
-        let mut compiled = Vec::with_capacity(task.modules.len());
-        for module in &task.modules {
-            let mut length = [0; 4];
-            self.output.read_exact(&mut length)?;
-            let length = u32::from_be_bytes(length);
-            if length != NONE {
-                let mut content = vec![0; length as usize];
-                self.output.read_exact(&mut content)?;
-                compiled.push(Bytecode { path: module.target.clone(), content });
+            source.clear();
+            wheel.copy(module.source, &mut source)?;
+            let path = format!("/{}", module.source.path);
+            for part in [path.as_bytes(), &source] {
+                let sent =
+                    write_length(&mut self.input, part.len()).and_then(|()| self.input.write_all(part));
+                sent.map_err(|source| self.failed(source))?;
             }
         }
-        Ok(compiled)
+        self.input.flush().map_err(|source| self.failed(source))
+    }
+
+    /// Takes what the compiler made of a task. A module that does not compile has nothing.
+    pub(super) fn receive(
+        &mut self,
+        task: &Task<'_>,
+        mut keep: impl FnMut(&TreePath, &[u8]) -> io::Result<()>,
+    ) -> Result<(), BytecodeError> {
+        let mut content = Vec::new();
+        for module in &task.modules {
+            if self.read(&mut content).map_err(|source| self.failed(source))? {
+                keep(&module.target, &content).map_err(|source| BytecodeError::Scratch { source })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, content: &mut Vec<u8>) -> io::Result<bool> {
+        let mut length = [0; 4];
+        self.output.read_exact(&mut length)?;
+        let length = u32::from_be_bytes(length);
+        if length == NONE {
+            return Ok(false);
+        }
+        content.resize(length as usize, 0);
+        self.output.read_exact(content)?;
+        Ok(true)
+    }
+
+    fn failed(&mut self, source: io::Error) -> BytecodeError {
+        BytecodeError::Failed { said: self.last_words(), source }
     }
 
     /// What the compiler printed before it failed; its end is not waited for beyond that.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use imagewright_layer::{Bytecode, InstallScheme, InstalledWheel, Wheel, splice_wheels};
+use imagewright_layer::{InstallScheme, InstalledWheel, Wheel, splice_wheels};
 use imagewright_lock::facts::{Installed, roots};
 use imagewright_lock::python::LockedPackage;
 use imagewright_lock::{Wanted, wheel_url};
@@ -12,7 +12,7 @@ use imagewright_store::{ArtifactFile, LayerRecord};
 
 use super::{Memory, Producer, blocking, layer_facts};
 use crate::BuildError;
-use crate::bytecode::Compiler;
+use crate::bytecode::{Compiler, Merged};
 
 /// How many wheels of a layer are fetched at once; the downloads bound what is really on its way.
 const FETCHES: usize = 8;
@@ -56,12 +56,12 @@ impl Producer {
             })
             .collect::<Result<Vec<InstalledWheel>, _>>()?;
         let bytecode = match compiler {
-            Some(compiler) => self.bytecode(compiler, &installed, &scheme)?,
-            None => Vec::new(),
+            Some(compiler) => Some(self.bytecode(compiler, &installed, &scheme)?),
+            None => None,
         };
         let mut staging = self.store.begin_layer()?;
         let unverified =
-            splice_wheels(&installed, bytecode.into_iter().map(Ok), &self.options(), &mut staging)?;
+            splice_wheels(&installed, bytecode.into_iter().flatten(), &self.options(), &mut staging)?;
         let layer = unverified.verify(&staging.reader()?, &installed)?;
         let described = group.packages.iter().zip(&installed);
         let described: Vec<Installed> =
@@ -69,20 +69,14 @@ impl Producer {
         Ok(staging.commit(&definition.key, &layer, &layer_facts(definition, &described))?)
     }
 
-    /// The bytecode of all wheels, sorted by path. Where two own one module the later's stands, as its source does.
     fn bytecode(
         &self,
         compiler: &Compiler,
         installed: &[InstalledWheel],
         scheme: &InstallScheme,
-    ) -> Result<Vec<Bytecode>, BuildError> {
-        let mut bytecode = Vec::new();
-        for wheel in installed.iter().rev() {
-            bytecode.extend(compiler.bytecode(&self.store, wheel, scheme)?);
-        }
-        bytecode.sort_by(|a, b| a.path.cmp(&b.path));
-        bytecode.dedup_by(|next, kept| next.path == kept.path);
-        Ok(bytecode)
+    ) -> Result<Merged, BuildError> {
+        let kept = installed.iter().map(|wheel| compiler.bytecode(&self.store, wheel, scheme));
+        Ok(Merged::new(kept.collect::<Result<Vec<_>, _>>()?))
     }
 }
 

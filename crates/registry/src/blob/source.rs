@@ -5,10 +5,10 @@ use imagewright_oci::Digest;
 use tokio::sync::mpsc;
 
 /// Bytes handed from the reading thread to the network at a time.
-const CHUNK: usize = 1 << 20;
+const CHUNK: usize = 1 << 18;
 
-/// Chunks that may wait for the network; with six transfers, 48 MiB.
-const WAITING: usize = 8;
+/// Chunks that may wait for the network; with six transfers, 6 MiB.
+const WAITING: usize = 4;
 
 /// A blob that can be read from its beginning as often as an upload needs.
 pub trait BlobSource: Send + Sync {
