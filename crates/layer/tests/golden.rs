@@ -1,8 +1,9 @@
 //! Bytes that must never change without a new number in FORMAT.md.
 
 use imagewright_layer::{Bytecode, TREE_FORMAT, TreeEntry, TreePath, WHEEL_FORMAT, encode_tree, parents};
+use imagewright_testkit::wheel::Item;
 
-use crate::support::{Item, WheelBuilder, layer_with, options};
+use crate::support::{Open as _, demo, layer_with, options};
 
 fn text(seed: usize, lines: usize) -> Vec<u8> {
     (0..lines).flat_map(|line| format!("{seed} line {line} of {lines}\n").into_bytes()).collect()
@@ -10,7 +11,7 @@ fn text(seed: usize, lines: usize) -> Vec<u8> {
 
 #[test]
 fn a_wheel_layer() {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo/__init__.py", "print('demo')\n")
         .file("demo/data.txt", text(1, 5000))
         .item(Item::new("demo/lib.so", text(2, 100_000)).mode(0o100_755))

@@ -1,11 +1,12 @@
 //! Programs that others unpack layers with.
 
+use imagewright_testkit::wheel::Item;
 use tempfile::TempDir;
 
-use crate::support::{Item, WheelBuilder, layer_of, oracle, run};
+use crate::support::{Open as _, demo, layer_of, oracle, run};
 
 fn blob(directory: &TempDir) -> (String, Vec<String>) {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo/__init__.py", "x = 1\n")
         .file("demo/large", vec![b'x'; 200_000])
         .file(&format!("demo/{}", "n".repeat(150)), "long")

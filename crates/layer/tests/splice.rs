@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use imagewright_layer::{Bytecode, LayerEntryKind, LayerError, Segment, TreePath, read_layer, splice_wheels};
 use imagewright_oci::MediaType;
+use imagewright_testkit::wheel::{Damage, Item, WheelBuilder};
 
-use crate::support::{Damage, Item, WheelBuilder, layer_of, layer_with, options};
+use crate::support::{Open as _, demo, layer_of, layer_with, options};
 
 const SITE: &str = "opt/venv/lib/python3.11/site-packages";
 
@@ -39,7 +40,7 @@ fn files(blob: &[u8]) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_layer_has_what_the_wheel_installs() {
     let long = "n".repeat(120);
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo/__init__.py", "x = 1\n")
         .item(Item::new("demo/large.so", noise(50_000)).mode(0o100_755))
         .item(Item::new("demo/stored.bin", noise(30_000)).stored())
@@ -77,8 +78,7 @@ fn lies_are_found_before_anything_can_be_cached() {
     for (damage, expected) in cases {
         // The first is compressed anew, the second spliced.
         for content in [noise(100), noise(100_000)] {
-            let wheel =
-                WheelBuilder::new().item(Item::new("demo/a", content).damaged(damage)).install().unwrap();
+            let wheel = demo().item(Item::new("demo/a", content).damaged(damage)).install().unwrap();
             let message = layer_of(&[wheel]).unwrap_err().to_string();
             let is_found = message.contains(expected) || message.contains("does not have the sha256");
             assert!(is_found, "{damage:?}: {message}");
@@ -90,7 +90,7 @@ fn lies_are_found_before_anything_can_be_cached() {
 fn a_file_that_record_contradicts_is_found() {
     for length in [100, 100_000] {
         let other = "47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
-        let wheel = WheelBuilder::new()
+        let wheel = demo()
             .file("demo/a", noise(length))
             .file("demo/b", "fine")
             .record(&format!("demo/a,sha256={other},{length}\n"))
@@ -103,7 +103,7 @@ fn a_file_that_record_contradicts_is_found() {
 
 #[test]
 fn bytes_do_not_depend_on_the_threads() {
-    let wheels = [WheelBuilder::new()
+    let wheels = [demo()
         .file("demo/a.txt", noise(3_000_000))
         .item(Item::new("demo/b.txt", noise(2_500_000)).stored())
         .file("demo/c.txt", noise(10_000))
@@ -123,7 +123,7 @@ fn bytes_do_not_depend_on_the_threads() {
 
 #[test]
 fn bytecode_comes_behind_all_else() {
-    let wheels = [WheelBuilder::new().file("demo/a.py", "").file("demo/z.py", "").install().unwrap()];
+    let wheels = [demo().file("demo/a.py", "").file("demo/z.py", "").install().unwrap()];
     let compiled = |path: &str| Bytecode {
         path: TreePath::new(&format!("{SITE}/demo/__pycache__/{path}")).unwrap(),
         content: path.as_bytes().to_vec(),
@@ -142,8 +142,9 @@ fn bytecode_comes_behind_all_else() {
 #[test]
 fn the_later_distribution_wins_a_shared_path() {
     let first =
-        WheelBuilder::named("first").file("shared/x", "first").file("shared/y", "y").install().unwrap();
-    let second = WheelBuilder::named("second").file("shared/x", "second").file("z/x", "z").install().unwrap();
+        WheelBuilder::new("first", "1.0").file("shared/x", "first").file("shared/y", "y").install().unwrap();
+    let second =
+        WheelBuilder::new("second", "1.0").file("shared/x", "second").file("z/x", "z").install().unwrap();
     let (_, blob) = layer_of(&[first, second]).unwrap();
     let files = files(&blob);
     assert_eq!(files[&format!("{SITE}/shared/x")], b"second");
@@ -154,15 +155,15 @@ fn the_later_distribution_wins_a_shared_path() {
 
 #[test]
 fn a_file_where_another_distribution_has_a_directory_is_refused() {
-    let first = WheelBuilder::named("first").file("shared", "").install().unwrap();
-    let second = WheelBuilder::named("second").file("shared/x", "").install().unwrap();
+    let first = WheelBuilder::new("first", "1.0").file("shared", "").install().unwrap();
+    let second = WheelBuilder::new("second", "1.0").file("shared/x", "").install().unwrap();
     let message = layer_of(&[first, second]).unwrap_err().to_string();
     assert!(message.contains(&format!("cannot both be at {SITE}/shared")), "{message}");
 }
 
 #[test]
 fn a_side_file_that_changed_is_found() {
-    let wheels = [WheelBuilder::new().file("demo/a", noise(100_000)).install().unwrap()];
+    let wheels = [demo().file("demo/a", noise(100_000)).install().unwrap()];
     let mut inline = Vec::new();
     let layer = splice_wheels(&wheels, [], &options(1), &mut inline).unwrap();
     let last = inline.len() - 1;

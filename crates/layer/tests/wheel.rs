@@ -2,8 +2,9 @@ use std::collections::BTreeMap;
 
 use imagewright_layer::{InstallScheme, InstalledWheel};
 use imagewright_pypa::PythonMinor;
+use imagewright_testkit::wheel::Item;
 
-use crate::support::{Item, WheelBuilder, scheme};
+use crate::support::{Open as _, demo, scheme};
 
 fn contents(wheel: &InstalledWheel) -> BTreeMap<String, (bool, String)> {
     let content = |file| {
@@ -18,7 +19,7 @@ fn contents(wheel: &InstalledWheel) -> BTreeMap<String, (bool, String)> {
 
 #[test]
 fn every_folder_of_data_has_its_place() {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo.py", "root")
         .file("demo-1.0.data/purelib/pure.py", "pure")
         .file("demo-1.0.data/platlib/plat.py", "plat")
@@ -48,7 +49,7 @@ fn every_folder_of_data_has_its_place() {
 
 #[test]
 fn record_lists_what_is_there() {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo,1.py", "")
         .file("unlisted.py", "u")
         .file("demo-1.0.data/scripts/run", "#!python\n")
@@ -84,7 +85,7 @@ fn record_lists_what_is_there() {
 
 #[test]
 fn entry_points_become_scripts_and_replace_old_wrappers() {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file(
             "demo-1.0.dist-info/entry_points.txt",
             "[console_scripts]\ndemo = demo.cli:App.run [extra]\n[gui_scripts]\nwin=demo:w\n",
@@ -105,8 +106,7 @@ fn entry_points_become_scripts_and_replace_old_wrappers() {
 #[test]
 fn other_environments_have_other_places() {
     let conda = InstallScheme::installation("/opt/micromamba/envs/runtime", PythonMinor(12)).unwrap();
-    let wheel =
-        WheelBuilder::new().file("demo-1.0.data/headers/a/b.h", "").file("demo.py", "").open().unwrap();
+    let wheel = demo().file("demo-1.0.data/headers/a/b.h", "").file("demo.py", "").open().unwrap();
     let paths: Vec<String> =
         wheel.install(&conda).unwrap().files().iter().map(|file| file.path.to_string()).collect();
     assert_eq!(paths[0], "opt/micromamba/envs/runtime/include/python3.12/demo/a/b.h");
@@ -115,7 +115,7 @@ fn other_environments_have_other_places() {
 
 #[test]
 fn wheels_that_cannot_be_installed_say_why() {
-    let new = WheelBuilder::new;
+    let new = demo;
     let entry = |line: &str| {
         new().file("demo-1.0.dist-info/entry_points.txt", format!("[console_scripts]\n{line}\n"))
     };
@@ -149,11 +149,10 @@ fn wheels_that_cannot_be_installed_say_why() {
 
 #[test]
 fn spellings_of_a_name_and_a_version_are_equal() {
-    WheelBuilder::new().metadata("Name: DEMO\nVersion: 1.0.0\n").install().unwrap();
-    let accented = WheelBuilder::new().metadata("Name: demo\nVersion: 1.0\nSummary: \u{e9}\n").install();
+    demo().metadata("Name: DEMO\nVersion: 1.0.0\n").install().unwrap();
+    let accented = demo().metadata("Name: demo\nVersion: 1.0\nSummary: \u{e9}\n").install();
     assert!(accented.unwrap().wheel().metadata().unwrap().contains("Summary: é"));
-    let sources =
-        WheelBuilder::new().file("demo.py", "").file("demo.pyi", "").file("demo-1.0.data/scripts/x.py", "");
+    let sources = demo().file("demo.py", "").file("demo.pyi", "").file("demo-1.0.data/scripts/x.py", "");
     let sources = sources.install().unwrap();
     let scheme = scheme();
     let found: Vec<&str> = sources.sources(&scheme).map(|file| file.path.file_name()).collect();
@@ -162,7 +161,7 @@ fn spellings_of_a_name_and_a_version_are_equal() {
 
 #[test]
 fn bytecode_of_the_wheel_is_left_out_where_its_source_is_there() {
-    let wheel = WheelBuilder::new()
+    let wheel = demo()
         .file("demo/a.py", "")
         .file("demo/__pycache__/a.cpython-311.pyc", "stale")
         .file("demo/__pycache__/b.cpython-311.pyc", "without source")

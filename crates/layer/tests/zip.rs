@@ -1,11 +1,12 @@
 use std::io::{Cursor, Read as _, Write as _};
 
 use imagewright_layer::{Method, ReadAt, ZipMember, read_members};
+use imagewright_testkit::wheel::{Damage, Item, archive};
 use proptest::prelude::*;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
-use crate::support::{Damage, Item, WheelBuilder, archive, layer_of};
+use crate::support::{demo, layer_of};
 
 fn refusal(items: &[Item]) -> String {
     read_members(&archive(items)).expect_err("the archive is to be refused").to_string()
@@ -112,7 +113,7 @@ fn more_members_than_sixteen_bits_count() {
 }
 
 fn a_wheel() -> Vec<u8> {
-    WheelBuilder::new()
+    demo()
         .file("demo/__init__.py", "x = 1\n")
         .file("demo/large", vec![7; 40_000])
         .item(Item::new("demo-1.0.data/scripts/run", "#!python\n").flags(8))

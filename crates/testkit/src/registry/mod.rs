@@ -11,27 +11,23 @@ mod state;
 mod token;
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use imagewright_oci::Digest;
-use tokio::sync::oneshot;
 
 pub use fault::{Effect, Fault};
 pub use rules::{Login, Rules};
 pub use state::Request;
 
+use crate::server::Server;
 use state::State;
 
 /// A running registry.
 #[derive(Debug)]
 pub struct TestRegistry {
-    address: SocketAddr,
+    server: Server,
     state: Arc<Mutex<State>>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl TestRegistry {
@@ -43,18 +39,17 @@ impl TestRegistry {
     /// A registry by other rules.
     pub fn start_with(rules: Rules) -> Self {
         let state = Arc::new(Mutex::new(State::new(rules)));
-        let (stop, stopped) = oneshot::channel();
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-        listener.set_nonblocking(true).expect("a fresh socket can be changed");
-        let address = listener.local_addr().expect("the socket is bound");
         let shared = Arc::clone(&state);
-        let thread = std::thread::spawn(move || serve::run(listener, &shared, stopped));
-        Self { address, state, stop: Some(stop), thread: Some(thread) }
+        let server = Server::start(move |request| {
+            let state = Arc::clone(&shared);
+            async move { serve::handle(&state, request).await }
+        });
+        Self { server, state }
     }
 
     /// `127.0.0.1:<port>`, the registry part of a reference.
     pub fn host(&self) -> String {
-        self.address.to_string()
+        self.server.host()
     }
 
     /// Adds a fault; faults are looked at in the order they were added.
@@ -129,14 +124,5 @@ impl TestRegistry {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().expect("no handler panics")
-    }
-}
-
-impl Drop for TestRegistry {
-    fn drop(&mut self) {
-        // A thread that has ended on its own no longer listens.
-        let was_running = self.stop.take().is_some_and(|stop| stop.send(()).is_ok());
-        let ended = self.thread.take().is_none_or(|thread| thread.join().is_ok());
-        assert!((was_running && ended) || std::thread::panicking(), "the test registry ended early");
     }
 }

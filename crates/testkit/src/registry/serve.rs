@@ -1,67 +1,35 @@
-//! Connections, and what goes wrong with them.
+//! Requests, and what goes wrong with them.
 
 use std::convert::Infallible;
 use std::io;
-use std::net::TcpListener;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, RANGE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_RANGE, HOST, RANGE};
 use hyper::{Request as HttpRequest, Response};
-use hyper_util::rt::TokioIo;
-use tokio::sync::oneshot;
 
 use super::api::{self, Answer};
 use super::fault::Effect;
 use super::state::{Request, State};
-
-type Body = UnsyncBoxBody<Bytes, io::Error>;
+use crate::server::Body;
 
 /// Longer than any test waits.
 const FOREVER: Duration = Duration::from_hours(1);
 
-/// Serves until told to stop.
-pub(super) fn run(listener: TcpListener, state: &Arc<Mutex<State>>, stopped: oneshot::Receiver<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime can be made").block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener).expect("the socket is not blocking");
-        let host = listener.local_addr().expect("the socket is bound").to_string();
-        tokio::select! {
-            _ = stopped => {}
-            () = accept(&listener, state, &host) => {}
-        }
-    });
-}
-
-async fn accept(listener: &tokio::net::TcpListener, state: &Arc<Mutex<State>>, host: &str) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let (state, host) = (Arc::clone(state), host.to_owned());
-        tokio::spawn(async move {
-            let service = service_fn(|request| handle(&state, &host, request));
-            let served = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            // Connections end with an error when a fault ends them, or the client does.
-            drop(served);
-        });
-    }
-}
-
 /// Handles one request; an error closes the connection without an answer.
-async fn handle(
+pub(super) async fn handle(
     state: &Mutex<State>,
-    host: &str,
     request: HttpRequest<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
     let _under_way = UnderWay::begin(state, request.method().as_str());
     let (head, incoming) = request.into_parts();
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let host = text(HOST).unwrap_or_default();
     let request = Request {
         method: head.method.to_string(),
         path,
@@ -92,7 +60,7 @@ async fn handle(
     let media_type = text(hyper::header::CONTENT_TYPE).unwrap_or_default();
     let body = incoming.collect().await.map_err(io::Error::other)?.to_bytes();
     let answer =
-        api::handle(&mut state.lock().expect("no handler panics"), host, &request, &media_type, body);
+        api::handle(&mut state.lock().expect("no handler panics"), &host, &request, &media_type, body);
     damaged(answer, fault.as_ref())
 }
 

@@ -1,18 +1,19 @@
 /// A member of an archive that is written by hand, so that it can lie.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
-    pub(crate) name: Vec<u8>,
-    pub(crate) content: Vec<u8>,
-    pub(crate) is_deflated: bool,
+pub struct Item {
+    pub(super) name: Vec<u8>,
+    pub(super) content: Vec<u8>,
+    is_deflated: bool,
     /// Type and permissions.
-    pub(crate) mode: u32,
-    pub(crate) flags: u16,
-    pub(crate) damage: Damage,
+    mode: u32,
+    flags: u16,
+    damage: Damage,
 }
 
 /// In which way a member lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Damage {
+pub enum Damage {
+    /// In none.
     None,
     /// Another CRC in both headers.
     Crc,
@@ -37,25 +38,34 @@ pub(crate) enum Damage {
 const SWALLOWED: u32 = 40;
 
 impl Item {
-    pub(crate) fn new(name: &str, content: impl Into<Vec<u8>>) -> Self {
+    /// A deflated file, mode 0644.
+    pub fn new(name: &str, content: impl Into<Vec<u8>>) -> Self {
         let flags = if name.is_ascii() { 0 } else { 1 << 11 };
         let (name, content) = (name.as_bytes().to_vec(), content.into());
         Self { name, content, is_deflated: true, mode: 0o100_644, flags, damage: Damage::None }
     }
 
-    pub(crate) fn stored(self) -> Self {
+    /// Not deflated.
+    #[must_use]
+    pub fn stored(self) -> Self {
         Self { is_deflated: false, ..self }
     }
 
-    pub(crate) fn mode(self, mode: u32) -> Self {
+    /// With other type and permission bits.
+    #[must_use]
+    pub fn mode(self, mode: u32) -> Self {
         Self { mode, ..self }
     }
 
-    pub(crate) fn flags(self, flags: u16) -> Self {
+    /// With other general purpose flags.
+    #[must_use]
+    pub fn flags(self, flags: u16) -> Self {
         Self { flags, ..self }
     }
 
-    pub(crate) fn damaged(self, damage: Damage) -> Self {
+    /// With a lie.
+    #[must_use]
+    pub fn damaged(self, damage: Damage) -> Self {
         Self { damage, ..self }
     }
 
@@ -79,7 +89,7 @@ impl Item {
     }
 
     fn size(&self) -> u32 {
-        let size = u32::try_from(self.content.len()).unwrap();
+        let size = u32::try_from(self.content.len()).expect("a test's archive is small");
         match self.damage {
             Damage::Size => size + 1,
             Damage::SmallSize => size - 1,
@@ -90,7 +100,7 @@ impl Item {
 
     fn compressed_size(&self, data: &[u8]) -> u32 {
         let swallowed = if self.damage == Damage::Swallow { SWALLOWED } else { 0 };
-        u32::try_from(data.len()).unwrap() + swallowed
+        u32::try_from(data.len()).expect("a test's archive is small") + swallowed
     }
 
     fn method(&self) -> u16 {
@@ -103,7 +113,7 @@ impl Item {
 }
 
 /// The archive that has `items`; with flag 8 a member's sizes are in a data descriptor.
-pub(crate) fn archive(items: &[Item]) -> Vec<u8> {
+pub fn archive(items: &[Item]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut directory = Vec::new();
     for item in items {
@@ -168,7 +178,7 @@ fn deflate(content: &[u8]) -> Vec<u8> {
     let mut stream = Vec::new();
     let mut blocks = content.chunks(0xffff).peekable();
     while let Some(block) = blocks.next() {
-        let length = u16::try_from(block.len()).unwrap();
+        let length = u16::try_from(block.len()).expect("a test's archive is small");
         stream.push(u8::from(blocks.peek().is_none()));
         stream.extend_from_slice(&length.to_le_bytes());
         stream.extend_from_slice(&(!length).to_le_bytes());
@@ -181,9 +191,9 @@ fn deflate(content: &[u8]) -> Vec<u8> {
 }
 
 fn put16(bytes: &mut Vec<u8>, number: usize) {
-    bytes.extend_from_slice(&u16::try_from(number).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&u16::try_from(number).expect("a test's archive is small").to_le_bytes());
 }
 
 fn put32(bytes: &mut Vec<u8>, number: usize) {
-    bytes.extend_from_slice(&u32::try_from(number).unwrap().to_le_bytes());
+    bytes.extend_from_slice(&u32::try_from(number).expect("a test's archive is small").to_le_bytes());
 }

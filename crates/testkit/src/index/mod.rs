@@ -1,0 +1,110 @@
+//! A package index by PEP 503, 658 and 691, in memory, which may lie about hashes.
+
+mod pages;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use imagewright_oci::Digest;
+
+use crate::server::Server;
+use crate::wheel::WheelBuilder;
+
+/// A running index.
+#[derive(Debug)]
+pub struct TestIndex {
+    server: Server,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: BTreeMap<String, IndexFile>,
+    requests: Vec<String>,
+    /// The `Authorization` header that is asked for.
+    authorization: Option<String>,
+    /// For how many seconds a page may be kept without asking again.
+    max_age: Option<u32>,
+}
+
+/// A file, and what its page says of it.
+#[derive(Debug)]
+struct IndexFile {
+    bytes: Vec<u8>,
+    sha256: Digest,
+    metadata: Option<String>,
+    requires_python: Option<String>,
+}
+
+impl TestIndex {
+    /// An index without packages, on a free port of this machine.
+    pub fn start() -> Self {
+        let state = Arc::<Mutex<State>>::default();
+        let shared = Arc::clone(&state);
+        let server = Server::start(move |request| {
+            let state = Arc::clone(&shared);
+            async move { Ok(serve::handle(&mut state.lock().expect("no handler panics"), &request)) }
+        });
+        Self { server, state }
+    }
+
+    /// The URL for `pip_index`.
+    pub fn url(&self) -> String {
+        format!("http://{}/simple", self.server.host())
+    }
+
+    /// The URL of a file.
+    pub fn file_url(&self, name: &str) -> String {
+        format!("http://{}/files/{name}", self.server.host())
+    }
+
+    /// Adds a wheel, or puts it in the place of the one of that name.
+    pub fn add(&self, wheel: &WheelBuilder) {
+        self.add_lying(wheel, Digest::of(&wheel.bytes()));
+    }
+
+    /// Adds a wheel of which the page says another hash.
+    pub fn add_lying(&self, wheel: &WheelBuilder, sha256: Digest) {
+        let metadata = wheel.metadata_text();
+        let requires_python = metadata.lines().find_map(|line| line.strip_prefix("Requires-Python: "));
+        let file = IndexFile {
+            bytes: wheel.bytes(),
+            sha256,
+            requires_python: requires_python.map(str::to_owned),
+            metadata: Some(metadata),
+        };
+        self.lock().files.insert(wheel.filename(), file);
+    }
+
+    /// Adds a file that is no wheel of ours, such as a source distribution.
+    pub fn add_file(&self, name: &str, bytes: &[u8]) {
+        let sha256 = Digest::of(bytes);
+        let file = IndexFile { bytes: bytes.to_owned(), sha256, metadata: None, requires_python: None };
+        self.lock().files.insert(name.to_owned(), file);
+    }
+
+    /// Asks for the `Authorization` header `Basic {encoded}` from now on.
+    pub fn ask_for_password(&self, encoded: &str) {
+        self.lock().authorization = Some(format!("Basic {encoded}"));
+    }
+
+    /// Says that pages may be kept for so many seconds.
+    pub fn allow_caching(&self, seconds: u32) {
+        self.lock().max_age = Some(seconds);
+    }
+
+    /// Paths that were asked for, in order.
+    pub fn requests(&self) -> Vec<String> {
+        self.lock().requests.clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget_requests(&self) {
+        self.lock().requests.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no handler panics")
+    }
+}

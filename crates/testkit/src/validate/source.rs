@@ -1,0 +1,80 @@
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use imagewright_oci::{Descriptor, Digest, ImageReference, MediaType};
+use imagewright_registry::{Client, ClientOptions};
+use imagewright_store::Store;
+use tokio::runtime::Runtime;
+
+/// Where an image is read from.
+pub trait ImageSource {
+    /// The manifest, and what its place says of it.
+    fn manifest(&self) -> io::Result<(Descriptor, Bytes)>;
+
+    /// What a descriptor of the manifest points to.
+    fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>>;
+}
+
+/// An image in a registry that anyone may pull from.
+#[derive(Debug)]
+pub struct RegistryImage {
+    client: Client,
+    runtime: Runtime,
+    reference: ImageReference,
+}
+
+/// An image in a store, all of whose layers are there.
+#[derive(Debug)]
+pub struct StoredImage {
+    store: Store,
+    manifest: Digest,
+}
+
+impl RegistryImage {
+    /// The image under a tag or digest.
+    pub fn new(reference: ImageReference) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        Self { client: Client::new(ClientOptions::default()), runtime, reference }
+    }
+}
+
+impl ImageSource for RegistryImage {
+    fn manifest(&self) -> io::Result<(Descriptor, Bytes)> {
+        let fetched = self.runtime.block_on(self.client.get_manifest(&self.reference));
+        let fetched = fetched.map_err(io::Error::other)?;
+        let fetched = fetched.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok((fetched.descriptor, fetched.bytes))
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
+        let stream = self.runtime.block_on(self.client.fetch_blob(&self.reference, descriptor));
+        let reader = stream.map_err(io::Error::other)?.into_reader(self.runtime.handle().clone());
+        Ok(Box::new(reader))
+    }
+}
+
+impl StoredImage {
+    /// The image with this manifest.
+    pub fn new(store: Store, manifest: Digest) -> Self {
+        Self { store, manifest }
+    }
+
+    fn open(&self, digest: &Digest) -> io::Result<impl Read + use<>> {
+        let blob = self.store.blob(digest).map_err(io::Error::other)?;
+        blob.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+impl ImageSource for StoredImage {
+    fn manifest(&self) -> io::Result<(Descriptor, Bytes)> {
+        let mut bytes = Vec::new();
+        self.open(&self.manifest)?.read_to_end(&mut bytes)?;
+        let size = bytes.len() as u64;
+        Ok((Descriptor::new(MediaType::OciManifest, self.manifest, size), bytes.into()))
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.open(&descriptor.digest)?))
+    }
+}
