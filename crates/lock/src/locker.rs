@@ -191,6 +191,7 @@ impl Locker<'_> {
             Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.at(&root).script()),
             None => None,
         };
+        let scratch = self.store.scratch_directory()?;
         let request = PythonRequest {
             asked: &asked,
             target: &target,
@@ -200,6 +201,7 @@ impl Locker<'_> {
             offline: self.offline,
             interpreter: bearings.as_deref(),
             cache: &self.store.directory().join("uv"),
+            scratch: scratch.path(),
             host: self.host,
         };
         Ok(resolve(self.uv, &request).await?)

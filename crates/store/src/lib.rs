@@ -62,4 +62,4 @@ pub use lease::Lease;
 pub use prune::{PrunePolicy, PruneReport};
 pub use root::RootStaging;
 pub use stage::{Kind, Observer, Stage};
-pub use store::{Durability, Options, Store};
+pub use store::{Durability, Options, ScratchDirectory, Store};

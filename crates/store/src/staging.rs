@@ -61,9 +61,15 @@ impl StagingArea {
 
     /// A new empty directory.
     pub(crate) fn directory(&self) -> Result<StagedDirectory, StoreError> {
+        let directory = self.scratch()?;
+        self.observer.see(Stage::Writing(Kind::Root));
+        Ok(directory)
+    }
+
+    /// A new empty directory that will never have a final name.
+    pub(crate) fn scratch(&self) -> Result<StagedDirectory, StoreError> {
         let path = self.next_path()?;
         fs_err::create_dir(&path).map_err(StoreError::writing(&path))?;
-        self.observer.see(Stage::Writing(Kind::Root));
         Ok(StagedDirectory { path, durability: self.durability, observer: self.observer.clone() })
     }
 

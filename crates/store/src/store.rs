@@ -15,10 +15,21 @@ use crate::layout::{Layout, read_only};
 use crate::lock_file::poll;
 use crate::repair::open_or_rebuild;
 use crate::stage::{Observer, Stage};
-use crate::staging::StagingArea;
+use crate::staging::{StagedDirectory, StagingArea};
 
 /// A row is stamped as used again when its stamp is this old, in seconds: look-ups must not write.
 const USE_GRANULARITY: u64 = 24 * 60 * 60;
+
+/// A directory for files that nothing needs later.
+#[derive(Debug)]
+pub struct ScratchDirectory(StagedDirectory);
+
+impl ScratchDirectory {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
 
 /// An open store; clones share everything, and any thread may use them.
 ///
@@ -111,6 +122,12 @@ impl Store {
     pub fn scratch_file(&self) -> Result<fs_err::File, StoreError> {
         self.inner.writable()?;
         self.inner.staging.unnamed()
+    }
+
+    /// An empty directory in the store that goes with the returned value, or with the next start after a crash.
+    pub fn scratch_directory(&self) -> Result<ScratchDirectory, StoreError> {
+        self.inner.writable()?;
+        self.inner.staging.scratch().map(ScratchDirectory)
     }
 
     /// Whether everything that would change the store is refused.

@@ -24,6 +24,8 @@ pub struct PythonRequest<'a> {
     pub interpreter: Option<&'a Path>,
     /// A folder of ours, where uv keeps index pages and metadata between resolutions.
     pub cache: &'a Path,
+    /// An empty folder for the files of this resolution, on a disk that has room; the caller removes it.
+    pub scratch: &'a Path,
     /// The machine.
     pub host: &'a Host,
 }

@@ -48,13 +48,13 @@ const CONFIGURATION: &str = "uv.toml";
 const OUTPUT: &str = "pylock.toml";
 const STUBS: &str = "base";
 
-/// Everything that one resolution is made of, in a temporary folder that goes with it.
+/// Everything that one resolution is made of, in the folder for it.
 #[derive(Debug)]
 struct Question<'a> {
     uv: &'a Uv,
     request: &'a PythonRequest<'a>,
     platform: &'a str,
-    folder: tempfile::TempDir,
+    folder: &'a Path,
     /// One for each of what is asked.
     requirements: Vec<Parsed>,
     constraints: Vec<Parsed>,
@@ -71,7 +71,7 @@ impl<'a> Question<'a> {
         let constraints: Result<Vec<Parsed>, PythonError> = parsed(&request.asked.constraints);
         let constraints = constraints?;
         let installed = if request.asked.options.ignore_installed { &[] } else { request.installed };
-        let folder = temporary_folder(request.cache)?;
+        let folder = request.scratch;
         let question = Self { uv, request, platform, folder, requirements, constraints, installed };
         question.write()?;
         Ok(question)
@@ -83,21 +83,21 @@ impl<'a> Question<'a> {
     }
 
     fn configuration(&self) -> String {
-        let stubs = self.folder.path().join(STUBS);
+        let stubs = self.folder.join(STUBS);
         let mut indexes = self.request.asked.indexes.clone();
         indexes.find_links.extend(stubs.is_dir().then(|| stubs.display().to_string()));
         config_file::text(&indexes, &self.uv.capabilities().default_index, self.request.refresh)
     }
 
     fn put(&self, name: &str, text: &str) -> Result<(), PythonError> {
-        let path = self.folder.path().join(name);
+        let path = self.folder.join(name);
         fs_err::write(&path, text).map_err(|source| PythonError::File { path, source })
     }
 
     /// Puts stubs beside the index for those of the base's distributions that `wanted` says; whether there are new
     /// ones.
     fn put_stubs(&self, wanted: impl Fn(&PackageName, &Version) -> bool) -> Result<bool, PythonError> {
-        let folder = self.folder.path().join(STUBS);
+        let folder = self.folder.join(STUBS);
         let mut is_new = false;
         for (name, version) in self.installed.iter().filter(|(name, version)| wanted(name, version)) {
             let (file, bytes) = stub_wheel(name.as_str(), &version.to_string());
@@ -148,7 +148,7 @@ impl<'a> Question<'a> {
             program: self.uv.executable(),
             arguments,
             variables: self.variables(),
-            directory: Some(self.folder.path().to_owned()),
+            directory: Some(self.folder.to_owned()),
             limit: LIMIT,
         };
         Ok(invocation.run().await?)
@@ -160,7 +160,7 @@ impl<'a> Question<'a> {
             variables.insert(name.to_owned(), value);
         };
         let shown = |path: &Path| path.display().to_string();
-        set("UV_CONFIG_FILE", shown(&self.folder.path().join(CONFIGURATION)));
+        set("UV_CONFIG_FILE", shown(&self.folder.join(CONFIGURATION)));
         set("UV_CACHE_DIR", shown(&self.request.cache.join("uv")));
         set("UV_PYTHON_DOWNLOADS", "never".to_owned());
         set("UV_NO_PROGRESS", "1".to_owned());
@@ -197,7 +197,7 @@ impl<'a> Question<'a> {
         let selection = Selection {
             target: self.request.target,
             preference: self.request.target.preference(),
-            folder: self.folder.path(),
+            folder: self.folder,
             hashes: &hashes,
             require_hashes: self.request.asked.options.require_hashes,
         };
@@ -306,11 +306,4 @@ impl<'a> Question<'a> {
 
 fn lines(requirements: &[Parsed]) -> String {
     requirements.iter().fold(String::new(), |text, parsed| text + &parsed.line + "\n")
-}
-
-/// Beside uv's cache, which is on a disk of ours: a temporary folder of the machine may be small or shared.
-fn temporary_folder(cache: &Path) -> Result<tempfile::TempDir, PythonError> {
-    let failed = |source| PythonError::File { path: cache.to_owned(), source };
-    fs_err::create_dir_all(cache).map_err(failed)?;
-    tempfile::Builder::new().prefix("resolve-").tempdir_in(cache).map_err(failed)
 }

@@ -104,6 +104,7 @@ impl Machine {
 
     pub(crate) async fn resolve_with(&self, uv: &Uv, ask: &Ask) -> Result<PythonResolution, PythonError> {
         let (host, cache) = (self.host(), self.path("cache"));
+        let scratch = tempfile::tempdir().unwrap();
         let asked = Asked::of(&ask.step, &host)?;
         let request = PythonRequest {
             asked: &asked,
@@ -114,6 +115,7 @@ impl Machine {
             offline: ask.offline,
             interpreter: None,
             cache: &cache,
+            scratch: scratch.path(),
             host: &host,
         };
         resolve(uv, &request).await
