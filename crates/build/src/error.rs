@@ -3,7 +3,7 @@ use imagewright_layer::LayerError;
 use imagewright_lock::python::PythonErrorKind;
 use imagewright_lock::uv::UvError;
 use imagewright_lock::{DownloadError, LockError};
-use imagewright_oci::{ImageReference, ReferenceError};
+use imagewright_oci::{ImageReference, Platform, ReferenceError};
 use imagewright_plan::PlanError;
 use imagewright_recipe::RecipeError;
 use imagewright_registry::RegistryError;
@@ -52,11 +52,22 @@ pub enum BuildError {
     /// A name that the command line gives is none.
     #[error(transparent)]
     Reference(#[from] ReferenceError),
-    /// `--frozen` and no lock for the platform.
-    #[error("the lock does not cover {what}")]
+    /// The lock was made from another spec, and may not be changed.
+    #[error("{place} does not cover {}: the spec or its files changed since it was made", what.join(", "))]
     NotCovered {
-        /// What it does not cover.
-        what: String,
+        /// Where the lock is.
+        place: String,
+        /// What it does not cover: fields of the spec, files, platforms.
+        what: Vec<String>,
+    },
+    /// Everything must be in the lock, and there is none.
+    #[error("`--frozen` needs a lock, and there is none")]
+    NoLock,
+    /// The lock is not for this platform.
+    #[error("the lock has nothing for {platform}")]
+    NoPlatform {
+        /// The platform.
+        platform: Platform,
     },
     /// The tag could not be checked.
     #[error("whether {reference} exists is unknown")]
@@ -137,7 +148,9 @@ impl BuildError {
             Self::Store(source) => source.hint(),
             Self::Registry(source) => source.hint(),
             Self::UnknownExistence { source, .. } => source.hint(),
-            Self::NotCovered { .. } => Some("make the lock anew with `imagewright lock`".to_owned()),
+            Self::NotCovered { .. } | Self::NoLock | Self::NoPlatform { .. } => {
+                Some("make it with `imagewright lock SPEC`; what an earlier lock pins stays".to_owned())
+            }
             Self::ForeignManifest { .. } | Self::ForeignConfig { .. } => {
                 Some("delete the tag, or build with `--force`".to_owned())
             }
@@ -153,7 +166,9 @@ impl BuildError {
             | Self::Recipe(_)
             | Self::Plan(_)
             | Self::Reference(_)
-            | Self::NotCovered { .. } => FailureKind::Usage,
+            | Self::NotCovered { .. }
+            | Self::NoLock
+            | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(_) => FailureKind::Resolution,
             Self::Download(source) => download_kind(source),

@@ -68,6 +68,8 @@ pub enum Event {
 pub enum Stage {
     /// The registry is asked whether the image exists.
     Check,
+    /// A lock that covers the spec is taken as it is.
+    Lock,
     /// The base image is read.
     Base,
     /// Packages are resolved.

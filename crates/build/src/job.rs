@@ -4,15 +4,14 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
-use imagewright_lock::uv::{UvSearch, locate};
-use imagewright_lock::{DebianResolver, Downloads, Lock, Locked, Locker, PlatformLock, locked_base};
+use imagewright_lock::{DebianResolver, Downloads, Lock, PlatformLock, locked_base};
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
 use imagewright_spec::{Declared, DeclaredContext, declared};
 
 use crate::BuildError;
-use crate::event::{Event, Stage};
+use crate::event::Event;
 use crate::existence::{Existence, existence, local_existence};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
@@ -97,7 +96,7 @@ impl<'a> Job<'a> {
         Ok(Inputs { asked, downloads })
     }
 
-    fn debian<'b>(&'b self, inputs: &'b Inputs) -> DebianResolver<'b> {
+    pub(crate) fn debian<'b>(&'b self, inputs: &'b Inputs) -> DebianResolver<'b> {
         DebianResolver {
             store: &self.machine.store,
             downloads: &inputs.downloads,
@@ -105,49 +104,6 @@ impl<'a> Job<'a> {
             refresh: self.request.refresh,
             offline: self.request.offline,
         }
-    }
-
-    /// The lock: the one that was given when it must cover everything, else made, with what it has preferred.
-    pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
-        let Self { machine, request, recipe, .. } = self;
-        if request.frozen {
-            return request.lock.clone().ok_or(BuildError::NotCovered { what: "anything".to_owned() });
-        }
-        let search = UvSearch {
-            explicit: machine.uv.as_deref(),
-            beside: machine.program_folder.as_deref(),
-            tools: &machine.store.directory().join("tools"),
-            host: &machine.host,
-        };
-        let uv = locate(&search).await?;
-        let locker = Locker {
-            client: &machine.client,
-            store: &machine.store,
-            downloads: &inputs.downloads,
-            uv: &uv,
-            host: &machine.host,
-            asked: &inputs.asked,
-            debian: self.debian(inputs),
-            refresh: request.refresh,
-            offline: request.offline,
-        };
-        let mut lock = Lock {
-            version: Lock::VERSION,
-            epoch: request.epoch,
-            inputs: self.declared.inputs.clone(),
-            platforms: [].into(),
-        };
-        for platform in &recipe.platforms {
-            let subject = format!("{} for {platform}", request.spec.name);
-            machine.reporter.report(Event::Started { stage: Stage::Resolve, subject });
-            let previous = request.lock.as_ref().and_then(|lock| lock.platform(platform));
-            let Locked { lock: pinned, warnings, .. } = locker.lock(recipe, platform, previous).await?;
-            for warning in &warnings {
-                machine.reporter.warn(warning.to_string(), None);
-            }
-            lock.platforms.insert(platform.to_string(), pinned);
-        }
-        Ok(lock)
     }
 
     /// The plan of one platform of a lock.
@@ -158,7 +114,7 @@ impl<'a> Job<'a> {
         lock: &Lock,
     ) -> Result<Planned, BuildError> {
         let pinned = lock.platform(platform);
-        let pinned = pinned.ok_or_else(|| BuildError::NotCovered { what: platform.to_string() })?;
+        let pinned = pinned.ok_or_else(|| BuildError::NoPlatform { platform: platform.clone() })?;
         let debian = self.debian(inputs);
         let base = locked_base(&self.machine.client, &debian, &pinned.base, platform).await?;
         let plan = plan(&self.recipe, platform, pinned, &base, lock.epoch)?;

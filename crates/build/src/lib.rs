@@ -12,6 +12,7 @@ mod job;
 mod last_build;
 mod lookup;
 mod miss;
+mod pin;
 
 mod bytecode;
 mod image;
@@ -33,5 +34,5 @@ pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_TITLE, LOCK};
 pub use job::Planned;
 pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};
-pub use native::{BuildRequest, Machine};
+pub use native::{BuildRequest, GivenLock, Machine};
 pub use report::{BuildReport, BuildStatus, LayerReport};

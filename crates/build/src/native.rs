@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use imagewright_debian::Mirrors;
-use imagewright_lock::Lock;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
+use imagewright_lock::{Lock, Upgrade};
 use imagewright_pypa::PythonVersion;
 use imagewright_registry::Client;
 use imagewright_spec::ImageSpec;
@@ -56,16 +56,27 @@ pub struct BuildRequest {
     pub push: bool,
     /// Whether an image that exists is made again.
     pub force: bool,
-    /// A lock to start from.
-    pub lock: Option<Lock>,
+    /// A lock to start from; without one, that of the last build of the image serves.
+    pub lock: Option<GivenLock>,
     /// Whether the lock must cover everything.
     pub frozen: bool,
+    /// What of the lock is chosen anew.
+    pub upgrade: Upgrade,
     /// How old an index page may be.
     pub refresh: Refresh,
     /// Whether the network may not be used for inputs.
     pub offline: bool,
     /// The time of every file, in seconds since 1970.
     pub epoch: u64,
+}
+
+/// A lock that the caller has read.
+#[derive(Clone, Debug)]
+pub struct GivenLock {
+    /// What it pins.
+    pub lock: Lock,
+    /// Where it was read from, for messages.
+    pub place: String,
 }
 
 impl Machine {

@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::LockCommand;
+
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
 #[derive(Debug, Parser)]
 #[command(name = "imagewright", version, max_term_width = 100)]
@@ -14,6 +16,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Build an image, and push it when its spec names a registry.
     Build(BuildArguments),
+    Lock(LockCommand),
     /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing.
     Plan(PlanArguments),
     /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
@@ -45,14 +48,17 @@ pub(crate) struct SpecArguments {
 /// How inputs are pinned.
 #[derive(Debug, Args)]
 pub(crate) struct LockArguments {
-    /// A lock that this file holds; what it pins is kept where it still serves.
+    /// A lock to start from, instead of the one beside the spec (`image.lock` for `image.yaml`).
+    ///
+    /// One that covers the spec is taken as it is. Of one that does not, what it pins is kept where it still serves.
+    /// Without any, the lock of the last build of the image on this machine serves in the same way.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
     /// Take everything from the lock, and fail when it does not cover the spec.
     #[arg(long)]
     pub(crate) frozen: bool,
-    /// Ask every index anew, however young its pages in the cache are.
-    #[arg(long)]
+    /// Resolve anew: every index is asked again, and no lock is preferred.
+    #[arg(long, conflicts_with = "frozen")]
     pub(crate) refresh: bool,
     /// Use what is in the caches only.
     #[arg(long)]

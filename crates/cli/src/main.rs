@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod environment;
 mod failure;
+mod lock_file;
 mod progress;
 mod session;
 

@@ -26,7 +26,8 @@ pub(crate) fn reporter(style: ProgressStyle) -> Reporter {
     }
 }
 
-fn say(line: &str) {
+/// Writes a line to stderr.
+pub(crate) fn say(line: &str) {
     // A closed stderr is nothing that could be told to anyone.
     drop(writeln!(std::io::stderr(), "{line}"));
 }
@@ -60,6 +61,7 @@ fn line(event: &Event) -> Option<String> {
 fn verb(stage: Stage) -> &'static str {
     match stage {
         Stage::Check => " checking",
+        Stage::Lock => "   locked by",
         Stage::Base => "  reading",
         Stage::Resolve => "resolving",
         Stage::Download => "  getting",

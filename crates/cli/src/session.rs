@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagewright_build::{BuildRequest, Machine, Reporter};
+use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter};
 use imagewright_debian::Mirrors;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
-use imagewright_lock::{DEFAULT_EPOCH, Lock};
+use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_pypa::{PythonMinor, PythonVersion};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
@@ -17,6 +17,7 @@ use tokio::runtime::Runtime;
 use crate::arguments::{LockArguments, SpecArguments};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
+use crate::lock_file;
 
 /// The Python of an image when nobody names one.
 const FALLBACK_PYTHON: PythonVersion = PythonVersion { minor: PythonMinor(13), patch: None };
@@ -67,25 +68,26 @@ fn mirrors(environment: &Environment) -> Result<Mirrors, Failure> {
     Ok(Mirrors::from_apt_sources(&files).unwrap_or_else(Mirrors::debian))
 }
 
-/// What is to be built, from the spec and the arguments about its lock.
+/// What is to be built, from the spec, the file it is in, and the arguments about its lock.
 pub(crate) fn request(
     environment: &Environment,
     spec: ImageSpec,
+    file: &SpecArguments,
     arguments: Option<&LockArguments>,
 ) -> Result<BuildRequest, Failure> {
-    let lock = match arguments.and_then(|arguments| arguments.lock.as_ref()) {
-        Some(path) => Some(Lock::parse(&fs_err::read_to_string(path)?, &path.display().to_string())?),
+    let lock = match arguments {
+        Some(arguments) => lock_file::find(arguments, &file.spec)?,
         None => None,
     };
-    let epoch = lock.as_ref().map(|lock| lock.epoch);
-    let written = environment.get("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
-    Ok(BuildRequest {
+    let epoch = environment.get("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+    let request = BuildRequest {
         push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),
         force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
         spec,
         directory: environment.directory.clone(),
         fallback_python: FALLBACK_PYTHON,
-        lock,
+        lock: None,
+        upgrade: Upgrade::Nothing,
         frozen: arguments.is_some_and(|arguments| arguments.frozen),
         refresh: if arguments.is_some_and(|arguments| arguments.refresh) {
             Refresh::Always
@@ -93,8 +95,15 @@ pub(crate) fn request(
             Refresh::WhenOld
         },
         offline: arguments.is_some_and(|arguments| arguments.offline),
-        epoch: epoch.or(written).unwrap_or(DEFAULT_EPOCH),
-    })
+        epoch: epoch.unwrap_or(DEFAULT_EPOCH),
+    };
+    Ok(starting_from(request, lock))
+}
+
+/// The same, with a lock to start from: its epoch stays, because that is part of every layer.
+pub(crate) fn starting_from(request: BuildRequest, lock: Option<GivenLock>) -> BuildRequest {
+    let epoch = lock.as_ref().map_or(request.epoch, |given| given.lock.epoch);
+    BuildRequest { epoch, lock, ..request }
 }
 
 /// The threads that wait for networks and processes.

@@ -20,7 +20,7 @@ pub struct Lock {
     pub version: u32,
     /// The time of every file, in seconds since 1970.
     pub epoch: u64,
-    /// What was locked: digests of the spec and of every local file it reaches, by the name the user knows.
+    /// What was locked; see [`locked_inputs`](crate::locked_inputs).
     pub inputs: BTreeMap<String, Digest>,
     /// What is pinned, by platform.
     pub platforms: BTreeMap<String, PlatformLock>,

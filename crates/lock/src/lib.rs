@@ -7,7 +7,9 @@
 mod assembled;
 mod base;
 mod base_image;
+mod changes;
 mod choice;
+mod coverage;
 mod debian;
 mod document;
 mod download;
@@ -15,6 +17,7 @@ mod error;
 mod implied;
 mod locker;
 mod threshold;
+mod upgrade;
 
 pub mod facts;
 pub mod python;
@@ -22,7 +25,9 @@ pub mod uv;
 
 pub use base::{FACTS_ANNOTATION, load_base};
 pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
+pub use changes::LockChange;
 pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
+pub use coverage::locked_inputs;
 pub use debian::{DebianResolver, Purpose, debian_artifact};
 pub use document::{
     BaseLock, CompilerLock, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource, Lock,
@@ -33,3 +38,4 @@ pub use error::LockError;
 pub use implied::is_implied;
 pub use locker::{Locked, Locker, locked_base, wheel_url};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_LAYERS, threshold};
+pub use upgrade::{Pin, Upgrade};

@@ -24,6 +24,7 @@ use crate::python::{
     Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
 };
 use crate::threshold::threshold;
+use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
 
 /// What resolving needs of the machine.
@@ -43,6 +44,8 @@ pub struct Locker<'a> {
     pub asked: &'a Asked,
     /// Debian's archive.
     pub debian: DebianResolver<'a>,
+    /// What of the previous lock is chosen anew.
+    pub upgrade: &'a Upgrade,
     /// How old an index page may be.
     pub refresh: Refresh,
     /// Whether only what is in caches may be used.
@@ -74,6 +77,8 @@ impl Locker<'_> {
         previous: Option<&PlatformLock>,
     ) -> Result<Locked, LockError> {
         let previous = previous.filter(|_| self.refresh == Refresh::WhenOld);
+        let previous = previous.map(|previous| self.upgrade.released(previous));
+        let previous = previous.as_ref();
         let pinned = self.pin_base(recipe, platform, previous).await?;
         let base = locked_base(self.client, &self.debian, &pinned, platform).await?;
         let choice = choose(recipe.interpreter(), &base.facts, base.path_variable())?;
@@ -119,7 +124,8 @@ impl Locker<'_> {
         platform: &Platform,
         previous: Option<&PlatformLock>,
     ) -> Result<BaseLock, LockError> {
-        let previous = previous.map(|previous| &previous.base);
+        let previous =
+            previous.map(|previous| &previous.base).filter(|base| !self.upgrade.includes_base(base));
         match &recipe.base {
             Base::Image(wanted) => {
                 let pinned = previous.and_then(|base| match base {

@@ -15,7 +15,7 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
         });
     }
     let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
-    let mut request = session::request(environment, spec, Some(&arguments.lock))?;
+    let mut request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force;
     let report = session::runtime()?.block_on(machine.build(&request))?;

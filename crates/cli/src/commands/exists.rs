@@ -11,7 +11,7 @@ use crate::session;
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, Reporter::silent())?;
-    let request = session::request(environment, spec, None)?;
+    let request = session::request(environment, spec, &arguments.spec, None)?;
     let existence = session::runtime()?.block_on(machine.exists(&request))?;
     Ok(match existence {
         Existence::Exists { .. } => {

@@ -20,7 +20,7 @@ const MOST_REASONS: usize = 4;
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
-    let request = session::request(environment, spec, Some(&arguments.lock))?;
+    let request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
     let forecast = session::runtime()?.block_on(machine.forecast(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&forecast).expect("a forecast serialises"));

@@ -1,0 +1,109 @@
+//! Pins the inputs of an image: from a lock that covers them, else anew, with what an earlier lock has preferred.
+
+use imagewright_lock::python::Refresh;
+use imagewright_lock::uv::{Uv, UvSearch, locate};
+use imagewright_lock::{Lock, Locked, Locker, Upgrade, locked_inputs};
+
+use crate::BuildError;
+use crate::event::{Event, Stage};
+use crate::job::{Inputs, Job};
+use crate::last_build::LastBuild;
+use crate::native::GivenLock;
+
+impl Job<'_> {
+    /// The lock of the image.
+    ///
+    /// A given lock that covers the spec is taken as it is, so that nothing moves while it stands. One that does
+    /// not, or else that of the last build of the image, is preferred: a new package moves no other.
+    pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
+        let request = self.request;
+        let wanted = locked_inputs(&self.recipe, &self.declared);
+        let mut keeping = String::new();
+        let mut previous = None;
+        if let Some(GivenLock { lock, place }) = &request.lock {
+            let uncovered = lock.uncovered(&wanted, &self.recipe.platforms);
+            let is_kept = request.upgrade == Upgrade::Nothing && request.refresh == Refresh::WhenOld;
+            if uncovered.is_empty() && (request.frozen || is_kept) {
+                self.started(Stage::Lock, place.clone());
+                return Ok(lock.clone());
+            }
+            if request.frozen {
+                return Err(BuildError::NotCovered { place: place.clone(), what: uncovered });
+            }
+            keeping = preference(place, &uncovered);
+            previous = Some(lock.clone());
+        } else if request.frozen {
+            return Err(BuildError::NoLock);
+        } else if let Some(last) = LastBuild::of(&self.machine.store, &self.target)? {
+            keeping = preference("the last build", &[]);
+            previous = Some(last.lock);
+        }
+        if request.refresh == Refresh::Always || request.upgrade == Upgrade::Everything {
+            keeping.clear();
+        }
+        for name in previous.iter().flat_map(|lock| request.upgrade.unknown(lock)) {
+            self.machine.reporter.warn(format!("{name} is not in the lock, so it cannot be upgraded"), None);
+        }
+        let mut lock =
+            Lock { version: Lock::VERSION, epoch: request.epoch, inputs: wanted, platforms: [].into() };
+        self.resolve(inputs, &mut lock, previous.as_ref(), &keeping).await?;
+        Ok(lock)
+    }
+
+    /// Resolves for each platform.
+    async fn resolve(
+        &self,
+        inputs: &Inputs,
+        lock: &mut Lock,
+        previous: Option<&Lock>,
+        keeping: &str,
+    ) -> Result<(), BuildError> {
+        let (machine, request) = (self.machine, self.request);
+        let uv = self.uv().await?;
+        let locker = Locker {
+            client: &machine.client,
+            store: &machine.store,
+            downloads: &inputs.downloads,
+            uv: &uv,
+            host: &machine.host,
+            asked: &inputs.asked,
+            debian: self.debian(inputs),
+            upgrade: &request.upgrade,
+            refresh: request.refresh,
+            offline: request.offline,
+        };
+        for platform in &self.recipe.platforms {
+            self.started(Stage::Resolve, format!("{} for {platform}{keeping}", request.spec.name));
+            let previous = previous.and_then(|lock| lock.platform(platform));
+            let Locked { lock: pinned, warnings, .. } = locker.lock(&self.recipe, platform, previous).await?;
+            for warning in &warnings {
+                machine.reporter.warn(warning.to_string(), None);
+            }
+            lock.platforms.insert(platform.to_string(), pinned);
+        }
+        Ok(())
+    }
+
+    async fn uv(&self) -> Result<Uv, BuildError> {
+        let machine = self.machine;
+        let search = UvSearch {
+            explicit: machine.uv.as_deref(),
+            beside: machine.program_folder.as_deref(),
+            tools: &machine.store.tools(),
+            host: &machine.host,
+        };
+        Ok(locate(&search).await?)
+    }
+
+    fn started(&self, stage: Stage, subject: String) {
+        self.machine.reporter.report(Event::Started { stage, subject });
+    }
+}
+
+/// `, keeping what image.lock pins (packages changed since)`.
+fn preference(place: &str, changed: &[String]) -> String {
+    match changed {
+        [] => format!(", keeping what {place} pins"),
+        changed => format!(", keeping what {place} pins ({} changed since)", changed.join(", ")),
+    }
+}

@@ -1,0 +1,126 @@
+//! `lock`: pins everything that an image is made from, and writes it down.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use imagewright_build::GivenLock;
+use imagewright_lock::{Lock, LockChange, Pin, Upgrade};
+use serde_json::json;
+
+use super::{print, tell};
+use crate::arguments::{LockArguments, OutputArguments, SpecArguments};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::{lock_file, progress, session};
+
+/// How many changes are told; `--json` has all of them.
+const MOST_CHANGES: usize = 30;
+
+/// Pin everything that an image is made from, and write the lock beside the spec: `image.lock` for `image.yaml`.
+///
+/// What the lock pins already stays where it still serves. With `--frozen` nothing is written: it fails when the
+/// lock does not cover the spec, and names what it does not cover.
+#[derive(Debug, Args)]
+pub(crate) struct LockCommand {
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+    /// Where the lock is written; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", conflicts_with = "frozen")]
+    pub(crate) output: Option<PathBuf>,
+    /// Choose anew: a package, `debian`, `base`, or without a value everything. May be repeated; behind SPEC.
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        default_missing_value = EVERYTHING,
+        value_parser = upgraded,
+        conflicts_with = "frozen"
+    )]
+    pub(crate) upgrade: Vec<Upgrade>,
+    #[command(flatten)]
+    pub(crate) lock: LockArguments,
+    #[command(flatten)]
+    pub(crate) report: OutputArguments,
+}
+
+/// Stands for `--upgrade` without a value; no package has this name.
+const EVERYTHING: &str = "*";
+
+fn upgraded(text: &str) -> Result<Upgrade, String> {
+    let looks_like_a_file = text.contains('/') || Path::new(text).is_file();
+    match text {
+        EVERYTHING => Ok(Upgrade::Everything),
+        "debian" => Ok(Upgrade::Only(vec![Pin::Debian])),
+        "base" => Ok(Upgrade::Only(vec![Pin::Base])),
+        _ if looks_like_a_file => {
+            Err(format!("{text} is a file, not a package: write `imagewright lock {text} --upgrade`"))
+        }
+        name => match name.parse() {
+            Ok(name) => Ok(Upgrade::Only(vec![Pin::Package(name)])),
+            Err(_) => Err("it is none of `debian`, `base` and names of packages".to_owned()),
+        },
+    }
+}
+
+fn all(upgrades: &[Upgrade]) -> Upgrade {
+    let mut pins = Vec::new();
+    for upgrade in upgrades {
+        match upgrade {
+            Upgrade::Everything => return Upgrade::Everything,
+            Upgrade::Only(some) => pins.extend(some.iter().cloned()),
+            Upgrade::Nothing => {}
+        }
+    }
+    if pins.is_empty() { Upgrade::Nothing } else { Upgrade::Only(pins) }
+}
+
+pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
+    let spec = session::spec(&arguments.spec)?;
+    let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
+    let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
+    let written = lock_file::read_if_there(&output)?;
+    let mut request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
+    if arguments.lock.lock.is_none() && written.is_some() {
+        request = session::starting_from(request, written.clone());
+    }
+    request.upgrade = all(&arguments.upgrade);
+    let lock = session::runtime()?.block_on(machine.lock(&request))?;
+    if arguments.lock.frozen {
+        let place = request.lock.map(|given| given.place).unwrap_or_default();
+        tell(arguments.report.progress, format!("{place} covers {}", arguments.spec.spec.display()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if output == Path::new("-") {
+        print(lock.to_text().trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let is_new = written.as_ref().is_none_or(|given| given.lock != lock);
+    if is_new {
+        lock_file::write(&output, &lock)?;
+    }
+    report(arguments, &output, written.as_ref(), &lock, is_new);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn report(arguments: &LockCommand, output: &Path, before: Option<&GivenLock>, lock: &Lock, is_new: bool) {
+    let changes = before.map(|before| lock.changes_since(&before.lock)).unwrap_or_default();
+    let place = output.display().to_string();
+    if arguments.report.json {
+        let digest = lock.digest();
+        return print(json!({ "path": place, "digest": digest, "written": is_new, "changes": changes }));
+    }
+    let style = arguments.report.progress;
+    if !is_new {
+        return tell(style, format!("{place} is up to date"));
+    }
+    let count: usize = lock.platforms.values().map(|platform| platform.packages.len()).sum();
+    tell(style, format!("wrote {place}: {count} packages{}", shown(&changes)));
+}
+
+fn shown(changes: &[LockChange]) -> String {
+    let lines = changes.iter().take(MOST_CHANGES).map(ToString::to_string);
+    let more = changes.len().saturating_sub(MOST_CHANGES);
+    let rest = (more > 0).then(|| format!("and {more} more"));
+    lines.chain(rest).flat_map(|line| ["\n  ".to_owned(), line]).collect()
+}

@@ -1,0 +1,87 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::document::{BaseLock, Lock, PlatformLock};
+
+/// Something that one lock pins otherwise than another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LockChange {
+    /// The platform.
+    pub platform: String,
+    /// What: `numpy`, `base`, `python`, `compiler`, `Debian`.
+    pub subject: String,
+    /// What it was; absent when it is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
+    /// What it is; absent when it is gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
+}
+
+impl Lock {
+    /// What this lock pins otherwise than an earlier one, by platform and name.
+    pub fn changes_since(&self, then: &Self) -> Vec<LockChange> {
+        let mut platforms: Vec<&String> = self.platforms.keys().chain(then.platforms.keys()).collect();
+        platforms.sort_unstable();
+        platforms.dedup();
+        platforms
+            .into_iter()
+            .flat_map(|name| {
+                let pins = |lock: &Self| lock.platforms.get(name).map(pins).unwrap_or_default();
+                compared(name, &pins(then), &pins(self))
+            })
+            .collect()
+    }
+}
+
+fn compared(
+    platform: &str,
+    then: &BTreeMap<String, String>,
+    now: &BTreeMap<String, String>,
+) -> Vec<LockChange> {
+    let mut subjects: Vec<&String> = then.keys().chain(now.keys()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let changed = subjects.into_iter().filter(|subject| then.get(*subject) != now.get(*subject));
+    let change = |subject: &String| LockChange {
+        platform: platform.to_owned(),
+        subject: subject.clone(),
+        then: then.get(subject).cloned(),
+        now: now.get(subject).cloned(),
+    };
+    changed.map(change).collect()
+}
+
+/// What a lock pins, in words, by the name a user knows it by.
+fn pins(lock: &PlatformLock) -> BTreeMap<String, String> {
+    let packages = lock.packages.iter().map(|it| (it.name.to_string(), it.version.to_string()));
+    let mut pins: BTreeMap<String, String> = packages.collect();
+    let python = lock.interpreter.full.clone().unwrap_or_else(|| lock.interpreter.minor.to_string());
+    pins.insert("python".to_owned(), python);
+    pins.extend(lock.compiler.iter().map(|compiler| ("compiler".to_owned(), compiler.identity.clone())));
+    match &lock.base {
+        BaseLock::Image { reference, digest } => {
+            pins.insert("base".to_owned(), format!("{reference}@{digest}"));
+        }
+        BaseLock::Debian { packages } => {
+            pins.insert("base".to_owned(), format!("Debian {}", packages.suite));
+            let versions =
+                packages.packages.iter().map(|it| (format!("{} (Debian)", it.name), it.version.to_string()));
+            pins.extend(versions);
+        }
+    }
+    pins
+}
+
+impl fmt::Display for LockChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = &self.subject;
+        match (&self.then, &self.now) {
+            (Some(then), Some(now)) => write!(f, "{subject} {then} -> {now}"),
+            (None, Some(now)) => write!(f, "{subject} {now} is new"),
+            (then, None) => write!(f, "{subject} {} is gone", then.as_deref().unwrap_or_default()),
+        }
+    }
+}
