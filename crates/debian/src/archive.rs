@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use imagewright_oci::{Digest, Hasher};
+use imagewright_pypa::PythonMinor;
 
 use crate::index::PackageIndex;
 use crate::release::{FileEntry, Freshness, Release};
@@ -11,7 +12,7 @@ use crate::roots::{Roots, base_roots, compiler_roots};
 use crate::solve::solve;
 use crate::{
     Architecture, DebianError, DebianLock, DebianPackage, DebianWarning, Fetch, FetchError, Mirrors, Pocket,
-    PythonMinor, Suite,
+    Suite,
 };
 
 /// The signed indexes of a suite: what its archive holds at this time.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use fs_err::os::unix::fs::{OpenOptionsExt as _, symlink};
 use imagewright_layer::{TreeEntry, TreeKind};
+use imagewright_pypa::PythonMinor;
 
-use crate::{Architecture, DebianError, PythonMinor, UnpackedPackage};
+use crate::{Architecture, DebianError, UnpackedPackage};
 
 /// The interpreter of a suite, unpacked to a folder and started through its own loader and C library, so that it
 /// runs on any Linux of its architecture.

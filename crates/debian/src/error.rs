@@ -196,7 +196,7 @@ pub enum DebianError {
         /// The suite.
         suite: Suite,
         /// What was asked for.
-        python: crate::PythonMinor,
+        python: imagewright_pypa::PythonMinor,
     },
     /// The file of a package cannot be opened.
     #[error("cannot open the package file of {package}")]

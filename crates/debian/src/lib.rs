@@ -42,6 +42,6 @@ pub use release::Freshness;
 pub use root::{BASE_FORMAT, PackageRecord, database_layer, package_layer};
 pub use roots::{Roots, base_roots, compiler_roots};
 pub use spool::Spool;
-pub use suite::{Architecture, Pocket, PythonMinor, Suite};
+pub use suite::{Architecture, Pocket, Suite};
 pub use unpack::{OpenPackage, unpack_packages};
 pub use version::DebianVersion;

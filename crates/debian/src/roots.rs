@@ -1,4 +1,6 @@
-use crate::{DebianName, PackageGroup, PythonMinor, Suite};
+use imagewright_pypa::PythonMinor;
+
+use crate::{DebianName, PackageGroup, Suite};
 
 /// Packages that a solution must hold, and with what.
 #[derive(Clone, Debug)]

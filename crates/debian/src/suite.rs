@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use imagewright_oci::Platform;
+use imagewright_pypa::PythonMinor;
 use serde::{Deserialize, Serialize};
 
 use crate::DebianError;
@@ -17,11 +18,6 @@ pub enum Suite {
     /// Debian 13, whose Python is 3.13.
     Trixie,
 }
-
-/// The minor version of a Python 3, such as 11 of 3.11.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PythonMinor(pub u8);
 
 /// A processor that a base can be assembled for, in Debian's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -157,12 +153,6 @@ impl fmt::Display for Suite {
 impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for PythonMinor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "3.{}", self.0)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use imagewright_debian::{DebianLock, PackageGroup, UnpackedPackage, package_layer};
 use imagewright_layer::{Content, TreeEntry, TreeKind};
 use imagewright_oci::{ImageConfig, Platform};
-use imagewright_pypa::{Libc, PythonMinor};
+use imagewright_pypa::Libc;
 use imagewright_store::ArtifactFile;
 
 use crate::LockError;
@@ -55,7 +55,7 @@ fn libc(version: &str) -> Option<Libc> {
 /// The suite's Python, when its packages are among them.
 fn interpreter(lock: &DebianLock) -> Option<Interpreter> {
     lock.packages.iter().find(|package| package.group == PackageGroup::Python)?;
-    let minor = PythonMinor(lock.suite.python().0.into());
+    let minor = lock.suite.python();
     let version = version_of(lock, &format!("python{minor}-minimal"))?;
     let full = version.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
     let aliases = vec!["/usr/bin/python3".to_owned()];

@@ -8,7 +8,6 @@ use imagewright_debian::{
     Suite,
 };
 use imagewright_oci::{Digest, canonical_json};
-use imagewright_pypa::PythonMinor;
 use imagewright_store::{ArtifactFile, DocumentKind, Store};
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -119,12 +118,6 @@ pub async fn debian_artifact(
         }
         error => error.into(),
     })
-}
-
-/// The suite whose own Python has this minor release, else the newest.
-pub(crate) fn suite_for(minor: PythonMinor) -> Suite {
-    let minor = u8::try_from(minor.0).unwrap_or(u8::MAX);
-    Suite::for_python(imagewright_debian::PythonMinor(minor))
 }
 
 struct ArchiveFetch<'a> {

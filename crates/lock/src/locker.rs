@@ -1,6 +1,7 @@
 //! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_debian::Suite;
 use imagewright_debian::{Architecture, PackageGroup};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, PythonMinor, TargetPython, Version};
@@ -14,7 +15,7 @@ use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base};
 use crate::base::load_base;
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
-use crate::debian::{DebianResolver, Purpose, debian_artifact, suite_for};
+use crate::debian::{DebianResolver, Purpose, debian_artifact};
 use crate::document::{
     BaseLock, CompilerLock, Distribution, InterpreterLock, InterpreterSource, PlatformLock,
 };
@@ -138,8 +139,8 @@ impl Locker<'_> {
             }
             Base::Debian => {
                 let version = recipe.interpreter().version.unwrap_or(recipe.interpreter().fallback);
-                let suite = suite_for(version.minor);
-                let own = PythonMinor(suite.python().0.into()) == version.minor;
+                let suite = Suite::for_python(version.minor);
+                let own = suite.python() == version.minor;
                 let purpose = if own { Purpose::Python } else { Purpose::Userland };
                 if let Some(BaseLock::Debian { packages }) = previous
                     && packages.suite == suite
@@ -164,8 +165,8 @@ impl Locker<'_> {
         if let Some(compiler) = kept.and_then(|previous| previous.compiler.clone()) {
             return Ok(compiler);
         }
-        let suite = suite_for(minor);
-        if PythonMinor(suite.python().0.into()) != minor {
+        let suite = Suite::for_python(minor);
+        if suite.python() != minor {
             return Err(LockError::NoCompiler { minor });
         }
         let packages = self.debian.solve(suite, host_architecture(), Purpose::Compiler).await?;

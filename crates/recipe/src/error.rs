@@ -14,12 +14,6 @@ pub enum RecipeError {
     /// A base that is neither in a registry nor absent.
     #[error("`base_image` must be an image in a registry")]
     BaseKind,
-    /// A Python 2, or one that does not exist.
-    #[error("`python_version` is {version}, and only Python 3 can be had")]
-    PythonVersion {
-        /// What was asked for.
-        version: String,
-    },
 }
 
 impl RecipeError {
@@ -28,7 +22,6 @@ impl RecipeError {
         match self {
             Self::Unsupported { source } => source.hint(),
             Self::BaseKind => Some("push the image to a registry and name it there".to_owned()),
-            Self::PythonVersion { .. } => Some("ask for 3.9 or newer".to_owned()),
         }
     }
 }

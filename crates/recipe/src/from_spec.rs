@@ -1,5 +1,5 @@
 use imagewright_oci::Platform;
-use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
 use crate::step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
@@ -15,7 +15,7 @@ pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, Recipe
     spec.check_supported().map_err(|source| RecipeError::Unsupported { source })?;
     let steps = vec![
         Step::User(UserStep { name: USER.to_owned() }),
-        Step::Interpreter(interpreter(spec, fallback)?),
+        Step::Interpreter(interpreter(spec, fallback)),
         Step::Packages(packages(spec)),
     ];
     Ok(Recipe { base: base(spec)?, platforms: platforms(spec), steps, settings: settings(spec) })
@@ -33,12 +33,8 @@ fn platforms(spec: &ImageSpec) -> Vec<Platform> {
     spec.platforms.clone()
 }
 
-fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> Result<InterpreterStep, RecipeError> {
-    let version = spec.python_version.map(|version| match version.major {
-        3 => Ok(PythonVersion { minor: PythonMinor(version.minor), patch: version.patch }),
-        _ => Err(RecipeError::PythonVersion { version: version.to_string() }),
-    });
-    Ok(InterpreterStep { version: version.transpose()?, fallback, path: spec.python_exec.clone() })
+fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> InterpreterStep {
+    InterpreterStep { version: spec.python_version, fallback, path: spec.python_exec.clone() }
 }
 
 fn packages(spec: &ImageSpec) -> PackagesStep {

@@ -1,10 +1,11 @@
 use std::path::PathBuf;
 
 use imagewright_oci::{ImageReference, Platform};
+use imagewright_pypa::PythonVersion;
 use indexmap::IndexMap;
 
 use crate::identity::Identity;
-use crate::{BuilderOptions, PyValue, PythonVersion, SourceCopyMode};
+use crate::{BuilderOptions, PyValue, SourceCopyMode};
 
 /// Which image a task needs: flytekit's `ImageSpec`, valid and with its defaults filled in.
 ///

@@ -20,7 +20,6 @@
 mod builder_options;
 mod field;
 mod image_spec;
-mod python_version;
 mod source_copy_mode;
 
 mod error;
@@ -65,7 +64,6 @@ pub use load::{load, parse_json, parse_yaml};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
 pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
-pub use python_version::{PythonVersion, PythonVersionError};
 pub use source_copy_mode::SourceCopyMode;
 pub use source_tree::{SourceFile, source_files};
 pub use unsupported::{Arrives, PENDING, Pending, Unsupported};

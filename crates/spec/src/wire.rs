@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use imagewright_pypa::{PythonMinor, PythonVersion};
 use indexmap::IndexMap;
 
 use crate::identity::Identity;
@@ -9,7 +10,7 @@ use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
 use crate::{
     BaseImage, BuilderName, BuilderOptions, FIELDS, Field, ImageSpec, ParseOptions, Problem, ProblemKind,
-    PyValue, PythonVersion, SecretMount, SourceCopyMode, Wanted,
+    PyValue, SecretMount, SourceCopyMode, Wanted,
 };
 use crate::{platform, registry};
 
@@ -223,12 +224,12 @@ fn builder_name(text: &str) -> Result<BuilderName, ProblemKind> {
 }
 
 fn python(text: &str) -> Result<PythonVersion, ProblemKind> {
-    let version: PythonVersion =
-        text.parse().map_err(|_| ProblemKind::PythonVersion { text: text.to_owned() })?;
-    match (version.major, version.minor) {
-        (0..3, _) | (3, 0..8) => Err(ProblemKind::OldPython { text: text.to_owned(), oldest: "3.8" }),
-        (3, _) => Ok(version),
-        _ => Err(ProblemKind::PythonVersion { text: text.to_owned() }),
+    let old = || ProblemKind::OldPython { text: text.to_owned(), oldest: "3.8" };
+    match text.parse::<PythonVersion>() {
+        Ok(version) if version.minor < PythonMinor(8) => Err(old()),
+        Ok(version) => Ok(version),
+        Err(_) if text.starts_with("2.") => Err(old()),
+        Err(_) => Err(ProblemKind::PythonVersion { text: text.to_owned() }),
     }
 }
 

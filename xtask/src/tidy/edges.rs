@@ -13,7 +13,8 @@ const EDGES: [(&str, &[&str]); 14] = [
     ("layer", &["oci", "pypa"]),
     ("store", &["layer", "oci"]),
     ("registry", &["oci"]),
-    ("debian", &["layer", "oci", "store"]),
+    // A suite has the packages of one minor release of Python.
+    ("debian", &["layer", "oci", "pypa", "store"]),
     ("lock", &["debian", "layer", "oci", "pypa", "recipe", "registry", "spec", "store"]),
     // A definition names the Debian packages that its layer unpacks, in the words of the crate that knows them.
     ("plan", &["debian", "layer", "lock", "oci", "pypa", "recipe"]),
