@@ -11,9 +11,6 @@ pub enum RecipeError {
         #[source]
         source: SpecError,
     },
-    /// A base that is neither in a registry nor absent.
-    #[error("`base_image` must be an image in a registry")]
-    BaseKind,
 }
 
 impl RecipeError {
@@ -21,7 +18,6 @@ impl RecipeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unsupported { source } => source.hint(),
-            Self::BaseKind => Some("push the image to a registry and name it there".to_owned()),
         }
     }
 }

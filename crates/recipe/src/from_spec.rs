@@ -18,14 +18,14 @@ pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, Recipe
         Step::Interpreter(interpreter(spec, fallback)),
         Step::Packages(packages(spec)),
     ];
-    Ok(Recipe { base: base(spec)?, platforms: platforms(spec), steps, settings: settings(spec) })
+    Ok(Recipe { base: base(spec), platforms: platforms(spec), steps, settings: settings(spec) })
 }
 
-fn base(spec: &ImageSpec) -> Result<Base, RecipeError> {
+fn base(spec: &ImageSpec) -> Base {
     match &spec.base_image {
-        None => Ok(Base::Debian),
-        Some(BaseImage::Registry(reference)) => Ok(Base::Image(reference.clone())),
-        Some(_) => Err(RecipeError::BaseKind),
+        None => Base::Debian,
+        Some(BaseImage::Registry(reference)) => Base::Image(reference.clone()),
+        Some(_) => unreachable!("other bases are not supported, which has been checked"),
     }
 }
 

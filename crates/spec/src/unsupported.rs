@@ -48,7 +48,12 @@ const fn never(field: Field, asks: fn(&ImageSpec) -> bool) -> Pending {
 
 /// All that the native builder does not do, in the order of the fields: the one table of it.
 pub const PENDING: &[Pending] = &[
-    partly(Field::Builder, "a builder other than `native`", 6, |spec| spec.builder != BuilderName::Native),
+    partly(Field::Builder, "`docker` and `noop`", 2, |spec| {
+        matches!(spec.builder, BuilderName::Docker | BuilderName::Noop)
+    }),
+    partly(Field::Builder, "`envd` and `remote`", 6, |spec| {
+        matches!(spec.builder, BuilderName::Envd | BuilderName::Remote)
+    }),
     pending(Field::SourceRoot, 2, |spec| {
         spec.source_root.is_some() && spec.source_copy_mode != SourceCopyMode::NoCopy
     }),
@@ -62,7 +67,9 @@ pub const PENDING: &[Pending] = &[
     pending(Field::AptPackages, 2, |spec| !spec.apt_packages.is_empty()),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
-    partly(Field::BaseImage, "another spec", 2, |spec| matches!(spec.base_image, Some(BaseImage::Spec(_)))),
+    partly(Field::BaseImage, "another spec, or an image in a folder or archive", 2, |spec| {
+        !matches!(spec.base_image, None | Some(BaseImage::Registry(_)))
+    }),
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
     pending(Field::Commands, 2, |spec| !spec.commands.is_empty()),

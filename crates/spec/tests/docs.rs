@@ -12,10 +12,12 @@ fn support(info: &FieldInfo) -> String {
                 Arrives::Part(part) => format!("part {part}"),
                 Arrives::Never => "never".to_owned(),
             };
-            pending.what.map_or_else(|| when.clone(), |what| format!("yes; {what}: {when}"))
+            pending.what.map_or_else(|| when.clone(), |what| format!("{what}: {when}"))
         })
         .collect();
-    if notes.is_empty() { "yes".to_owned() } else { notes.join("; ") }
+    let is_whole = PENDING.iter().any(|pending| pending.field == info.field && pending.what.is_none());
+    let support = if is_whole { Vec::new() } else { vec!["yes".to_owned()] };
+    [support, notes].concat().join("; ")
 }
 
 fn table() -> String {
