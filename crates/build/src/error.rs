@@ -3,10 +3,11 @@ use imagewright_layer::LayerError;
 use imagewright_lock::python::PythonErrorKind;
 use imagewright_lock::uv::UvError;
 use imagewright_lock::{DownloadError, LockError};
-use imagewright_oci::{ImageReference, Platform, ReferenceError};
+use imagewright_oci::{Digest, ImageReference, Platform, ReferenceError};
 use imagewright_plan::PlanError;
 use imagewright_recipe::RecipeError;
 use imagewright_registry::RegistryError;
+use imagewright_sandbox::SandboxError;
 use imagewright_spec::SpecError;
 use imagewright_store::StoreError;
 use thiserror::Error;
@@ -96,6 +97,31 @@ pub enum BuildError {
         #[source]
         source: serde_json::Error,
     },
+    /// An image that is neither in the store nor in its registry.
+    #[error("there is no image {reference}, neither in the store nor in its registry")]
+    NoImage {
+        /// What was asked for.
+        reference: ImageReference,
+    },
+    /// An image that is not made for the platform.
+    #[error("{reference} is not there for {platform}")]
+    NoImagePlatform {
+        /// What was asked for.
+        reference: ImageReference,
+        /// The platform that was asked for.
+        platform: Platform,
+        /// What there is.
+        found: Vec<Platform>,
+    },
+    /// A layer that was there a moment ago.
+    #[error("the layer {digest} vanished from the store")]
+    LayerLost {
+        /// Which.
+        digest: Digest,
+    },
+    /// A layer could not be unpacked, or a command not be started.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
     /// An input in the store cannot be opened.
     #[error("an input in the store cannot be opened")]
     Artifact {
@@ -154,6 +180,15 @@ impl BuildError {
             Self::ForeignManifest { .. } | Self::ForeignConfig { .. } => {
                 Some("delete the tag, or build with `--force`".to_owned())
             }
+            Self::NoImage { .. } => {
+                Some("build it, or check its name and your login to the registry".to_owned())
+            }
+            Self::NoImagePlatform { found, .. } => {
+                let found: Vec<String> = found.iter().map(Platform::to_string).collect();
+                Some(format!("it is there for {}", found.join(", ")))
+            }
+            Self::Sandbox(source) => source.hint(),
+            Self::LayerLost { .. } => Some("run the command again".to_owned()),
             Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
@@ -176,10 +211,15 @@ impl BuildError {
             | Self::Registry(_)
             | Self::UnknownExistence { .. }
             | Self::ForeignManifest { .. }
-            | Self::ForeignConfig { .. } => FailureKind::Network,
-            Self::Store(_) | Self::Owner { .. } | Self::Artifact { .. } | Self::Bytecode(_) => {
-                FailureKind::Machine
-            }
+            | Self::ForeignConfig { .. }
+            | Self::NoImage { .. }
+            | Self::NoImagePlatform { .. } => FailureKind::Network,
+            Self::Sandbox(source) => sandbox_kind(source),
+            Self::LayerLost { .. }
+            | Self::Store(_)
+            | Self::Owner { .. }
+            | Self::Artifact { .. }
+            | Self::Bytecode(_) => FailureKind::Machine,
         }
     }
 }
@@ -210,6 +250,16 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::OtherVersion { .. }
         | LockError::NoCompiler { .. }
         | LockError::NoAddedPython { .. } => FailureKind::Usage,
+    }
+}
+
+fn sandbox_kind(error: &SandboxError) -> FailureKind {
+    match error {
+        SandboxError::UnknownMode { .. }
+        | SandboxError::ModeUnavailable { .. }
+        | SandboxError::NoSuchUser { .. }
+        | SandboxError::NoCommand => FailureKind::Usage,
+        _ => FailureKind::Machine,
     }
 }
 

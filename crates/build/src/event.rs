@@ -78,6 +78,8 @@ pub enum Stage {
     Download,
     /// A layer is made.
     Produce,
+    /// A layer becomes a directory.
+    Unpack,
     /// Blobs and manifest are sent.
     Push,
 }

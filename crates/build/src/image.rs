@@ -24,9 +24,9 @@ pub const LAYER_DIFF_ID: &str = "io.imagewright.layer.diff-id";
 /// On a layer: what it holds, for people.
 pub const LAYER_TITLE: &str = "io.imagewright.layer.title";
 /// The base's name, as the OCI image specification defines it.
-const BASE_NAME: &str = "org.opencontainers.image.base.name";
+pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The base's digest, as the OCI image specification defines it.
-const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// A layer of ours, as it is in the image.
 #[derive(Clone, Debug)]

@@ -14,6 +14,7 @@ mod lookup;
 mod miss;
 mod pin;
 
+mod blocking;
 mod bytecode;
 mod image;
 mod make;
@@ -25,11 +26,16 @@ mod error;
 mod event;
 mod report;
 
+mod found;
+mod layer_bytes;
+mod unpack;
+
 pub use bytecode::BytecodeError;
 pub use error::{BuildError, FailureKind};
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
 pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
+pub use found::{FoundImage, host_platform};
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_TITLE, LOCK};
 pub use job::Planned;
 pub use lookup::{Lookup, Place};

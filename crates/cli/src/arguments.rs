@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::LockCommand;
+use crate::commands::{LockCommand, RunArguments};
 
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Id(SpecArguments),
     /// Print the full image name of a spec.
     Name(SpecArguments),
+    Run(RunArguments),
 }
 
 /// A spec, and what the command line puts in the place of what it says.

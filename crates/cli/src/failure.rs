@@ -40,6 +40,9 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::File(_) | Self::Arguments { .. } => USAGE,
+            Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
+                source.shell_code().unwrap_or(MACHINE)
+            }
             Self::Build(source) => match source.kind() {
                 FailureKind::Usage => USAGE,
                 FailureKind::Resolution => RESOLUTION,
@@ -61,6 +64,7 @@ from_engine!(
     imagewright_spec::SpecError,
     imagewright_recipe::RecipeError,
     imagewright_lock::LockError,
+    imagewright_sandbox::SandboxError,
     imagewright_store::StoreError
 );
 

@@ -5,17 +5,22 @@
 
 mod arguments;
 mod commands;
+mod container;
 mod environment;
 mod failure;
 mod lock_file;
 mod progress;
 mod session;
+mod subject;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if let Some(code) = commands::helper() {
+        return code;
+    }
     let arguments = arguments::Arguments::parse();
     match commands::run(arguments) {
         Ok(code) => code,

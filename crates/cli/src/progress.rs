@@ -66,6 +66,7 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Resolve => "resolving",
         Stage::Download => "  getting",
         Stage::Produce => "   making",
+        Stage::Unpack => "unpacking",
         Stage::Push => "  pushing",
     }
 }

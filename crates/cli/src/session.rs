@@ -1,6 +1,7 @@
 //! What every command that needs the machine starts with: environment, store, client, runtime.
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter};
@@ -39,11 +40,23 @@ pub(crate) fn machine(
     spec: &ImageSpec,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
+    machine_with(environment, spec.registry_config.as_deref(), reporter)
+}
+
+/// The same, with the file of credentials that was named.
+pub(crate) fn machine_with(
+    environment: &Environment,
+    registry_config: Option<&Path>,
+    reporter: Reporter,
+) -> Result<Machine, Failure> {
     let store = Store::open(&environment.store(), now())?;
-    let given = spec.registry_config.iter().map(|path| (environment.directory.join(path), true));
+    let given = registry_config.map(|path| (environment.directory.join(path), true));
     let usual = environment.auth_files().into_iter().map(|path| (path, false));
-    let sources =
-        given.chain(usual).map(|(path, required)| CredentialSource::File { path, required }).collect();
+    let sources = given
+        .into_iter()
+        .chain(usual)
+        .map(|(path, required)| CredentialSource::File { path, required })
+        .collect();
     let options = ClientOptions { credentials: Credentials::new(sources), ..ClientOptions::default() };
     Ok(Machine {
         store,
@@ -51,7 +64,7 @@ pub(crate) fn machine(
         mirrors: mirrors(environment)?,
         host: Host::new(environment.variables.clone(), environment.directory.clone()),
         uv: environment.path("IMAGEWRIGHT_UV"),
-        program_folder: std::env::current_exe()?.parent().map(std::path::Path::to_owned),
+        program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
         threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
         reporter,
     })

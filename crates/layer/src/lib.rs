@@ -64,7 +64,7 @@ pub use error::{BlobPart, LayerError};
 pub use format::{TREE_FORMAT, WHEEL_FORMAT};
 pub use key::LayerKey;
 pub use read_at::ReadAt;
-pub use read_layer::{LayerEntry, LayerEntryKind, read_layer};
+pub use read_layer::{LayerEntry, LayerEntryKind, read_layer, tar_stream};
 pub use segment::{EncodedLayer, Segment};
 pub use splice::{Bytecode, UnverifiedLayer, splice_wheels};
 pub use tree::{Content, OpenContent, TreeEntry, TreeKind, encode_tree, parents};

@@ -99,6 +99,18 @@ pub fn read_layer<E: From<LayerError>>(
     Ok(())
 }
 
+/// The uncompressed tar stream of a layer, whose digest is the layer's diff id.
+///
+/// The compression is recognised as by [`read_layer`].
+pub fn tar_stream<'a>(
+    layer: impl Read + 'a,
+    media_type: &MediaType,
+) -> Result<Box<dyn Read + 'a>, LayerError> {
+    check_media_type(media_type)?;
+    decompress(BufReader::with_capacity(BUFFER, layer))
+        .map_err(|source| LayerError::Archive { media_type: media_type.clone(), source })
+}
+
 fn check_media_type(media_type: &MediaType) -> Result<(), LayerError> {
     match media_type.to_oci() {
         MediaType::OciLayer | MediaType::OciLayerGzip | MediaType::OciLayerZstd => Ok(()),
@@ -106,7 +118,7 @@ fn check_media_type(media_type: &MediaType) -> Result<(), LayerError> {
     }
 }
 
-fn decompress<'a>(layer: &'a mut impl BufRead) -> io::Result<Box<dyn Read + 'a>> {
+fn decompress<'a>(mut layer: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let start = layer.fill_buf()?;
     if start.starts_with(&GZIP_MAGIC) {
         Ok(Box::new(MultiGzDecoder::new(layer)))

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use imagewright_lock::CompilerLock;
 use imagewright_oci::Digest;
 
-use super::{Producer, blocking};
+use super::Producer;
 use crate::BuildError;
+use crate::blocking::{blocking, lease};
 use crate::bytecode::Compiler;
 
 impl Producer {
@@ -22,7 +23,7 @@ impl Producer {
     }
 
     async fn unpack_compiler(&self, lock: &CompilerLock, root_id: Digest) -> Result<PathBuf, BuildError> {
-        let _lease = self.lease(root_id).await?;
+        let _lease = lease(&self.store, root_id).await?;
         if let Some(root) = self.store.root(&root_id)? {
             return Ok(root);
         }

@@ -13,8 +13,9 @@ use imagewright_oci::Digest;
 use imagewright_plan::{DebianGroup, LayerDefinition};
 use imagewright_store::LayerRecord;
 
-use super::{Memory, Producer, blocking};
+use super::{Memory, Producer};
 use crate::BuildError;
+use crate::blocking::blocking;
 
 /// How many packages are fetched at once; the downloads bound what is really on its way.
 const FETCHES: usize = 16;

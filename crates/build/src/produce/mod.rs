@@ -5,19 +5,19 @@ mod debian;
 mod wheels;
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use imagewright_debian::Mirrors;
 use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
 use imagewright_lock::Downloads;
 use imagewright_lock::facts::Installed;
-use imagewright_oci::{Digest, MediaType};
+use imagewright_oci::MediaType;
 use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
-use imagewright_store::{LayerFacts, LayerRecord, Lease, Store};
+use imagewright_store::{LayerFacts, LayerRecord, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
+use crate::blocking::{blocking, lease};
 use crate::lookup::{OnShelf, Shelves};
 
 /// What making layers needs.
@@ -72,7 +72,7 @@ impl Producer {
         if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, was_made: false });
         }
-        let _lease = self.lease(definition.key.0).await?;
+        let _lease = lease(&self.store, definition.key.0).await?;
         if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, was_made: false });
         }
@@ -83,21 +83,6 @@ impl Producer {
             Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
         };
         Ok(Obtained { record, was_made: true })
-    }
-
-    /// Waits until nobody else makes what `key` gives. The wait ends with the future.
-    async fn lease(&self, key: Digest) -> Result<Lease, BuildError> {
-        let (store, abandoned) = (self.store.clone(), Abandoned::default());
-        let flag = abandoned.flag();
-        let waiting = move || {
-            store.lease(&key, &mut |_| {
-                if flag.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })
-        };
-        let lease =
-            tokio::task::spawn_blocking(waiting).await.expect("waiting for a lease does not panic")?;
-        drop(abandoned);
-        Ok(lease)
     }
 
     async fn tree(
@@ -125,41 +110,6 @@ impl Producer {
 
     fn options(&self) -> EncodeOptions {
         EncodeOptions { epoch: self.epoch, threads: self.threads }
-    }
-}
-
-/// Says to a blocking thread that the future which waits for it is gone.
-#[derive(Debug, Default)]
-struct Abandoned(std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-impl Abandoned {
-    fn flag(&self) -> Flag {
-        Flag(self.0.clone())
-    }
-}
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-}
-
-#[derive(Debug)]
-struct Flag(std::sync::Arc<std::sync::atomic::AtomicBool>);
-
-impl Flag {
-    fn is_set(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
-    }
-}
-
-/// Runs `work`, which reads, inflates and hashes, on a thread of its own.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, BuildError> + Send + 'static,
-) -> Result<T, BuildError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 

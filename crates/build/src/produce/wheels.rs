@@ -10,8 +10,9 @@ use imagewright_lock::{Wanted, wheel_url};
 use imagewright_plan::{LayerDefinition, WheelGroup};
 use imagewright_store::{ArtifactFile, LayerRecord};
 
-use super::{Memory, Producer, blocking, layer_facts};
+use super::{Memory, Producer, layer_facts};
 use crate::BuildError;
+use crate::blocking::blocking;
 use crate::bytecode::{Compiler, Merged};
 
 /// How many wheels of a layer are fetched at once; the downloads bound what is really on its way.

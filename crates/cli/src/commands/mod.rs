@@ -3,6 +3,7 @@ mod exists;
 mod identity;
 mod lock;
 mod plan;
+mod run;
 
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use crate::environment::Environment;
 use crate::failure::Failure;
 
 pub(crate) use lock::LockCommand;
+pub(crate) use run::{RunArguments, helper};
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -23,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
+        Command::Run(arguments) => run::run(&environment, &arguments),
     }
 }
 

@@ -1,0 +1,209 @@
+//! An image that is there, in the store or in a registry: its documents, none of its layers.
+
+use std::io::Read as _;
+
+use imagewright_lock::python::Refresh;
+use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageManifest, ImageReference, Platform};
+use imagewright_oci::{Manifest, MediaType};
+
+use crate::BuildError;
+use crate::existence::Existence;
+use crate::image::{BASE_DIGEST, BASE_NAME, LAYER_KEY};
+use crate::job::Job;
+use crate::native::{BuildRequest, Machine};
+
+/// The image of one platform.
+#[derive(Clone, Debug)]
+pub struct FoundImage {
+    /// What it was asked for by.
+    pub reference: ImageReference,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// Its manifest.
+    pub manifest: ImageManifest,
+    /// Its configuration.
+    pub config: ImageConfig,
+}
+
+impl FoundImage {
+    /// The layers, lowest first, with the digests of their tar streams.
+    pub fn layers(&self) -> impl Iterator<Item = (&Descriptor, DiffId)> {
+        self.manifest.layers.iter().zip(self.config.rootfs.diff_ids.iter().copied())
+    }
+
+    /// The image that it was built on, when it says so.
+    pub fn base(&self) -> Option<ImageReference> {
+        let name: ImageReference = self.manifest.annotations.get(BASE_NAME)?.parse().ok()?;
+        let digest = self.manifest.annotations.get(BASE_DIGEST).and_then(|text| text.parse().ok());
+        Some(digest.map_or(name.clone(), |digest| name.with_digest(digest)))
+    }
+
+    /// The repositories that may have a layer, the likeliest first: an image that was never pushed has only its
+    /// base's layers in a registry.
+    pub(crate) fn repositories_with(&self, layer: &Descriptor) -> Vec<ImageReference> {
+        let mut repositories = vec![self.reference.name_only()];
+        repositories.extend(self.base().map(|base| base.name_only()));
+        if !layer.annotations.contains_key(LAYER_KEY) {
+            repositories.reverse();
+        }
+        repositories.dedup();
+        repositories
+    }
+}
+
+/// The platform of this machine.
+pub fn host_platform() -> Platform {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+        other => other,
+    };
+    Platform::new("linux", architecture)
+}
+
+impl Machine {
+    /// The image that a reference names: as the store knows its tag, else as its registry has it.
+    pub async fn find(
+        &self,
+        reference: &ImageReference,
+        platform: &Platform,
+    ) -> Result<FoundImage, BuildError> {
+        let digest = match (reference.digest(), reference.tag()) {
+            (Some(digest), _) => digest,
+            (None, Some(_)) => self.tagged(reference, platform).await?,
+            (None, None) => self.tagged(&reference.with_tag("latest")?, platform).await?,
+        };
+        self.documents(reference, digest, platform).await
+    }
+
+    /// The image of a spec, made from the inputs that it has now: in the store, else in its registry.
+    pub async fn find_built(&self, request: &BuildRequest) -> Result<Option<FoundImage>, BuildError> {
+        let job = Job::new(self, request)?;
+        let mut existence = job.existence(false).await?;
+        if !matches!(existence, Existence::Exists { .. }) && request.spec.registry.is_some() {
+            existence = job.existence(true).await?;
+        }
+        match existence {
+            Existence::Exists { digest } => {
+                let platform = preferred(&job.recipe.platforms);
+                self.documents(&job.target, digest, platform).await.map(Some)
+            }
+            Existence::Missing { .. } | Existence::Stale { .. } => Ok(None),
+        }
+    }
+
+    /// The image of a spec, built into the store if it is nowhere yet. Nothing is pushed.
+    pub async fn obtain(&self, request: &BuildRequest) -> Result<FoundImage, BuildError> {
+        // `--refresh` asks for what has moved since, which the tag does not say (design D10).
+        if !request.force && request.refresh == Refresh::WhenOld {
+            match self.find_built(request).await {
+                Ok(Some(image)) => return Ok(image),
+                Ok(None) => {}
+                // What the registry has would only save the work.
+                Err(error @ BuildError::UnknownExistence { .. }) => {
+                    self.reporter.warn(format!("{error}; it is built here"), error.hint());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let request = BuildRequest { push: false, ..request.clone() };
+        let report = self.build(&request).await?;
+        let target = request.spec.image_name(&request.directory)?;
+        self.documents(&target, report.digest, preferred(&report.platforms)).await
+    }
+
+    async fn tagged(&self, reference: &ImageReference, platform: &Platform) -> Result<Digest, BuildError> {
+        if let Some(record) = self.store.tag(reference, std::slice::from_ref(platform))? {
+            return Ok(record.manifest);
+        }
+        let found = self.client.resolve_manifest(reference).await?;
+        found.map(|descriptor| descriptor.digest).ok_or_else(|| no_image(reference))
+    }
+
+    /// The documents of the image, or of its platform's image in an index, with this digest.
+    async fn documents(
+        &self,
+        reference: &ImageReference,
+        digest: Digest,
+        platform: &Platform,
+    ) -> Result<FoundImage, BuildError> {
+        let missing = |found| BuildError::NoImagePlatform {
+            reference: reference.clone(),
+            platform: platform.clone(),
+            found,
+        };
+        let (digest, manifest) = match self.manifest(reference, digest).await? {
+            Manifest::Image(manifest) => (digest, manifest),
+            Manifest::Index(index) => {
+                let Some(entry) = index.for_platform(platform) else {
+                    return Err(missing(index.platforms()));
+                };
+                match self.manifest(reference, entry.digest).await? {
+                    Manifest::Image(manifest) => (entry.digest, manifest),
+                    Manifest::Index(nested) => return Err(missing(nested.platforms())),
+                }
+            }
+        };
+        let config = self.config(reference, &manifest.config).await?;
+        if !platform.accepts(&config.platform) {
+            return Err(missing(vec![config.platform]));
+        }
+        Ok(FoundImage { reference: reference.clone(), digest, manifest: *manifest, config })
+    }
+
+    async fn manifest(&self, reference: &ImageReference, digest: Digest) -> Result<Manifest, BuildError> {
+        let (media_type, bytes) = if let Some(bytes) = self.stored(digest)? {
+            (MediaType::Other(String::new()), bytes)
+        } else {
+            let found = self.client.get_manifest(&reference.with_digest(digest)).await?;
+            let found = found.ok_or_else(|| no_image(&reference.with_digest(digest)))?;
+            self.keep_document(&found.bytes)?;
+            (found.descriptor.media_type, found.bytes.to_vec())
+        };
+        Manifest::parse(&media_type, &bytes)
+            .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })
+    }
+
+    async fn config(
+        &self,
+        reference: &ImageReference,
+        descriptor: &Descriptor,
+    ) -> Result<ImageConfig, BuildError> {
+        let bytes = if let Some(bytes) = self.stored(descriptor.digest)? {
+            bytes
+        } else {
+            let bytes = self.client.fetch_bytes(reference, descriptor).await?;
+            self.keep_document(&bytes)?;
+            bytes.to_vec()
+        };
+        serde_json::from_slice(&bytes)
+            .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })
+    }
+
+    /// A document of the store; one that is damaged is as good as none.
+    fn stored(&self, digest: Digest) -> Result<Option<Vec<u8>>, BuildError> {
+        let Some(blob) = self.store.blob(&digest)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        Ok(blob.verified().read_to_end(&mut bytes).is_ok().then_some(bytes))
+    }
+
+    /// Keeps a document, so that the next look needs no network.
+    fn keep_document(&self, bytes: &[u8]) -> Result<(), BuildError> {
+        if !self.store.is_read_only() {
+            self.store.put_blob(bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// The platform to run: this machine's if the image is made for it.
+fn preferred(platforms: &[Platform]) -> &Platform {
+    let host = host_platform();
+    platforms.iter().find(|platform| host.accepts(platform)).unwrap_or(&platforms[0])
+}
+
+fn no_image(reference: &ImageReference) -> BuildError {
+    BuildError::NoImage { reference: reference.clone() }
+}

@@ -1,0 +1,122 @@
+//! Layers as directories: each unpacked into the store once, and shared by all images that have it.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use imagewright_layer::tar_stream;
+use imagewright_oci::{Descriptor, DiffId, Digest, MediaType};
+use imagewright_sandbox::{Layer, Sandbox};
+use imagewright_store::{BlobReader, Store};
+
+use crate::BuildError;
+use crate::blocking::{Abandoned, Flag, blocking, lease};
+use crate::event::{Event, Reporter, Stage};
+use crate::found::FoundImage;
+use crate::layer_bytes::layer_title;
+use crate::native::Machine;
+
+/// How many layers are unpacked at once: each has a process that writes and a thread that inflates.
+const AT_ONCE: usize = 3;
+
+/// After how many compressed bytes progress is reported.
+const PROGRESS_STEP: u64 = 1 << 20;
+
+impl Machine {
+    /// Unpacks the layers of an image, as far as they are not yet, and gives back where they are, lowest first.
+    ///
+    /// No other process removes them as long as the store is open.
+    pub async fn unpack(&self, sandbox: &Sandbox, image: &FoundImage) -> Result<Vec<PathBuf>, BuildError> {
+        stream::iter(image.layers())
+            .map(|(layer, diff_id)| self.root(sandbox, image, layer, diff_id))
+            .buffered(AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    async fn root(
+        &self,
+        sandbox: &Sandbox,
+        image: &FoundImage,
+        layer: &Descriptor,
+        diff_id: DiffId,
+    ) -> Result<PathBuf, BuildError> {
+        let id = sandbox.root_id(diff_id);
+        if let Some(root) = self.store.root(&id)? {
+            return Ok(root);
+        }
+        let _lease = lease(&self.store, id).await?;
+        if let Some(root) = self.store.root(&id)? {
+            return Ok(root);
+        }
+        let blob = self.layer_bytes(image, layer).await?;
+        let subject = layer_title(layer);
+        self.reporter.report(Event::Started { stage: Stage::Unpack, subject: subject.clone() });
+        let abandoned = Abandoned::default();
+        let bytes = Watched {
+            blob,
+            subject,
+            done: 0,
+            told: 0,
+            reporter: self.reporter.clone(),
+            abandoned: abandoned.flag(),
+        };
+        let unpacking = Unpacking {
+            store: self.store.clone(),
+            sandbox: sandbox.clone(),
+            id,
+            diff_id,
+            media_type: layer.media_type.clone(),
+        };
+        blocking(move || unpacking.unpack(bytes)).await
+    }
+}
+
+/// One layer that becomes a directory.
+struct Unpacking {
+    store: Store,
+    sandbox: Sandbox,
+    id: Digest,
+    diff_id: DiffId,
+    media_type: MediaType,
+}
+
+impl Unpacking {
+    fn unpack(self, bytes: Watched) -> Result<PathBuf, BuildError> {
+        let staging = self.store.begin_root(&self.id)?;
+        let mut tar = tar_stream(bytes, &self.media_type)?;
+        let layer = Layer { diff_id: self.diff_id, tar: &mut tar };
+        if let Err(error) = self.sandbox.unpack(layer, staging.path()) {
+            // Part of it may belong to subordinate ids, which only the sandbox may remove. The first error counts.
+            drop(self.sandbox.remove(staging.path()));
+            return Err(error.into());
+        }
+        Ok(staging.commit()?)
+    }
+}
+
+/// A blob that tells how far it was read, and ends when nobody waits for it any more.
+struct Watched {
+    blob: BlobReader,
+    subject: String,
+    done: u64,
+    told: u64,
+    reporter: Reporter,
+    abandoned: Flag,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.abandoned.is_set() {
+            return Err(io::Error::other("the work was given up"));
+        }
+        let count = self.blob.read(buffer)?;
+        self.done += count as u64;
+        if self.done >= self.told + PROGRESS_STEP || self.done == self.blob.size() {
+            self.told = self.done;
+            let (subject, done, total) = (self.subject.clone(), self.done, Some(self.blob.size()));
+            self.reporter.report(Event::Progress { subject, done, total });
+        }
+        Ok(count)
+    }
+}

@@ -1,0 +1,91 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use imagewright_build::{BuildRequest, FoundImage, Machine};
+use imagewright_sandbox::{HELPER_ARGUMENT, Sandbox};
+
+use crate::arguments::{LockArguments, ProgressStyle};
+use crate::container::ContainerArguments;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::subject::{Subject, SubjectArguments};
+use crate::{progress, session};
+
+/// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
+const HELPER: &str = "/proc/self/exe";
+
+/// Run a command in an image, without Docker; the image of a spec is built first if it is not there.
+///
+/// The command has this terminal, the image's environment, user, working directory and entry point, and a file
+/// system of its own that is gone afterwards. The exit code is the command's: 128 and the signal's number if one
+/// killed it, 127 if the image has no such program, 126 if it cannot be executed.
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    #[command(flatten)]
+    subject: SubjectArguments,
+    #[command(flatten)]
+    container: ContainerArguments,
+    #[command(flatten)]
+    lock: LockArguments,
+    /// How progress is shown.
+    #[arg(long, value_enum, default_value_t)]
+    progress: ProgressStyle,
+    /// The command and its arguments, instead of the image's own.
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    let subject = arguments.subject.subject()?;
+    let machine = session::machine_with(
+        environment,
+        subject.registry_config(),
+        progress::reporter(arguments.progress),
+    )?;
+    let scratch = machine.store.scratch_directory()?;
+    let sandbox = match arguments.container.mode {
+        Some(mode) => Sandbox::forced(mode, Path::new(HELPER), scratch.path())?,
+        None => Sandbox::first(Path::new(HELPER), scratch.path())?,
+    };
+    let (image, roots) = session::runtime()?.block_on(async {
+        let image = obtain(environment, &machine, subject, &arguments.lock).await?;
+        let roots = machine.unpack(&sandbox, &image).await?;
+        Ok::<_, Failure>((image, roots))
+    })?;
+    let request = arguments.container.request(
+        environment,
+        &image.config.config,
+        &arguments.command,
+        roots,
+        scratch.path(),
+    );
+    let exit = sandbox.run(request)?;
+    Ok(ExitCode::from(exit.code()))
+}
+
+/// The sandbox's helper process, when this process was started as one.
+pub(crate) fn helper() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next()? != HELPER_ARGUMENT {
+        return None;
+    }
+    let stage = arguments.next().unwrap_or_default();
+    Some(ExitCode::from(imagewright_sandbox::helper_main(&stage.to_string_lossy())))
+}
+
+async fn obtain(
+    environment: &Environment,
+    machine: &Machine,
+    subject: Subject,
+    lock: &LockArguments,
+) -> Result<FoundImage, Failure> {
+    Ok(match subject {
+        Subject::Spec { spec, arguments } => {
+            let request = session::request(environment, *spec, &arguments, Some(lock))?;
+            // To run is not to push, so what forces a push says nothing here.
+            machine.obtain(&BuildRequest { force: false, ..request }).await?
+        }
+        Subject::Image { reference, platform } => machine.find(&reference, &platform).await?,
+    })
+}

@@ -1,0 +1,79 @@
+//! What `run` and `inspect` are about: a spec, or an image by its name.
+
+use std::path::Path;
+
+use clap::Args;
+use imagewright_build::host_platform;
+use imagewright_oci::{ImageReference, Platform};
+use imagewright_spec::ImageSpec;
+
+use crate::arguments::SpecArguments;
+use crate::failure::Failure;
+use crate::session;
+
+/// An image, and what the command line puts in the place of what its spec says.
+#[derive(Debug, Args)]
+pub(crate) struct SubjectArguments {
+    /// A spec (a file, or any name that ends in .yaml, .yml or .json), else the name of an image such as
+    /// `python:3.11-slim` or `localhost:5000/app:1`.
+    #[arg(value_name = "SPEC|IMAGE")]
+    image: String,
+    /// Instead of the spec's `registry`.
+    #[arg(long)]
+    registry: Option<String>,
+    /// Instead of the spec's `name`.
+    #[arg(long)]
+    name: Option<String>,
+    /// Instead of the spec's `platform`; of a named image, instead of this machine's.
+    #[arg(long)]
+    platform: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Subject {
+    Spec { spec: Box<ImageSpec>, arguments: SpecArguments },
+    Image { reference: ImageReference, platform: Platform },
+}
+
+impl SubjectArguments {
+    pub(crate) fn subject(&self) -> Result<Subject, Failure> {
+        let path = Path::new(&self.image);
+        let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";
+        if path.extension().is_some_and(is_spec) || path.is_file() {
+            let (registry, name, platform) =
+                (self.registry.clone(), self.name.clone(), self.platform.clone());
+            let arguments = SpecArguments { spec: path.to_owned(), registry, name, platform };
+            let spec = Box::new(session::spec(&arguments)?);
+            return Ok(Subject::Spec { spec, arguments });
+        }
+        if self.registry.is_some() || self.name.is_some() {
+            return Err(Failure::Arguments {
+                message: format!(
+                    "`{}` is no file, so `--registry` and `--name` are about nothing",
+                    self.image
+                ),
+                hint: Some("name a spec, or write registry and name into the image's name".to_owned()),
+            });
+        }
+        let wrong = |error: &dyn std::fmt::Display| Failure::Arguments {
+            message: error.to_string(),
+            hint: Some("name a spec that exists, or an image".to_owned()),
+        };
+        let reference = self.image.parse().map_err(|error| wrong(&error))?;
+        let platform = match &self.platform {
+            Some(text) => text.parse().map_err(|error| wrong(&error))?,
+            None => host_platform(),
+        };
+        Ok(Subject::Image { reference, platform })
+    }
+}
+
+impl Subject {
+    /// The file of credentials that it names.
+    pub(crate) fn registry_config(&self) -> Option<&Path> {
+        match self {
+            Self::Spec { spec, .. } => spec.registry_config.as_deref(),
+            Self::Image { .. } => None,
+        }
+    }
+}
