@@ -232,11 +232,20 @@ fn lock_kind(error: &LockError) -> FailureKind {
             PythonErrorKind::Network => FailureKind::Network,
             PythonErrorKind::Defect => FailureKind::Internal,
         },
-        LockError::NoWheels { .. } | LockError::NoLibc => FailureKind::Resolution,
+        LockError::NoWheels { .. }
+        | LockError::NoLibc
+        | LockError::NoArchive { .. }
+        | LockError::NoArchivePlatform { .. } => FailureKind::Resolution,
+        LockError::NoCompiler { source, .. } => lock_kind(source),
         LockError::Download(source) => download_kind(source),
-        LockError::Store(_) => FailureKind::Machine,
+        LockError::Archive { source, .. } => download_kind(source),
+        LockError::ArchiveListing { .. }
+        | LockError::NoArchiveListing { .. }
+        | LockError::ArchiveListingAnswer { .. }
+        | LockError::Store(_) => FailureKind::Machine,
         LockError::Debian(_)
         | LockError::PackageGone { .. }
+        | LockError::NoChecksum { .. }
         | LockError::Registry { .. }
         | LockError::NoBase { .. }
         | LockError::NoBasePlatform { .. }
@@ -244,12 +253,11 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NestedIndex { .. }
         | LockError::BaseConfig { .. }
         | LockError::BaseLayer { .. } => FailureKind::Network,
-        LockError::NoSuchInterpreter { .. }
+        LockError::PythonMirror { .. }
+        | LockError::NoSuchInterpreter { .. }
         | LockError::InterpreterMismatch { .. }
         | LockError::Malformed { .. }
-        | LockError::OtherVersion { .. }
-        | LockError::NoCompiler { .. }
-        | LockError::NoAddedPython { .. } => FailureKind::Usage,
+        | LockError::OtherVersion { .. } => FailureKind::Usage,
     }
 }
 

@@ -30,6 +30,7 @@ impl Job<'_> {
             store: machine.store.clone(),
             downloads: inputs.downloads.clone(),
             mirrors: machine.mirrors.clone(),
+            python_mirror: machine.python_mirror.clone(),
             threads: machine.threads,
             epoch: lock.epoch,
             memory: Memory::default(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use imagewright_debian::Mirrors;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
-use imagewright_lock::{Lock, Upgrade};
+use imagewright_lock::{Lock, PythonMirror, Upgrade};
 use imagewright_pypa::PythonVersion;
 use imagewright_registry::Client;
 use imagewright_spec::ImageSpec;
@@ -30,6 +30,8 @@ pub struct Machine {
     pub client: Client,
     /// Where Debian's archive is.
     pub mirrors: Mirrors,
+    /// Where archives of interpreters are.
+    pub python_mirror: PythonMirror,
     /// The environment and working directory, for uv.
     pub host: Host,
     /// The uv that the user named.

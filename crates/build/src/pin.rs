@@ -68,6 +68,7 @@ impl Job<'_> {
             host: &machine.host,
             asked: &inputs.asked,
             debian: self.debian(inputs),
+            python_mirror: &machine.python_mirror,
             upgrade: &request.upgrade,
             refresh: request.refresh,
             offline: request.offline,

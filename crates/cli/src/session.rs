@@ -8,7 +8,7 @@ use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter};
 use imagewright_debian::Mirrors;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
-use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
+use imagewright_lock::{DEFAULT_EPOCH, LockError, PythonMirror, Upgrade};
 use imagewright_pypa::{PythonMinor, PythonVersion};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
@@ -62,6 +62,7 @@ pub(crate) fn machine_with(
         store,
         client: Client::new(options),
         mirrors: mirrors(environment)?,
+        python_mirror: python_mirror(environment)?,
         host: Host::new(environment.variables.clone(), environment.directory.clone()),
         uv: environment.path("IMAGEWRIGHT_UV"),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
@@ -79,6 +80,15 @@ fn mirrors(environment: &Environment) -> Result<Mirrors, Failure> {
     let files = environment::apt_sources();
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     Ok(Mirrors::from_apt_sources(&files).unwrap_or_else(Mirrors::debian))
+}
+
+/// Where archives of interpreters are: the mirror that was named, to us or to uv, else the project's releases.
+fn python_mirror(environment: &Environment) -> Result<PythonMirror, Failure> {
+    let names = ["IMAGEWRIGHT_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"];
+    let Some(address) = names.into_iter().find_map(|name| environment.get(name)) else {
+        return Ok(PythonMirror::official());
+    };
+    Ok(PythonMirror::new(address).map_err(|source| LockError::PythonMirror { source })?)
 }
 
 /// What is to be built, from the spec, the file it is in, and the arguments about its lock.

@@ -30,9 +30,7 @@ impl Compiler {
     /// that no file of the host is ever taken for one of the interpreter's.
     pub fn unpack(self, packages: Vec<UnpackedPackage>) -> Result<Self, DebianError> {
         let write = || {
-            for entry in packages.into_iter().flat_map(|package| package.entries) {
-                write_entry(&self.root, entry)?;
-            }
+            write_entries(&self.root, packages.into_iter().flat_map(|package| package.entries))?;
             self.write_script()
         };
         write().map_err(|source| DebianError::Write { source })?;
@@ -66,6 +64,13 @@ impl Compiler {
         );
         write_file(&self.script(), 0o755, &mut text.as_bytes())
     }
+}
+
+/// Writes entries to a folder, as a program of this machine that is unpacked there; owners are this process's.
+///
+/// A directory may come several times; absolute links lead to places in the folder.
+pub fn write_entries(root: &Path, entries: impl IntoIterator<Item = TreeEntry>) -> io::Result<()> {
+    entries.into_iter().try_for_each(|entry| write_entry(root, entry))
 }
 
 fn write_entry(root: &Path, entry: TreeEntry) -> io::Result<()> {

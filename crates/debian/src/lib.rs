@@ -30,7 +30,7 @@ mod unpack;
 mod version;
 
 pub use archive::{Archive, PackageFiles, Releases, fetch_package, open_archive};
-pub use compiler::Compiler;
+pub use compiler::{Compiler, write_entries};
 pub use deb::{ControlFile, DebProblem, UnpackedPackage};
 pub use error::{DebianError, DebianWarning, UnsatisfiableReason};
 pub use fetch::{Fetch, FetchError};

@@ -108,6 +108,12 @@ pub enum LayerError {
         /// The path as written, with unreadable bytes replaced.
         path: String,
     },
+    /// An interpreter archive without its interpreter.
+    #[error("the archive has no program at {path}")]
+    NoInterpreter {
+        /// Where it should be in the archive.
+        path: String,
+    },
 }
 
 /// A place that holds bytes of a blob.

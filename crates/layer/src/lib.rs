@@ -58,10 +58,12 @@ mod splice;
 mod tree;
 mod verify;
 
+mod interpreter;
 mod read_layer;
 
 pub use error::{BlobPart, LayerError};
-pub use format::{TREE_FORMAT, WHEEL_FORMAT};
+pub use format::{INTERPRETER_FORMAT, TREE_FORMAT, WHEEL_FORMAT};
+pub use interpreter::{library_sources, read_interpreter};
 pub use key::LayerKey;
 pub use read_at::ReadAt;
 pub use read_layer::{LayerEntry, LayerEntryKind, read_layer, tar_stream};

@@ -116,15 +116,6 @@ impl InterpreterChoice {
         }
     }
 
-    /// The full version that packages are for, when it is known.
-    pub fn full(&self) -> Option<&str> {
-        match self {
-            Self::Base { interpreter } => interpreter.full.as_deref(),
-            Self::Continue { environment } => environment.full.as_deref(),
-            Self::Added { .. } => None,
-        }
-    }
-
     /// The distributions of the base that the environment sees.
     pub fn visible<'a>(&self, facts: &'a BaseFacts) -> Vec<&'a Installed> {
         let sites = match self {

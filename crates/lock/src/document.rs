@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use imagewright_debian::{Compiler, DebianLock};
 use imagewright_oci::{Digest, ImageReference, Platform, canonical_json};
 use imagewright_pypa::PythonMinor;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::{InterpreterArchive, Triple};
 use crate::python::LockedPackage;
 use crate::{EnvironmentLock, LockError};
 
@@ -66,15 +67,32 @@ pub enum BaseLock {
     },
 }
 
-/// What compiles modules to bytecode. What it makes depends on the identity alone; the packages are those of the
-/// machine that made the lock.
+/// What compiles modules to bytecode. What it makes depends on the identity alone, and not on the processor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CompilerLock {
-    /// `Debian python3.11-minimal 3.11.2-6+deb12u6`.
+    /// `Debian python3.11-minimal 3.11.2-6+deb12u6`, `python-build-standalone 3.12.4 20240726`.
     pub identity: String,
-    /// The packages that it is unpacked from.
-    pub packages: DebianLock,
+    /// The release that it compiles for.
+    pub minor: PythonMinor,
+    /// What it is unpacked from.
+    pub source: CompilerSource,
+}
+
+/// What a compiler is unpacked from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum CompilerSource {
+    /// Debian's packages, for the processor of the machine that made the lock.
+    Debian {
+        /// Which.
+        packages: DebianLock,
+    },
+    /// An archive of python-build-standalone, where Debian does not have the minor release.
+    Archives {
+        /// By the machines that it runs on.
+        archives: BTreeMap<Triple, InterpreterArchive>,
+    },
 }
 
 /// The interpreter of an image.
@@ -99,6 +117,11 @@ pub enum InterpreterSource {
     Base,
     /// It is the suite's own, in a base that is assembled.
     Debian,
+    /// It is added, because the base has none that fits.
+    Archive {
+        /// Which.
+        archive: InterpreterArchive,
+    },
 }
 
 /// A distribution that is in the base.
@@ -115,15 +138,37 @@ pub struct Distribution {
 pub const DEFAULT_EPOCH: u64 = 315_532_800;
 
 impl CompilerLock {
-    /// The name of the store's root that the compiler is unpacked to.
+    /// The name of the store's root that the compiler is unpacked to on this machine.
     pub fn root_id(&self) -> Digest {
-        Digest::of(&canonical_json(&("compiler", &self.packages)))
+        match &self.source {
+            CompilerSource::Debian { packages } => Digest::of(&canonical_json(&("compiler", packages))),
+            CompilerSource::Archives { archives } => {
+                let own = archives.get(&Triple::of_this_machine());
+                Digest::of(&canonical_json(&("compiler", own)))
+            }
+        }
     }
 
-    /// The compiler that was unpacked to `root`.
-    pub fn at(&self, root: &Path) -> Compiler {
-        Compiler::new(root, self.packages.architecture, self.packages.suite.python())
+    /// A file that starts the compiler which was unpacked to `root`, for programs that want the path of a Python.
+    pub fn program(&self, root: &Path) -> PathBuf {
+        match &self.source {
+            CompilerSource::Debian { packages } => debian_compiler(packages, root).script(),
+            CompilerSource::Archives { .. } => root.join("python/bin/python3"),
+        }
     }
+
+    /// The program and the first arguments that start the compiler which was unpacked to `root`.
+    pub fn command(&self, root: &Path) -> Vec<PathBuf> {
+        match &self.source {
+            CompilerSource::Debian { packages } => debian_compiler(packages, root).command(),
+            CompilerSource::Archives { .. } => vec![self.program(root)],
+        }
+    }
+}
+
+/// The compiler of Debian's packages, as it is or will be unpacked to `root`.
+pub fn debian_compiler(packages: &DebianLock, root: &Path) -> Compiler {
+    Compiler::new(root, packages.architecture, packages.suite.python())
 }
 
 impl Lock {

@@ -6,8 +6,10 @@ use imagewright_registry::RegistryError;
 use imagewright_store::StoreError;
 use thiserror::Error;
 
+use crate::archive::{MirrorError, Triple};
 use crate::download::DownloadError;
 use crate::python::PythonError;
+use crate::uv::UvError;
 
 /// Why a recipe could not be locked.
 #[derive(Debug, Error)]
@@ -76,17 +78,78 @@ pub enum LockError {
         /// The mirror.
         server: String,
     },
-    /// There is no pinned compiler for a Python.
+    /// The compiler of bytecode cannot be had.
     #[error("there is no compiler for the bytecode of Python {minor}")]
     NoCompiler {
         /// What modules would be compiled for.
         minor: PythonMinor,
+        /// Why.
+        #[source]
+        source: Box<LockError>,
     },
-    /// The base has no fitting Python, and none can be added.
-    #[error("the base image has no Python {version}, and one cannot be added yet")]
-    NoAddedPython {
+    /// uv could not be asked which interpreters there are.
+    #[error("uv could not be asked which Python archives there are")]
+    ArchiveListing {
+        /// Why.
+        #[source]
+        source: Box<UvError>,
+    },
+    /// uv refused to say which interpreters there are.
+    #[error("uv does not say which archives of Python {minor} there are: {answer}")]
+    NoArchiveListing {
+        /// What was asked for.
+        minor: PythonMinor,
+        /// What it said instead.
+        answer: String,
+    },
+    /// What uv says of interpreters cannot be understood.
+    #[error("uv's list of Python archives cannot be read")]
+    ArchiveListingAnswer {
+        /// Where and why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// No archive has the Python that is asked for.
+    #[error("the base image has no Python {version}, and uv knows no archive of it for {}", .triple.as_str())]
+    NoArchive {
         /// What was asked for.
         version: PythonVersion,
+        /// What its programs have to be for.
+        triple: Triple,
+        /// The newest of the same minor release.
+        newest: Option<PythonVersion>,
+    },
+    /// The mirror does not say what an archive's bytes are.
+    #[error("{server} has no checksum of {file_name}")]
+    NoChecksum {
+        /// The archive.
+        file_name: String,
+        /// The mirror.
+        server: String,
+    },
+    /// The mirror of interpreters is none.
+    #[error("the settings of this machine cannot be used")]
+    PythonMirror {
+        /// Why.
+        #[source]
+        source: MirrorError,
+    },
+    /// An archive of an interpreter, or the list of its release, cannot be had.
+    #[error("the Python archive {file_name} cannot be had")]
+    Archive {
+        /// The file.
+        file_name: String,
+        /// Why.
+        #[source]
+        source: Box<DownloadError>,
+    },
+    /// There are no archives for the base's processor.
+    #[error("the base image has no Python {version}, and there are no archives of it for {platform}")]
+    NoArchivePlatform {
+        /// What was asked for.
+        version: PythonVersion,
+        /// What the image is for.
+        platform: Platform,
     },
     /// A file could not be downloaded.
     #[error(transparent)]
@@ -188,11 +251,28 @@ impl LockError {
                 Some("take its successor with `imagewright lock --upgrade debian`".to_owned())
             }
             Self::NoCompiler { .. } => Some("set `bytecode: false` in `builder_options`".to_owned()),
-            Self::NoAddedPython { .. } => {
-                Some("name a base image with that Python, or leave out `python_version`".to_owned())
+            Self::ArchiveListing { source } => source.hint(),
+            Self::NoArchive { newest: Some(newest), .. } => Some(format!(
+                "the newest of that minor release is {newest}; a newer uv may know newer ones, or name a base \
+                 image with that Python"
+            )),
+            Self::NoArchive { newest: None, .. } | Self::NoArchivePlatform { .. } => {
+                Some("name a base image with that Python, or ask for another `python_version`".to_owned())
             }
+            Self::PythonMirror { .. } => {
+                Some("correct `python_mirror` or `UV_PYTHON_INSTALL_MIRROR`".to_owned())
+            }
+            Self::NoChecksum { .. } => {
+                Some("a mirror of Python archives needs the `SHA256SUMS` of each release".to_owned())
+            }
+            Self::Archive { .. } => Some(
+                "name a mirror in `python_mirror` or `UV_PYTHON_INSTALL_MIRROR`, or a base image with that Python"
+                    .to_owned(),
+            ),
             Self::NoLibc => Some("wheels need a base with the GNU C library or musl".to_owned()),
-            Self::NoWheels { .. }
+            Self::NoArchiveListing { .. }
+            | Self::ArchiveListingAnswer { .. }
+            | Self::NoWheels { .. }
             | Self::BaseManifest { .. }
             | Self::NestedIndex { .. }
             | Self::BaseConfig { .. }

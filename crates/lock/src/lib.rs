@@ -4,6 +4,7 @@
 //! functions ([`choose`], [`threshold`]) of what was asked for and of the [`facts`] of the base. The result is one
 //! canonical document, [`Lock`]: from it alone the image can be made again, bit for bit.
 
+mod archive;
 mod assembled;
 mod base;
 mod base_image;
@@ -15,6 +16,7 @@ mod document;
 mod download;
 mod error;
 mod implied;
+mod interpreter;
 mod locker;
 mod threshold;
 mod upgrade;
@@ -23,6 +25,9 @@ pub mod facts;
 pub mod python;
 pub mod uv;
 
+pub use archive::{
+    INTERPRETERS, InterpreterArchive, MirrorError, PythonMirror, Triple, interpreter_artifact,
+};
 pub use base::{FACTS_ANNOTATION, load_base};
 pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
 pub use changes::LockChange;
@@ -30,8 +35,8 @@ pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
 pub use coverage::locked_inputs;
 pub use debian::{DebianResolver, Purpose, debian_artifact};
 pub use document::{
-    BaseLock, CompilerLock, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource, Lock,
-    PlatformLock,
+    BaseLock, CompilerLock, CompilerSource, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource,
+    Lock, PlatformLock, debian_compiler,
 };
 pub use download::{DownloadError, Downloads, Progress, Wanted};
 pub use error::LockError;

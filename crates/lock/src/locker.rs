@@ -11,14 +11,13 @@ use imagewright_store::Store;
 use url::Url;
 
 use crate::LockError;
+use crate::archive::PythonMirror;
 use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base};
 use crate::base::load_base;
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
-use crate::document::{
-    BaseLock, CompilerLock, Distribution, InterpreterLock, InterpreterSource, PlatformLock,
-};
+use crate::document::{BaseLock, CompilerLock, Distribution, InterpreterLock, PlatformLock};
 use crate::download::{Downloads, Wanted};
 use crate::implied::implied;
 use crate::python::{
@@ -47,6 +46,8 @@ pub struct Locker<'a> {
     pub debian: DebianResolver<'a>,
     /// What of the previous lock is chosen anew.
     pub upgrade: &'a Upgrade,
+    /// Where archives of interpreters are.
+    pub python_mirror: &'a PythonMirror,
     /// How old an index page may be.
     pub refresh: Refresh,
     /// Whether only what is in caches may be used.
@@ -83,13 +84,14 @@ impl Locker<'_> {
         let pinned = self.pin_base(recipe, platform, previous).await?;
         let base = locked_base(self.client, &self.debian, &pinned, platform).await?;
         let choice = choose(recipe.interpreter(), &base.facts, base.path_variable())?;
-        let interpreter = interpreter(&choice, &pinned)?;
+        let interpreter = self.interpreter(&choice, &pinned, &base, platform, previous).await?;
         let compiler = if recipe.packages().bytecode {
-            Some(self.compiler(interpreter.minor, previous).await?)
+            Some(self.compiler(&interpreter, previous).await?)
         } else {
             None
         };
-        let resolution = self.resolve(platform, &base, &choice, compiler.as_ref(), previous).await?;
+        let python = (&interpreter, compiler.as_ref());
+        let resolution = self.resolve(platform, &base, &choice, python, previous).await?;
         let PythonResolution { packages, kept, warnings } = resolution;
         let packages = self.complete(packages).await?;
         let replaced = choice.owned(&base.facts);
@@ -155,37 +157,16 @@ impl Locker<'_> {
         }
     }
 
-    /// The compiler of a minor release: the previous lock's, so that a layer does not change with the machine.
-    async fn compiler(
-        &self,
-        minor: PythonMinor,
-        previous: Option<&PlatformLock>,
-    ) -> Result<CompilerLock, LockError> {
-        let kept = previous.filter(|previous| previous.interpreter.minor == minor);
-        if let Some(compiler) = kept.and_then(|previous| previous.compiler.clone()) {
-            return Ok(compiler);
-        }
-        let suite = Suite::for_python(minor);
-        if suite.python() != minor {
-            return Err(LockError::NoCompiler { minor });
-        }
-        let packages = self.debian.solve(suite, host_architecture(), Purpose::Compiler).await?;
-        let name = format!("python{minor}-minimal");
-        let program = packages.packages.iter().find(|package| package.name.as_str() == name);
-        let version = &program.expect("the interpreter is what the compiler is made of").version;
-        Ok(CompilerLock { identity: format!("Debian {name} {version}"), packages })
-    }
-
     async fn resolve(
         &self,
         platform: &Platform,
         base: &BaseImage,
         choice: &InterpreterChoice,
-        compiler: Option<&CompilerLock>,
+        (interpreter, compiler): (&InterpreterLock, Option<&CompilerLock>),
         previous: Option<&PlatformLock>,
     ) -> Result<PythonResolution, LockError> {
-        let minor = choice.minor();
-        let target = target(platform, minor, choice.full(), base.facts.libc)?;
+        let minor = interpreter.minor;
+        let target = target(platform, minor, interpreter.full.as_deref(), base.facts.libc)?;
         let mut asked = self.asked.clone();
         asked.requirements.extend(implied(&asked.requirements, minor));
         let visible = choice.visible(&base.facts);
@@ -195,7 +176,7 @@ impl Locker<'_> {
             .collect();
         // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
         let bearings = match compiler {
-            Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.at(&root).script()),
+            Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.program(&root)),
             None => None,
         };
         let scratch = self.store.scratch_directory()?;
@@ -284,30 +265,4 @@ fn target(
         Some(patch) => target.with_patch(patch),
         None => target,
     })
-}
-
-fn interpreter(choice: &InterpreterChoice, base: &BaseLock) -> Result<InterpreterLock, LockError> {
-    match choice {
-        InterpreterChoice::Base { interpreter } => Ok(InterpreterLock {
-            path: interpreter.path.clone(),
-            minor: interpreter.minor,
-            full: interpreter.full.clone(),
-            source: match base {
-                BaseLock::Image { .. } => InterpreterSource::Base,
-                BaseLock::Debian { .. } => InterpreterSource::Debian,
-            },
-        }),
-        InterpreterChoice::Continue { environment } => Ok(InterpreterLock {
-            path: format!("{}/bin/python", environment.prefix),
-            minor: environment.minor,
-            full: environment.full.clone(),
-            source: InterpreterSource::Base,
-        }),
-        InterpreterChoice::Added { version } => Err(LockError::NoAddedPython { version: *version }),
-    }
-}
-
-/// The architecture of this machine, for programs that run here.
-fn host_architecture() -> Architecture {
-    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::Amd64 }
 }

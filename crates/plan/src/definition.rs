@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use imagewright_debian::{Architecture, DebianPackage, Suite};
 use imagewright_layer::LayerKey;
-use imagewright_lock::CompilerLock;
 use imagewright_lock::python::LockedPackage;
+use imagewright_lock::{CompilerLock, InterpreterArchive};
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_pypa::PythonMinor;
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ pub enum Content {
     Tree(Vec<TreeFile>),
     /// Installed wheels.
     Wheels(WheelGroup),
+    /// An interpreter, out of an archive.
+    Interpreter(InterpreterGroup),
     /// Unpacked Debian packages.
     Debian(DebianGroup),
     /// The package manager's record of them.
@@ -69,6 +71,17 @@ pub struct DebianGroup {
     pub architecture: Architecture,
     /// By name.
     pub packages: Vec<DebianPackage>,
+}
+
+/// An interpreter that becomes one layer.
+#[derive(Clone, Debug)]
+pub struct InterpreterGroup {
+    /// Where its bytes are.
+    pub archive: InterpreterArchive,
+    /// Where it is in the image, with its leading slash.
+    pub prefix: String,
+    /// What compiles its library, if anything does.
+    pub compiler: Option<CompilerLock>,
 }
 
 /// Wheels that are installed into one layer.

@@ -3,18 +3,21 @@
 //! A layer's key is the digest of its inputs *in words*, so that the same table that decides whether a layer is
 //! there also says why it is not. Keys of package layers depend on nothing of the base (design D7).
 //!
-//! The order of an image's layers, lowest first: the base's or Debian's, what is removed of it, the skeleton, one layer for
-//! each sizeable distribution by name, and the buckets of the small ones.
+//! The order of an image's layers, lowest first: the base's or Debian's, an interpreter that is added, what is removed
+//! of the base, the skeleton, one layer for each sizeable distribution by name, and the buckets of the small ones.
 
 mod container;
 mod debian;
 mod definition;
 mod error;
 mod grouping;
+mod interpreter;
 mod planner;
 mod removal;
 mod skeleton;
 
-pub use definition::{Content, DebianGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup};
+pub use definition::{
+    Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,
+};
 pub use error::PlanError;
 pub use planner::{Plan, plan};

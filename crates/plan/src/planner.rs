@@ -10,6 +10,7 @@ use crate::debian::debian_layers;
 use crate::definition::LayerDefinition;
 use crate::error::PlanError;
 use crate::grouping::package_layers;
+use crate::interpreter::{added_interpreter, interpreter_layer};
 use crate::removal::removal_layer;
 use crate::skeleton::{Account, skeleton_layer};
 
@@ -49,6 +50,7 @@ pub fn plan(
     let scope = Scope { recipe, lock, base, epoch };
     let account = Account::of(&base.facts, &recipe.user().name);
     let mut layers = debian_layers(&scope);
+    layers.extend(interpreter_layer(&scope));
     layers.extend(removal_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));
     layers.extend(package_layers(&scope));
@@ -66,6 +68,7 @@ fn facts_after(scope: &Scope<'_>, account: &Account) -> BaseFacts {
     let mut facts = scope.base.facts.clone();
     let replaced = scope.replaced();
     facts.installed.retain(|installed| !replaced.contains(&installed));
+    facts.interpreters.extend(added_interpreter(scope.lock));
     facts.accounts = account.added_to(&facts.accounts);
     let EnvironmentLock { prefix, continues } = &scope.lock.environment;
     if !continues {

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Interpreter};
 use imagewright_lock::python::LockedPackage;
 use imagewright_lock::{
-    BaseImage, BaseLayer, BaseLock, BaseOrigin, Distribution, EnvironmentLock, InterpreterLock,
-    InterpreterSource, PlatformLock,
+    BaseImage, BaseLayer, BaseLock, BaseOrigin, Distribution, EnvironmentLock, InterpreterArchive,
+    InterpreterLock, InterpreterSource, PlatformLock,
 };
 use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, MediaType, Platform};
-use imagewright_plan::{Content, Plan, PlanError, TreeFile, plan};
+use imagewright_plan::{Content, Plan, PlanError, TreeFile, TreeKind, plan};
 use imagewright_pypa::PythonMinor;
 use imagewright_recipe::{Recipe, lower};
 use imagewright_spec::{ParseOptions, parse_yaml};
@@ -190,4 +190,30 @@ fn a_replaced_package_is_hidden_and_the_environment_goes_on() {
 fn an_image_that_no_engine_takes_is_refused() {
     let error = plan(&recipe("{}"), &Platform::linux_amd64(), &lock(set()), &base(120), EPOCH).unwrap_err();
     assert!(matches!(error, PlanError::TooManyLayers { layers: 123, most: 100 }), "{error}");
+}
+
+#[test]
+fn an_interpreter_is_added_below_everything_else() {
+    let archive = InterpreterArchive {
+        version: "3.12.4".parse().unwrap(),
+        path: "20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only.tar.gz".to_owned(),
+        sha256: Digest::of(b"archive"),
+    };
+    let interpreter = InterpreterLock {
+        path: "/opt/python/3.12.4/bin/python3.12".to_owned(),
+        minor: PythonMinor(12),
+        full: Some("3.12.4".to_owned()),
+        source: InterpreterSource::Archive { archive },
+    };
+    let lock = PlatformLock { interpreter, ..lock(set()) };
+    let (plan, elsewhere) = (planned("{}", &lock, &base(2)), planned("{}", &lock, &base(5)));
+    let first = &plan.layers[0];
+    assert_eq!(first.title, "Python 3.12.4 (python-build-standalone 20240726)");
+    assert_eq!(first.key, elsewhere.layers[0].key, "it depends on nothing of the base");
+    let settings = files(&plan, "skeleton").into_iter().find(|file| file.path.ends_with("pyvenv.cfg"));
+    let TreeKind::File(content) = settings.unwrap().kind else { panic!("pyvenv.cfg is no file") };
+    let text = String::from_utf8(content).unwrap();
+    assert!(text.starts_with("home = /opt/python/3.12.4/bin\n"), "{text}");
+    let found = plan.facts.interpreters.last().unwrap();
+    assert_eq!((found.minor, found.full.as_deref()), (PythonMinor(12), Some("3.12.4")));
 }

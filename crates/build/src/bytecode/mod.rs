@@ -15,20 +15,21 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
 
-use imagewright_layer::{InstallScheme, InstalledWheel};
+use imagewright_layer::{InstallScheme, InstalledWheel, TreePath};
 use imagewright_oci::{Digest, canonical_json};
+use imagewright_pypa::PythonMinor;
 use imagewright_store::{DocumentKind, Store};
 
 pub use error::BytecodeError;
 pub(crate) use kept::{Kept, Merged};
 use process::Process;
 use scratch::Scratch;
-use tasks::{Task, tasks_of};
+use tasks::{Source, Task, tasks, tasks_of};
 
 /// The version of what [`compile.py`](./compile.py) makes of a module; part of the key of every layer with bytecode.
 pub(crate) const FORMAT: u32 = 1;
 
-/// For a wheel, a compiler and a place: the blob with its bytecode.
+/// For a wheel or an archive, a compiler and a place: the blob with its bytecode.
 const DOCUMENT: DocumentKind = DocumentKind("bytecode");
 
 /// A compiler that can be started.
@@ -52,27 +53,44 @@ impl Compiler {
     ) -> Result<Kept, BytecodeError> {
         let place = (scheme.site_packages.as_str(), scheme.python.to_string());
         let key = Digest::of(&canonical_json(&(wheel.wheel().artifact(), &self.identity, FORMAT, place)));
-        if let Some(blob) = store.document::<Digest>(DOCUMENT, &key)?
-            && let Some(reader) = store.blob(&blob)?
-        {
-            return Ok(Kept::new(reader));
+        if let Some(kept) = kept(store, &key)? {
+            return Ok(kept);
         }
-        let compiled = self.compile(store, wheel, tasks_of(wheel, scheme)?)?;
-        let blob = compiled.keep(store)?;
-        store.put_document(DOCUMENT, &key, &blob)?;
+        self.compile_and_keep(store, &key, tasks_of(wheel, scheme)?)
+    }
+
+    /// The bytecode of the library of the interpreter that `archive` has, whose modules are `sources`.
+    pub(crate) fn library_bytecode(
+        &self,
+        store: &Store,
+        archive: &Digest,
+        sources: &[(&TreePath, &[u8])],
+        python: PythonMinor,
+    ) -> Result<Kept, BytecodeError> {
+        let first = sources.first().map(|(path, _)| path.as_str());
+        let key = Digest::of(&canonical_json(&(archive, &self.identity, FORMAT, first)));
+        if let Some(kept) = kept(store, &key)? {
+            return Ok(kept);
+        }
+        let sources = sources.iter().map(|(path, bytes)| (*path, Source::Bytes(bytes)));
+        self.compile_and_keep(store, &key, tasks(sources, python)?)
+    }
+
+    fn compile_and_keep(
+        &self,
+        store: &Store,
+        key: &Digest,
+        tasks: Vec<Task<'_>>,
+    ) -> Result<Kept, BytecodeError> {
+        let blob = self.compile(store, tasks)?.keep(store)?;
+        store.put_document(DOCUMENT, key, &blob)?;
         store.blob(&blob)?.map(Kept::new).ok_or(BytecodeError::Lost { blob })
     }
 
     /// Runs every task in a process of its own lineage; several at once, with the same result.
-    fn compile(
-        &self,
-        store: &Store,
-        wheel: &InstalledWheel,
-        tasks: Vec<Task<'_>>,
-    ) -> Result<Scratch, BytecodeError> {
+    fn compile(&self, store: &Store, tasks: Vec<Task<'_>>) -> Result<Scratch, BytecodeError> {
         let workers = self.threads.get().min(tasks.len());
-        let work =
-            Work { wheel, queue: Mutex::new(tasks.into_iter()), scratch: Mutex::new(Scratch::new(store)?) };
+        let work = Work { queue: Mutex::new(tasks.into_iter()), scratch: Mutex::new(Scratch::new(store)?) };
         thread::scope(|scope| {
             let workers: Vec<_> = (0..workers).map(|_| scope.spawn(|| self.work(&work))).collect();
             workers.into_iter().try_for_each(|worker| worker.join().expect("no worker panics"))
@@ -84,7 +102,7 @@ impl Compiler {
         let Some(mut task) = work.next() else { return Ok(()) };
         let mut process = Process::start(&self.command)?;
         loop {
-            process.send(work.wheel, &task)?;
+            process.send(&task)?;
             process.receive(&task, |path, content| {
                 let mut scratch: MutexGuard<'_, Scratch> = work.scratch.lock().expect(NO_PANIC);
                 scratch.add(path, content)
@@ -97,11 +115,16 @@ impl Compiler {
     }
 }
 
+/// What an earlier build made under `key`.
+fn kept(store: &Store, key: &Digest) -> Result<Option<Kept>, BytecodeError> {
+    let Some(blob) = store.document::<Digest>(DOCUMENT, key)? else { return Ok(None) };
+    Ok(store.blob(&blob)?.map(Kept::new))
+}
+
 const NO_PANIC: &str = "no worker panics while it holds a lock";
 
 /// What the workers share.
 struct Work<'a> {
-    wheel: &'a InstalledWheel,
     queue: Mutex<std::vec::IntoIter<Task<'a>>>,
     scratch: Mutex<Scratch>,
 }

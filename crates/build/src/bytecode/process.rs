@@ -2,7 +2,7 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use imagewright_layer::{InstalledWheel, TreePath};
+use imagewright_layer::TreePath;
 
 use super::error::BytecodeError;
 use super::tasks::Task;
@@ -43,14 +43,14 @@ impl Process {
     }
 
     /// Hands over the sources of a task.
-    pub(super) fn send(&mut self, wheel: &InstalledWheel, task: &Task<'_>) -> Result<(), BytecodeError> {
+    pub(super) fn send(&mut self, task: &Task<'_>) -> Result<(), BytecodeError> {
         let sent = write_length(&mut self.input, task.modules.len());
         sent.map_err(|source| self.failed(source))?;
         let mut source = Vec::new();
         for module in &task.modules {
             source.clear();
-            wheel.copy(module.source, &mut source)?;
-            let path = format!("/{}", module.source.path);
+            module.source.copy(&mut source)?;
+            let path = format!("/{}", module.path);
             for part in [path.as_bytes(), &source] {
                 let sent =
                     write_length(&mut self.input, part.len()).and_then(|()| self.input.write_all(part));

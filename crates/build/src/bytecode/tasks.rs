@@ -1,4 +1,5 @@
 use imagewright_layer::{InstallScheme, InstalledFile, InstalledWheel, TreePath};
+use imagewright_pypa::PythonMinor;
 
 use super::error::BytecodeError;
 
@@ -14,10 +15,30 @@ pub(super) struct Task<'a> {
 
 #[derive(Debug)]
 pub(super) struct Module<'a> {
-    /// The source, at the place in the image that tracebacks show.
-    pub(super) source: &'a InstalledFile,
+    /// Its place in the image, which tracebacks show.
+    pub(super) path: &'a TreePath,
+    pub(super) source: Source<'a>,
     /// Where its bytecode goes (PEP 3147).
     pub(super) target: TreePath,
+}
+
+/// Where the source of a module is read from when its turn comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    /// A wheel, as it is installed.
+    Wheel(&'a InstalledWheel, &'a InstalledFile),
+    /// Memory.
+    Bytes(&'a [u8]),
+}
+
+impl Source<'_> {
+    pub(super) fn copy(&self, out: &mut Vec<u8>) -> Result<(), BytecodeError> {
+        match self {
+            Self::Wheel(wheel, file) => wheel.copy(file, out)?,
+            Self::Bytes(bytes) => out.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
 }
 
 /// The modules of a wheel, sorted by path, cut into tasks.
@@ -25,8 +46,17 @@ pub(super) fn tasks_of<'a>(
     wheel: &'a InstalledWheel,
     scheme: &'a InstallScheme,
 ) -> Result<Vec<Task<'a>>, BytecodeError> {
-    let module = |source: &'a InstalledFile| Ok(Module { source, target: target(&source.path, scheme)? });
-    let mut modules = wheel.sources(scheme).map(module).collect::<Result<Vec<_>, BytecodeError>>()?;
+    let sources = wheel.sources(scheme).map(|file| (&file.path, Source::Wheel(wheel, file)));
+    tasks(sources, scheme.python)
+}
+
+/// Modules, sorted by path, cut into tasks.
+pub(super) fn tasks<'a>(
+    sources: impl Iterator<Item = (&'a TreePath, Source<'a>)>,
+    python: PythonMinor,
+) -> Result<Vec<Task<'a>>, BytecodeError> {
+    let module = |(path, source)| Ok(Module { path, source, target: target(path, python)? });
+    let mut modules = sources.map(module).collect::<Result<Vec<_>, BytecodeError>>()?;
     let mut tasks = Vec::new();
     while !modules.is_empty() {
         let rest = modules.split_off(modules.len().min(MODULES));
@@ -36,9 +66,9 @@ pub(super) fn tasks_of<'a>(
 }
 
 /// `a/__pycache__/b.cpython-311.pyc` of `a/b.py`.
-fn target(path: &TreePath, scheme: &InstallScheme) -> Result<TreePath, BytecodeError> {
+fn target(path: &TreePath, python: PythonMinor) -> Result<TreePath, BytecodeError> {
     let stem = path.file_name().trim_end_matches(".py");
-    let tag = scheme.python.to_string().replace('.', "");
+    let tag = python.to_string().replace('.', "");
     let parent = path.parent().expect("a module is in a site directory");
     Ok(parent.join(&format!("__pycache__/{stem}.cpython-{tag}.pyc"))?)
 }

@@ -2,8 +2,14 @@
 
 use std::path::PathBuf;
 
-use imagewright_lock::CompilerLock;
+use imagewright_debian::{DebianLock, write_entries};
+use imagewright_layer::{TreePath, read_interpreter};
+use imagewright_lock::{
+    CompilerLock, CompilerSource, LockError, Triple, debian_compiler, interpreter_artifact,
+};
 use imagewright_oci::Digest;
+use imagewright_pypa::PythonMinor;
+use imagewright_store::ArtifactFile;
 
 use super::Producer;
 use crate::BuildError;
@@ -18,7 +24,7 @@ impl Producer {
             Some(root) => root,
             None => self.unpack_compiler(lock, root_id).await?,
         };
-        let command = lock.at(&root).command();
+        let command = lock.command(&root);
         Ok(Compiler { command, identity: lock.identity.clone(), threads: self.threads })
     }
 
@@ -27,13 +33,49 @@ impl Producer {
         if let Some(root) = self.store.root(&root_id)? {
             return Ok(root);
         }
-        let files = self.debian_files(&lock.packages.packages).await?;
-        let (producer, lock) = (self.clone(), lock.clone());
+        match &lock.source {
+            CompilerSource::Debian { packages } => self.unpack_debian_compiler(packages, root_id).await,
+            CompilerSource::Archives { archives } => {
+                let no_compiler =
+                    |source| LockError::NoCompiler { minor: lock.minor, source: Box::new(source) };
+                let triple = Triple::of_this_machine();
+                let archive = archives.get(&triple).ok_or_else(|| {
+                    no_compiler(LockError::NoArchive { version: lock.minor.into(), triple, newest: None })
+                })?;
+                let artifact = interpreter_artifact(&self.downloads, &self.python_mirror, archive).await;
+                self.unpack_archive_compiler(artifact.map_err(no_compiler)?, lock.minor, root_id).await
+            }
+        }
+    }
+
+    async fn unpack_debian_compiler(
+        &self,
+        packages: &DebianLock,
+        root_id: Digest,
+    ) -> Result<PathBuf, BuildError> {
+        let files = self.debian_files(&packages.packages).await?;
+        let (producer, lock) = (self.clone(), packages.clone());
         blocking(move || {
-            let unpacked = producer.unpack(&lock.packages.packages, &files)?;
+            let unpacked = producer.unpack(&lock.packages, &files)?;
             let packages = unpacked.into_iter().map(|(_, package)| package).collect();
             let staging = producer.store.begin_root(&root_id)?;
-            lock.at(staging.path()).unpack(packages)?;
+            debian_compiler(&lock, staging.path()).unpack(packages)?;
+            Ok(staging.commit()?)
+        })
+        .await
+    }
+
+    async fn unpack_archive_compiler(
+        &self,
+        artifact: ArtifactFile,
+        minor: PythonMinor,
+        root_id: Digest,
+    ) -> Result<PathBuf, BuildError> {
+        let producer = self.clone();
+        blocking(move || {
+            let entries = read_interpreter(artifact.file, &TreePath::new("python")?, minor)?;
+            let staging = producer.store.begin_root(&root_id)?;
+            write_entries(staging.path(), entries).map_err(BuildError::artifact)?;
             Ok(staging.commit()?)
         })
         .await

@@ -2,6 +2,7 @@
 
 mod compiler;
 mod debian;
+mod interpreter;
 mod wheels;
 
 use std::num::NonZeroUsize;
@@ -9,8 +10,8 @@ use std::sync::Arc;
 
 use imagewright_debian::Mirrors;
 use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
-use imagewright_lock::Downloads;
 use imagewright_lock::facts::Installed;
+use imagewright_lock::{Downloads, PythonMirror};
 use imagewright_oci::MediaType;
 use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
 use imagewright_store::{LayerFacts, LayerRecord, Store};
@@ -27,6 +28,7 @@ pub(crate) struct Producer {
     pub(crate) store: Store,
     pub(crate) downloads: Downloads,
     pub(crate) mirrors: Mirrors,
+    pub(crate) python_mirror: PythonMirror,
     pub(crate) threads: NonZeroUsize,
     pub(crate) epoch: u64,
     /// Bounds what is in memory at once.
@@ -79,6 +81,7 @@ impl Producer {
         let record = match &definition.content {
             Content::Tree(files) => self.tree(definition, files.clone()).await?,
             Content::Wheels(group) => self.wheels(definition, group).await?,
+            Content::Interpreter(group) => self.interpreter(definition, group).await?,
             Content::Debian(group) => self.debian(definition, group).await?,
             Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
         };
