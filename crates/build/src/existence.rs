@@ -7,10 +7,10 @@ use imagewright_oci::{Annotations, Digest, ImageManifest, ImageReference, Manife
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::BuildError;
-use crate::image::{DECLARED, INPUTS, LAYER_KEY};
+use crate::image::{DECLARED, INPUTS, LAYER_KEY, LOCK};
 
 /// The answer for one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,13 +35,29 @@ pub enum Existence {
     },
 }
 
+/// What an image must have been made from to be what is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) declared: &'a Declared,
+    /// The lock that covers the spec, when there is one: its place and its digest.
+    pub(crate) lock: Option<(&'a str, Digest)>,
+}
+
+/// What an image says it was made from.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Origin {
+    declared: Option<Digest>,
+    inputs: BTreeMap<String, Digest>,
+    lock: Option<Digest>,
+}
+
 /// Asks the registry for `reference`: one HEAD, and one GET of the manifest if this machine did not push it.
 pub(crate) async fn existence(
     client: &Client,
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
-    declared: &Declared,
+    wanted: Wanted<'_>,
 ) -> Result<Existence, BuildError> {
     let unknown =
         |source| BuildError::UnknownExistence { reference: reference.clone(), source: Box::new(source) };
@@ -50,8 +66,7 @@ pub(crate) async fn existence(
     };
     let recorded = store.tag(reference, platforms)?.filter(|record| record.manifest == descriptor.digest);
     if let Some(record) = recorded {
-        let inputs = serde_json::from_value(record.inputs).unwrap_or_default();
-        return Ok(compare(descriptor.digest, declared, Some(record.declared), &inputs));
+        return Ok(wanted.compare(record.manifest, &Origin::recorded(&record)));
     }
     let pinned = reference.with_digest(descriptor.digest);
     let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown)? else {
@@ -76,9 +91,11 @@ pub(crate) async fn existence(
             index.annotations
         }
     };
-    let answer = compare_annotations(descriptor.digest, declared, &annotations);
+    // An image without our annotations was made by another builder from the same tag, which is all there is to ask.
+    let origin = Origin::annotated(&annotations);
+    let answer = wanted.compare(descriptor.digest, &origin);
     if let Existence::Exists { digest } = &answer {
-        record(store, reference, platforms, *digest, declared)?;
+        record(store, reference, platforms, *digest, wanted.declared, origin.lock)?;
     }
     Ok(answer)
 }
@@ -88,7 +105,7 @@ pub(crate) fn local_existence(
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
-    declared: &Declared,
+    wanted: Wanted<'_>,
 ) -> Result<Existence, BuildError> {
     let missing = Existence::Missing { platforms: Vec::new() };
     let Some(record) = store.tag(reference, platforms)? else { return Ok(missing) };
@@ -103,8 +120,7 @@ pub(crate) fn local_existence(
             return Ok(missing);
         }
     }
-    let inputs = serde_json::from_value(record.inputs).unwrap_or_default();
-    Ok(compare(record.manifest, declared, Some(record.declared), &inputs))
+    Ok(wanted.compare(record.manifest, &Origin::recorded(&record)))
 }
 
 /// Remembers what is under a tag, so that the next question costs one request.
@@ -114,30 +130,45 @@ pub(crate) fn record(
     platforms: &[Platform],
     manifest: Digest,
     declared: &Declared,
+    lock: Option<Digest>,
 ) -> Result<(), BuildError> {
-    let inputs = serde_json::to_value(&declared.inputs).expect("digests serialise");
+    let origin = Origin { declared: Some(declared.digest), inputs: declared.inputs.clone(), lock };
+    let inputs = serde_json::to_value(&origin).expect("digests serialise");
     let record = TagRecord { manifest, declared: declared.digest, inputs };
     Ok(store.put_tag(reference, platforms, &record)?)
 }
 
-/// An image without our annotations was made by another builder from the same tag, which is all there is to ask.
-fn compare_annotations(digest: Digest, declared: &Declared, annotations: &Annotations) -> Existence {
-    let has = annotations.get(DECLARED).and_then(|text| text.parse().ok());
-    let inputs = annotations.get(INPUTS).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    compare(digest, declared, has, &inputs)
+impl Wanted<'_> {
+    /// Another lock makes another image, so one that does not fit is stale like any other input.
+    fn compare(&self, digest: Digest, has: &Origin) -> Existence {
+        let mut different = Vec::new();
+        if has.declared.is_some_and(|declared| declared != self.declared.digest) {
+            different = changed(&self.declared.inputs, &has.inputs);
+        }
+        if let (Some((place, wanted)), Some(lock)) = (self.lock, has.lock)
+            && wanted != lock
+        {
+            different.push(place.to_owned());
+        }
+        if different.is_empty() {
+            Existence::Exists { digest }
+        } else {
+            Existence::Stale { digest, changed: different }
+        }
+    }
 }
 
-fn compare(
-    digest: Digest,
-    declared: &Declared,
-    has: Option<Digest>,
-    inputs: &BTreeMap<String, Digest>,
-) -> Existence {
-    match has {
-        Some(has) if has != declared.digest => {
-            Existence::Stale { digest, changed: changed(&declared.inputs, inputs) }
-        }
-        _ => Existence::Exists { digest },
+impl Origin {
+    /// What the store remembers. A record of another version says less, and what it does not say is not compared.
+    fn recorded(record: &TagRecord) -> Self {
+        let origin: Self = serde_json::from_value(record.inputs.clone()).unwrap_or_default();
+        Self { declared: Some(record.declared), ..origin }
+    }
+
+    fn annotated(annotations: &Annotations) -> Self {
+        let digest = |name| annotations.get(name).and_then(|text: &String| text.parse().ok());
+        let inputs = annotations.get(INPUTS).and_then(|text| serde_json::from_str(text).ok());
+        Self { declared: digest(DECLARED), inputs: inputs.unwrap_or_default(), lock: digest(LOCK) }
     }
 }
 

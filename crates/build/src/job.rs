@@ -1,10 +1,11 @@
 //! One request on one machine: looked up, pinned, planned.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
-use imagewright_lock::{DebianResolver, Downloads, Lock, PlatformLock, locked_base};
+use imagewright_lock::{DebianResolver, Downloads, Lock, PlatformLock, locked_base, locked_inputs};
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
@@ -12,7 +13,7 @@ use imagewright_spec::{Declared, DeclaredContext, declared};
 
 use crate::BuildError;
 use crate::event::Event;
-use crate::existence::{Existence, existence, local_existence};
+use crate::existence::{Existence, Wanted, existence, local_existence};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
@@ -62,7 +63,7 @@ impl<'a> Job<'a> {
             flytekit: None,
             environment: machine.host.variables(),
         };
-        Ok(Self {
+        let job = Self {
             machine,
             request,
             recipe: lower(&request.spec, request.fallback_python)?,
@@ -70,16 +71,40 @@ impl<'a> Job<'a> {
             name: request.spec.image_name_text(&request.directory)?,
             declared: declared(&request.spec, &context)?,
             started,
-        })
+        };
+        job.check_frozen()?;
+        Ok(job)
     }
 
     /// Whether the image is in its registry, or in the store when it is meant for no registry.
     pub(crate) async fn existence(&self, in_registry: bool) -> Result<Existence, BuildError> {
         let Machine { client, store, .. } = self.machine;
+        let (platforms, given) = (&self.recipe.platforms, self.request.lock.as_ref());
+        let covering =
+            given.filter(|given| given.lock.uncovered(&self.locked_inputs(), platforms).is_empty());
+        let lock = covering.map(|given| (given.place.as_str(), given.lock.digest()));
+        let wanted = Wanted { declared: &self.declared, lock };
         if in_registry {
-            existence(client, store, &self.target, &self.recipe.platforms, &self.declared).await
+            existence(client, store, &self.target, platforms, wanted).await
         } else {
-            local_existence(store, &self.target, &self.recipe.platforms, &self.declared)
+            local_existence(store, &self.target, platforms, wanted)
+        }
+    }
+
+    /// What a lock has to have been made from to cover the spec.
+    pub(crate) fn locked_inputs(&self) -> BTreeMap<String, Digest> {
+        locked_inputs(&self.recipe, &self.declared)
+    }
+
+    /// Whether the lock that was given covers the spec, when it must.
+    fn check_frozen(&self) -> Result<(), BuildError> {
+        if !self.request.frozen {
+            return Ok(());
+        }
+        let given = self.request.lock.as_ref().ok_or(BuildError::NoLock)?;
+        match given.lock.uncovered(&self.locked_inputs(), &self.recipe.platforms) {
+            what if what.is_empty() => Ok(()),
+            what => Err(BuildError::NotCovered { place: given.place.clone(), what }),
         }
     }
 

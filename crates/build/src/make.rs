@@ -33,6 +33,7 @@ impl Job<'_> {
             python_mirror: machine.python_mirror.clone(),
             threads: machine.threads,
             epoch: lock.epoch,
+            reporter: machine.reporter.clone(),
             memory: Memory::default(),
         };
         let pusher = self.request.push.then_some(Pusher {

@@ -103,7 +103,7 @@ impl Machine {
         let (image, layers) = job.make(&inputs, &plan, &lock).await?;
         let digest = image.descriptor.digest;
         self.keep(&image)?;
-        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared)?;
+        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
         LastBuild::new(&lock, &[&plan]).record(&self.store, &job.target)?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };

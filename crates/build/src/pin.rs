@@ -2,7 +2,7 @@
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
-use imagewright_lock::{Lock, Locked, Locker, Upgrade, locked_inputs};
+use imagewright_lock::{Lock, Locked, Locker, Upgrade};
 
 use crate::BuildError;
 use crate::event::{Event, Stage};
@@ -17,7 +17,7 @@ impl Job<'_> {
     /// not, or else that of the last build of the image, is preferred: a new package moves no other.
     pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
         let request = self.request;
-        let wanted = locked_inputs(&self.recipe, &self.declared);
+        let wanted = self.locked_inputs();
         let mut keeping = String::new();
         let mut previous = None;
         if let Some(GivenLock { lock, place }) = &request.lock {
@@ -27,13 +27,8 @@ impl Job<'_> {
                 self.started(Stage::Lock, place.clone());
                 return Ok(lock.clone());
             }
-            if request.frozen {
-                return Err(BuildError::NotCovered { place: place.clone(), what: uncovered });
-            }
             keeping = preference(place, &uncovered);
             previous = Some(lock.clone());
-        } else if request.frozen {
-            return Err(BuildError::NoLock);
         } else if let Some(last) = LastBuild::of(&self.machine.store, &self.target)? {
             keeping = preference("the last build", &[]);
             previous = Some(last.lock);

@@ -44,7 +44,13 @@ impl Pusher<'_> {
             .iter()
             .filter_map(|name| ImageReference::new(Some(self.target.registry()), name, None, None).ok())
             .collect();
-        let blob = StoredBlob { store: self.store.clone(), digest: layer.digest, size: layer.size };
+        let blob = StoredBlob {
+            store: self.store.clone(),
+            digest: layer.digest,
+            size: layer.size,
+            title: layer.title.clone(),
+            reporter: self.reporter.clone(),
+        };
         let pushed = self.client.push_blob(self.target, &blob, &mount_from).await?;
         self.report(&layer.title, layer.digest, pushed);
         Ok(())
@@ -76,6 +82,27 @@ struct StoredBlob {
     store: Store,
     digest: Digest,
     size: u64,
+    title: String,
+    reporter: Reporter,
+}
+
+/// Tells of what was read; another try begins at nothing again.
+struct Told<R> {
+    reader: R,
+    done: u64,
+    total: u64,
+    title: String,
+    reporter: Reporter,
+}
+
+impl<R: Read> Read for Told<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.done += count as u64;
+        let (subject, done, total) = (format!("{} to the registry", self.title), self.done, Some(self.total));
+        self.reporter.report(Event::Progress { subject, done, total });
+        Ok(count)
+    }
 }
 
 impl BlobSource for StoredBlob {
@@ -92,7 +119,8 @@ impl BlobSource for StoredBlob {
         let reader = blob.ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("the store lost {}", self.digest))
         })?;
-        Ok(Box::new(reader))
+        let (title, reporter) = (self.title.clone(), self.reporter.clone());
+        Ok(Box::new(Told { reader, done: 0, total: self.size, title, reporter }))
     }
 }
 

@@ -7,10 +7,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_layer::tar_stream;
 use imagewright_oci::{Descriptor, DiffId, Digest, MediaType};
 use imagewright_sandbox::{Layer, Sandbox};
-use imagewright_store::{BlobReader, Store};
+use imagewright_store::{Abandoned, BlobReader, Flag, Store};
 
 use crate::BuildError;
-use crate::blocking::{Abandoned, Flag, blocking, lease};
+use crate::blocking::{blocking, lease};
 use crate::event::{Event, Reporter, Stage};
 use crate::found::FoundImage;
 use crate::layer_bytes::layer_title;

@@ -35,6 +35,13 @@ pub(crate) enum Command {
 pub(crate) struct SpecArguments {
     /// The spec: a YAML or JSON file.
     pub(crate) spec: PathBuf,
+    #[command(flatten)]
+    pub(crate) overrides: OverrideArguments,
+}
+
+/// What the command line puts in the place of what a spec says.
+#[derive(Debug, Args)]
+pub(crate) struct OverrideArguments {
     /// Instead of the spec's `registry`.
     #[arg(long)]
     pub(crate) registry: Option<String>,
@@ -68,8 +75,11 @@ pub(crate) struct LockArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
+    /// The specs: YAML or JSON files, built one after the other.
+    #[arg(required = true, value_name = "SPEC")]
+    pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) spec: SpecArguments,
+    pub(crate) overrides: OverrideArguments,
     #[command(flatten)]
     pub(crate) lock: LockArguments,
     /// Push, also when FLYTE_PUSH_IMAGE_SPEC is 0.
@@ -99,6 +109,12 @@ pub(crate) struct PlanArguments {
 pub(crate) struct ExistsArguments {
     #[command(flatten)]
     pub(crate) spec: SpecArguments,
+    /// The lock that the image must have been made from, instead of the one beside the spec.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Option<PathBuf>,
+    /// Print the answer as one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What is printed, and how.
@@ -107,7 +123,7 @@ pub(crate) struct OutputArguments {
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) progress: ProgressStyle,
-    /// Print the result as one JSON object.
+    /// Print the result as JSON: one object on one line, for each spec.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -13,6 +13,8 @@ const USAGE: u8 = 2;
 const RESOLUTION: u8 = 3;
 const NETWORK: u8 = 4;
 const MACHINE: u8 = 70;
+/// What shells say of a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -23,6 +25,9 @@ pub(crate) enum Failure {
     /// A file could not be read or written; the error names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
+    /// Ctrl-C, or SIGTERM.
+    #[error("interrupted; what is finished is in the store, and nothing was tagged")]
+    Interrupted,
     /// Arguments that do not fit together.
     #[error("{message}")]
     Arguments { message: String, hint: Option<String> },
@@ -32,7 +37,7 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Build(source) => source.hint(),
-            Self::File(_) => None,
+            Self::File(_) | Self::Interrupted => None,
             Self::Arguments { hint, .. } => hint.clone(),
         }
     }
@@ -43,6 +48,7 @@ impl Failure {
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(MACHINE)
             }
+            Self::Interrupted => INTERRUPTED,
             Self::Build(source) => match source.kind() {
                 FailureKind::Usage => USAGE,
                 FailureKind::Resolution => RESOLUTION,
@@ -82,4 +88,11 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
     // A closed stderr is nothing that could be told to anyone.
     drop(std::io::stderr().write_all(text.as_bytes()));
     ExitCode::from(failure.exit_code())
+}
+
+/// Ends the process after a signal, when it cannot end by itself soon enough.
+#[expect(clippy::exit, reason = "threads that are in the middle of something are not waited for")]
+pub(crate) fn leave_interrupted() -> ! {
+    report(&Failure::Interrupted);
+    std::process::exit(INTERRUPTED.into())
 }

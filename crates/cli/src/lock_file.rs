@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use imagewright_build::GivenLock;
 use imagewright_lock::Lock;
 
-use crate::arguments::LockArguments;
 use crate::failure::Failure;
 
 /// `image.lock` for `image.yaml`.
@@ -14,8 +13,8 @@ pub(crate) fn beside(spec: &Path) -> PathBuf {
 }
 
 /// The lock to start from: the one that was named, else the one beside the spec, if there is one.
-pub(crate) fn find(arguments: &LockArguments, spec: &Path) -> Result<Option<GivenLock>, Failure> {
-    match &arguments.lock {
+pub(crate) fn find(named: Option<&Path>, spec: &Path) -> Result<Option<GivenLock>, Failure> {
+    match named {
         Some(path) => read(path).map(Some),
         None => read_if_there(&beside(spec)),
     }

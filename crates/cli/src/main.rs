@@ -8,6 +8,7 @@ mod commands;
 mod container;
 mod environment;
 mod failure;
+mod interrupt;
 mod lock_file;
 mod progress;
 mod session;

@@ -1,6 +1,8 @@
-//! Readers of the event stream: lines for people, JSON for programs.
+//! Readers of the event stream: bars and lines for people, JSON for programs.
 
-use std::io::Write as _;
+mod bars;
+
+use std::io::{IsTerminal as _, Write as _};
 
 use imagewright_build::{Event, LayerSource, PushOutcome, Reporter, Stage};
 
@@ -18,8 +20,12 @@ pub(crate) fn reporter(style: ProgressStyle) -> Reporter {
                 say(&line(&event).unwrap_or_default());
             }
         }),
-        ProgressStyle::Auto | ProgressStyle::Tty | ProgressStyle::Plain => Reporter::new(|event| {
-            if let Some(line) = line(&event) {
+        ProgressStyle::Tty => bars::reporter(),
+        ProgressStyle::Auto if std::io::stderr().is_terminal() => bars::reporter(),
+        ProgressStyle::Auto | ProgressStyle::Plain => Reporter::new(|event| {
+            // A layer that is being made has a line when it is.
+            let is_passing = matches!(&event, Event::Started { stage: Stage::Produce, .. });
+            if let Some(line) = line(&event).filter(|_| !is_passing) {
                 say(&line);
             }
         }),

@@ -13,9 +13,8 @@ use imagewright_pypa::{PythonMinor, PythonVersion};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
 use imagewright_store::Store;
-use tokio::runtime::Runtime;
 
-use crate::arguments::{LockArguments, SpecArguments};
+use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::lock_file;
@@ -25,13 +24,18 @@ const FALLBACK_PYTHON: PythonVersion = PythonVersion { minor: PythonMinor(13), p
 
 /// Reads the spec that the arguments name.
 pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
+    spec_in(&arguments.spec, &arguments.overrides)
+}
+
+/// Reads the spec in a file.
+pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<ImageSpec, Failure> {
     let overrides = Overrides {
-        name: arguments.name.clone(),
-        registry: arguments.registry.clone(),
-        platform: arguments.platform.clone(),
+        name: overrides.name.clone(),
+        registry: overrides.registry.clone(),
+        platform: overrides.platform.clone(),
         ..Overrides::default()
     };
-    Ok(load(&arguments.spec, &ParseOptions { overrides, ..ParseOptions::default() })?)
+    Ok(load(file, &ParseOptions { overrides, ..ParseOptions::default() })?)
 }
 
 /// The engine, with this machine's store and credentials.
@@ -95,11 +99,11 @@ fn python_mirror(environment: &Environment) -> Result<PythonMirror, Failure> {
 pub(crate) fn request(
     environment: &Environment,
     spec: ImageSpec,
-    file: &SpecArguments,
+    file: &Path,
     arguments: Option<&LockArguments>,
 ) -> Result<BuildRequest, Failure> {
     let lock = match arguments {
-        Some(arguments) => lock_file::find(arguments, &file.spec)?,
+        Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
         None => None,
     };
     let epoch = environment.get("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
@@ -127,11 +131,6 @@ pub(crate) fn request(
 pub(crate) fn starting_from(request: BuildRequest, lock: Option<GivenLock>) -> BuildRequest {
     let epoch = lock.as_ref().map_or(request.epoch, |given| given.lock.epoch);
     BuildRequest { epoch, lock, ..request }
-}
-
-/// The threads that wait for networks and processes.
-pub(crate) fn runtime() -> Result<Runtime, Failure> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }
 
 /// Seconds since 1970, for the store's bookkeeping only.

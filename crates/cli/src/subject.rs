@@ -7,7 +7,7 @@ use imagewright_build::host_platform;
 use imagewright_oci::{ImageReference, Platform};
 use imagewright_spec::ImageSpec;
 
-use crate::arguments::SpecArguments;
+use crate::arguments::{OverrideArguments, SpecArguments};
 use crate::failure::Failure;
 use crate::session;
 
@@ -42,7 +42,8 @@ impl SubjectArguments {
         if path.extension().is_some_and(is_spec) || path.is_file() {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
-            let arguments = SpecArguments { spec: path.to_owned(), registry, name, platform };
+            let overrides = OverrideArguments { registry, name, platform };
+            let arguments = SpecArguments { spec: path.to_owned(), overrides };
             let spec = Box::new(session::spec(&arguments)?);
             return Ok(Subject::Spec { spec, arguments });
         }

@@ -1,13 +1,12 @@
 //! Artifacts by URL into the store: verified, resumed, each once however many ask for it.
 
 use std::io::Write as _;
-use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use imagewright_oci::Digest;
 use imagewright_registry::{TransportError, http_client};
-use imagewright_store::{ArtifactFile, ArtifactStaging, Store, StoreError};
+use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Store, StoreError};
 use reqwest::header::{CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use thiserror::Error;
@@ -139,8 +138,9 @@ impl Downloads {
             return Ok(artifact);
         }
         let store = self.inner.store.clone();
-        let leasing =
-            tokio::task::spawn_blocking(move || store.lease(&digest, &mut |_| ControlFlow::Continue(())));
+        let abandoned = Abandoned::default();
+        let flag = abandoned.flag();
+        let leasing = tokio::task::spawn_blocking(move || store.lease(&digest, &mut |_| flag.patience()));
         let lease = leasing.await.expect("waiting for a lease does not panic")?;
         // Another process may have fetched it while this one waited.
         let artifact = match self.inner.store.artifact(&digest)? {

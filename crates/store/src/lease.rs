@@ -1,5 +1,7 @@
 use std::io;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use imagewright_oci::Digest;
@@ -15,6 +17,39 @@ use crate::{Store, StoreError};
 pub struct Lease {
     waited: Duration,
     _lock: OwnedLock,
+}
+
+/// Says to a blocking thread that the future which waits for it is gone: it is dropped with that future.
+#[derive(Debug, Default)]
+pub struct Abandoned(Arc<AtomicBool>);
+
+/// What a blocking thread sees of an [`Abandoned`].
+#[derive(Clone, Debug)]
+pub struct Flag(Arc<AtomicBool>);
+
+impl Abandoned {
+    /// The thread's side.
+    pub fn flag(&self) -> Flag {
+        Flag(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Flag {
+    /// Whether nobody waits any more.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// For [`Store::lease`]: the wait goes on as long as somebody waits for it.
+    pub fn patience(&self) -> ControlFlow<()> {
+        if self.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 impl Store {
@@ -57,5 +92,28 @@ impl Lease {
     /// How long someone else had it; zero when nobody did.
     pub fn waited(&self) -> Duration {
         self.waited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_ends_with_the_one_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store"), 1).unwrap();
+        let key = Digest::of(b"key");
+        let _held = store.try_lease(&key).unwrap().unwrap();
+        let abandoned = Abandoned::default();
+        let flag = abandoned.flag();
+        let waiting = std::thread::spawn({
+            let store = store.clone();
+            move || store.lease(&key, &mut |_| flag.patience())
+        });
+        std::thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(abandoned);
+        assert!(matches!(waiting.join().unwrap(), Err(StoreError::Cancelled { .. })));
     }
 }

@@ -58,7 +58,7 @@ pub use error::{Cause, StoreError};
 pub use inventory::{Tally, Usage};
 pub use knowledge::{DocumentKind, TagRecord};
 pub use layer::{BlobState, LayerFacts, LayerRecord, LayerStaging, RemoteLayer};
-pub use lease::Lease;
+pub use lease::{Abandoned, Flag, Lease};
 pub use prune::{PrunePolicy, PruneReport};
 pub use root::RootStaging;
 pub use stage::{Kind, Observer, Stage};

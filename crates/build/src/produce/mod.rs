@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
+use crate::event::{Event, Reporter, Stage};
 use crate::lookup::{OnShelf, Shelves};
 
 /// What making layers needs.
@@ -31,6 +32,7 @@ pub(crate) struct Producer {
     pub(crate) python_mirror: PythonMirror,
     pub(crate) threads: NonZeroUsize,
     pub(crate) epoch: u64,
+    pub(crate) reporter: Reporter,
     /// Bounds what is in memory at once.
     pub(crate) memory: Memory,
 }
@@ -78,6 +80,7 @@ impl Producer {
         if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, was_made: false });
         }
+        self.reporter.report(Event::Started { stage: Stage::Produce, subject: definition.title.clone() });
         let record = match &definition.content {
             Content::Tree(files) => self.tree(definition, files.clone()).await?,
             Content::Wheels(group) => self.wheels(definition, group).await?,

@@ -1,28 +1,40 @@
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::print;
 use crate::arguments::BuildArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::{progress, session};
+use crate::{interrupt, progress, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Result<ExitCode, Failure> {
-    let spec = session::spec(&arguments.spec)?;
+    if arguments.specs.len() > 1 && (arguments.overrides.name.is_some() || arguments.lock.lock.is_some()) {
+        return Err(Failure::Arguments {
+            message: "`--name` and `--lock` are for one spec".to_owned(),
+            hint: Some("build the specs one by one".to_owned()),
+        });
+    }
+    arguments.specs.iter().try_for_each(|spec| build(environment, arguments, spec))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn build(environment: &Environment, arguments: &BuildArguments, file: &Path) -> Result<(), Failure> {
+    let spec = session::spec_in(file, &arguments.overrides)?;
     if arguments.push && spec.registry.is_none() {
         return Err(Failure::Arguments {
-            message: "there is no registry to push to".to_owned(),
+            message: format!("{} has no registry to push to", file.display()),
             hint: Some("set `registry` in the spec, or give `--registry`".to_owned()),
         });
     }
     let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
-    let mut request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
+    let mut request = session::request(environment, spec, file, Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force;
-    let report = session::runtime()?.block_on(machine.build(&request))?;
+    let report = interrupt::run(machine.build(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&report).expect("a report serialises"));
     } else {
         print(&report.image);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

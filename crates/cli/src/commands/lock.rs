@@ -12,7 +12,7 @@ use super::{print, tell};
 use crate::arguments::{LockArguments, OutputArguments, SpecArguments};
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::{lock_file, progress, session};
+use crate::{interrupt, lock_file, progress, session};
 
 /// How many changes are told; `--json` has all of them.
 const MOST_CHANGES: usize = 30;
@@ -80,12 +80,12 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
     let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
     let written = lock_file::read_if_there(&output)?;
-    let mut request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
+    let mut request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
     if arguments.lock.lock.is_none() && written.is_some() {
         request = session::starting_from(request, written.clone());
     }
     request.upgrade = all(&arguments.upgrade);
-    let lock = session::runtime()?.block_on(machine.lock(&request))?;
+    let lock = interrupt::run(machine.lock(&request))?;
     if arguments.lock.frozen {
         let place = request.lock.map(|given| given.place).unwrap_or_default();
         tell(arguments.report.progress, format!("{place} covers {}", arguments.spec.spec.display()));

@@ -12,7 +12,7 @@ use crate::arguments::PlanArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::progress::bytes;
-use crate::{progress, session};
+use crate::{interrupt, progress, session};
 
 /// How many reasons are told for one layer; `--json` has all of them.
 const MOST_REASONS: usize = 4;
@@ -20,8 +20,8 @@ const MOST_REASONS: usize = 4;
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
-    let request = session::request(environment, spec, &arguments.spec, Some(&arguments.lock))?;
-    let forecast = session::runtime()?.block_on(machine.forecast(&request))?;
+    let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
+    let forecast = interrupt::run(machine.forecast(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&forecast).expect("a forecast serialises"));
     } else {

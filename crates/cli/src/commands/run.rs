@@ -10,7 +10,7 @@ use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::subject::{Subject, SubjectArguments};
-use crate::{progress, session};
+use crate::{interrupt, progress, session};
 
 /// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
 const HELPER: &str = "/proc/self/exe";
@@ -48,7 +48,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         Some(mode) => Sandbox::forced(mode, Path::new(HELPER), scratch.path())?,
         None => Sandbox::first(Path::new(HELPER), scratch.path())?,
     };
-    let (image, roots) = session::runtime()?.block_on(async {
+    let (image, roots) = interrupt::run(async {
         let image = obtain(environment, &machine, subject, &arguments.lock).await?;
         let roots = machine.unpack(&sandbox, &image).await?;
         Ok::<_, Failure>((image, roots))
@@ -82,7 +82,7 @@ async fn obtain(
 ) -> Result<FoundImage, Failure> {
     Ok(match subject {
         Subject::Spec { spec, arguments } => {
-            let request = session::request(environment, *spec, &arguments, Some(lock))?;
+            let request = session::request(environment, *spec, &arguments.spec, Some(lock))?;
             // To run is not to push, so what forces a push says nothing here.
             machine.obtain(&BuildRequest { force: false, ..request }).await?
         }

@@ -1,0 +1,60 @@
+//! Ctrl-C and SIGTERM: what is under way is dropped, and with it the processes that it started.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::failure::{self, Failure};
+
+/// How long work that does not come to a point of rest may go on after a signal.
+const PATIENCE: Duration = Duration::from_millis(700);
+
+/// Runs `work` until it is done, or until a signal says to stop.
+///
+/// Threads that inflate, compress or hash are not waited for: what they have staged has no final name yet, and
+/// goes away with the next use of the store. Nothing after this may take long.
+pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let signals = Signals::new()?;
+        tokio::spawn(async move {
+            signals.wait().await;
+            if stop.send(()).is_err() {
+                // The work is done already.
+                return;
+            }
+            tokio::time::sleep(PATIENCE).await;
+            failure::leave_interrupted();
+        });
+        tokio::select! {
+            biased;
+            _ = stopped => Err(Failure::Interrupted),
+            result = work => result.map_err(Into::into),
+        }
+    });
+    // A thread that still reads a download for work that was dropped panics when the runtime goes away below it.
+    // The runtime ends with the process instead.
+    std::mem::forget(runtime);
+    result
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
