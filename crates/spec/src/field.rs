@@ -201,7 +201,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::PipExtraArgs,
         "pip_extra_args",
         "a text",
-        "Further arguments of the installation.",
+        "Options of pip or uv, see [pip-options.md](pip-options.md).",
         "pip_extra_args: --pre",
     ),
     info(

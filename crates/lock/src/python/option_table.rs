@@ -1,4 +1,4 @@
-//! What becomes of each install option of pip and of uv. `docs` and messages follow this table, nothing else.
+//! What becomes of each install option of pip and of uv. docs/pip-options.md and messages follow this table.
 
 /// One option.
 #[derive(Debug)]
@@ -187,6 +187,45 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    /// What the documentation says of an effect: the kind, and what happens.
+    fn told(effect: Effect) -> (&'static str, String) {
+        let (kind, text) = match effect {
+            Effect::DefaultIndex => ("mapped", "the index, instead of the default one"),
+            Effect::AdditionalIndex => ("mapped", "one more index"),
+            Effect::FindLinks => ("mapped", "a folder or page with wheels, besides the indexes"),
+            Effect::NoIndex => ("mapped", "no index is asked"),
+            Effect::InsecureHost => ("mapped", "a host whose certificate is not checked"),
+            Effect::Certificates => ("mapped", "the certificates to trust"),
+            Effect::Proxy => ("mapped", "the proxy to use"),
+            Effect::Keyring => ("mapped", "whether the keyring is asked for credentials"),
+            Effect::Requirements => ("mapped", "a file of requirements, besides `requirements`"),
+            Effect::Constraints => ("mapped", "a file of constraints"),
+            Effect::RequireHashes => ("mapped", "each requirement must have a hash"),
+            Effect::IgnoreInstalled => ("mapped", "what the base has is installed again"),
+            Effect::Uv(name) | Effect::UvFile(name) => return ("passed on", format!("`{name}` of uv")),
+            Effect::UvFixed(name, value) => return ("passed on", format!("`{name} {value}` of uv")),
+            Effect::Nothing(because) => ("without effect", because),
+            Effect::Refused(because) => ("refused", because),
+        };
+        (kind, text.to_owned())
+    }
+
+    #[test]
+    fn the_table_is_in_the_documentation() {
+        let rows: String = OPTIONS
+            .iter()
+            .map(|row| {
+                let value = if row.takes_value { " VALUE" } else { "" };
+                let names: Vec<String> = row.names.iter().map(|name| format!("`{name}{value}`")).collect();
+                let (kind, text) = told(row.effect);
+                format!("| {} | {kind} | {text} |\n", names.join(", "))
+            })
+            .collect();
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pip-options.md");
+        let text = fs_err::read_to_string(path).unwrap();
+        assert!(text.contains(&rows), "docs/pip-options.md must have these rows:\n{rows}");
+    }
 
     #[test]
     fn no_spelling_stands_twice() {
