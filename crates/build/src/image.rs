@@ -9,7 +9,7 @@ use imagewright_oci::{
     Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageManifest, MediaType, RootFs,
     canonical_json,
 };
-use imagewright_plan::Plan;
+use imagewright_plan::{LayerKind, Plan};
 
 /// Digest of the spec and of every local file it reaches.
 pub const DECLARED: &str = "io.imagewright.declared";
@@ -23,6 +23,10 @@ pub const LAYER_KEY: &str = "io.imagewright.layer.key";
 pub const LAYER_DIFF_ID: &str = "io.imagewright.layer.diff-id";
 /// On a layer: what it holds, for people.
 pub const LAYER_TITLE: &str = "io.imagewright.layer.title";
+/// On a layer: what kind of layer it is, in the plan's words.
+pub const LAYER_KIND: &str = "io.imagewright.layer.kind";
+/// On a layer: the packages in it, as a JSON array of `name version`; absent if there are none.
+pub const LAYER_PACKAGES: &str = "io.imagewright.layer.packages";
 /// The base's name, as the OCI image specification defines it.
 pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The base's digest, as the OCI image specification defines it.
@@ -45,6 +49,10 @@ pub(crate) struct FinishedLayer {
     pub(crate) media_type: MediaType,
     /// The distributions in it.
     pub(crate) installed: Vec<Installed>,
+    /// What it is for.
+    pub(crate) kind: LayerKind,
+    /// The packages in it, as `name version`: distributions, or those of the system.
+    pub(crate) packages: Vec<String>,
 }
 
 /// What an image says about where it came from.
@@ -146,14 +154,17 @@ fn facts(plan: &Plan, layers: &[FinishedLayer]) -> String {
 }
 
 fn layer_descriptor(layer: &FinishedLayer) -> Descriptor {
-    Descriptor {
-        annotations: Annotations::from([
-            (LAYER_KEY.to_owned(), layer.key.to_string()),
-            (LAYER_DIFF_ID.to_owned(), layer.diff_id.to_string()),
-            (LAYER_TITLE.to_owned(), layer.title.clone()),
-        ]),
-        ..Descriptor::new(layer.media_type.clone(), layer.digest, layer.size)
+    let mut annotations = Annotations::from([
+        (LAYER_KEY.to_owned(), layer.key.to_string()),
+        (LAYER_DIFF_ID.to_owned(), layer.diff_id.to_string()),
+        (LAYER_TITLE.to_owned(), layer.title.clone()),
+        (LAYER_KIND.to_owned(), layer.kind.name()),
+    ]);
+    if !layer.packages.is_empty() {
+        let packages = String::from_utf8(canonical_json(&layer.packages)).expect("JSON is UTF-8");
+        annotations.insert(LAYER_PACKAGES.to_owned(), packages);
     }
+    Descriptor { annotations, ..Descriptor::new(layer.media_type.clone(), layer.digest, layer.size) }
 }
 
 /// Seconds since 1970 in the notation of configurations, such as `1980-01-01T00:00:00Z`.

@@ -27,6 +27,7 @@ mod event;
 mod report;
 
 mod found;
+mod inspect;
 mod layer_bytes;
 mod unpack;
 
@@ -36,7 +37,8 @@ pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
 pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
 pub use found::{FoundImage, host_platform};
-pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_TITLE, LOCK};
+pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
+pub use inspect::{InspectedBase, InspectedConfig, InspectedLayer, InspectedProvenance, Inspection};
 pub use job::Planned;
 pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
-use imagewright_plan::{LayerDefinition, Plan};
+use imagewright_plan::{Content, LayerDefinition, Plan};
 
 use crate::BuildError;
 use crate::event::{Event, LayerSource};
@@ -85,6 +85,13 @@ impl Job<'_> {
             size: record.size,
             source,
         });
+        let installed: Vec<Installed> = serde_json::from_value(record.facts.details).unwrap_or_default();
+        let packages: Vec<String> = match &definition.content {
+            Content::Debian(group) => {
+                group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
+            }
+            _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
+        };
         let finished = FinishedLayer {
             key: definition.key,
             title: definition.title.clone(),
@@ -92,7 +99,9 @@ impl Job<'_> {
             diff_id: record.diff_id,
             size: record.size,
             media_type: record.facts.media_type.clone(),
-            installed: serde_json::from_value(record.facts.details).unwrap_or_default(),
+            installed,
+            kind: definition.kind,
+            packages: packages.clone(),
         };
         if let Some(pusher) = pusher {
             pusher.push_layer(&finished).await?;
@@ -102,7 +111,7 @@ impl Job<'_> {
             diff_id: record.diff_id,
             size: record.size,
             kind: Some(definition.kind),
-            packages: finished.installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
+            packages,
             source,
         };
         Ok((finished, report))

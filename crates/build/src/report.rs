@@ -54,7 +54,7 @@ pub struct LayerReport {
     /// What it is for; absent for the base's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<LayerKind>,
-    /// The distributions in it, as `name version`.
+    /// The packages in it, as `name version`: distributions, or those of the system.
     pub packages: Vec<String>,
     /// Where it came from.
     pub source: LayerSource,

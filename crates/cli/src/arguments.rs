@@ -2,7 +2,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{LockCommand, RunArguments};
+use crate::commands::{InspectArguments, LockCommand, RunArguments};
 
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ pub(crate) enum Command {
     Id(SpecArguments),
     /// Print the full image name of a spec.
     Name(SpecArguments),
+    Inspect(InspectArguments),
     Run(RunArguments),
 }
 

@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// Ctrl-C, or SIGTERM.
     #[error("interrupted; what is finished is in the store, and nothing was tagged")]
     Interrupted,
+    /// The answer to a question is no, and there is more to say.
+    #[error("{message}")]
+    No { message: String, hint: Option<String> },
     /// Arguments that do not fit together.
     #[error("{message}")]
     Arguments { message: String, hint: Option<String> },
@@ -38,12 +41,13 @@ impl Failure {
         match self {
             Self::Build(source) => source.hint(),
             Self::File(_) | Self::Interrupted => None,
-            Self::Arguments { hint, .. } => hint.clone(),
+            Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
         }
     }
 
     fn exit_code(&self) -> u8 {
         match self {
+            Self::No { .. } => NO,
             Self::File(_) | Self::Arguments { .. } => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(MACHINE)

@@ -47,6 +47,14 @@ pub enum LayerKind {
     Packages,
 }
 
+impl LayerKind {
+    /// The kind as documents write it.
+    pub fn name(self) -> String {
+        let name = serde_json::to_value(self).expect("a kind serialises");
+        name.as_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// How a layer is made.
 #[derive(Clone, Debug)]
 pub enum Content {

@@ -121,10 +121,9 @@ impl Producer {
 
 /// What a layer says about itself: the distributions in it, so that the facts of the image need no look inside.
 fn layer_facts(definition: &LayerDefinition, installed: &[Installed]) -> LayerFacts {
-    let kind = serde_json::to_value(definition.kind).expect("a kind serialises");
     LayerFacts {
         media_type: MediaType::OciLayerGzip,
-        kind: kind.as_str().unwrap_or_default().to_owned(),
+        kind: definition.kind.name(),
         details: serde_json::to_value(installed).expect("distributions serialise"),
     }
 }

@@ -1,6 +1,7 @@
 mod build;
 mod exists;
 mod identity;
+mod inspect;
 mod lock;
 mod plan;
 mod run;
@@ -11,6 +12,7 @@ use crate::arguments::{Arguments, Command, ProgressStyle};
 use crate::environment::Environment;
 use crate::failure::Failure;
 
+pub(crate) use inspect::InspectArguments;
 pub(crate) use lock::LockCommand;
 pub(crate) use run::{RunArguments, helper};
 
@@ -25,6 +27,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
+        Command::Inspect(arguments) => inspect::run(&environment, &arguments),
         Command::Run(arguments) => run::run(&environment, &arguments),
     }
 }

@@ -1,0 +1,159 @@
+//! What an image says about itself: everything here is in its manifest and configuration.
+
+use std::collections::BTreeMap;
+
+use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, ImageReference, MediaType, Platform};
+use imagewright_plan::LayerKind;
+use serde::Serialize;
+
+use crate::found::FoundImage;
+use crate::image::{
+    BASE_DIGEST, BASE_NAME, DECLARED, INPUTS, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK,
+};
+
+/// An image, described: the object that `inspect --json` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inspection {
+    /// What it was asked for by.
+    pub image: ImageReference,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// What it is for.
+    pub platform: Platform,
+    /// When it was made, in RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Compressed bytes of all layers.
+    pub size: u64,
+    /// How a container of it starts.
+    pub config: InspectedConfig,
+    /// What it was made from, if imagewright made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<InspectedProvenance>,
+    /// The image that it was built on, if it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<InspectedBase>,
+    /// Its layers, lowest first.
+    pub layers: Vec<InspectedLayer>,
+}
+
+/// How a container of an image starts.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedConfig {
+    /// Who runs in it; root when empty.
+    pub user: String,
+    /// Where a command starts.
+    pub working_dir: String,
+    /// What every command is an argument of.
+    pub entrypoint: Vec<String>,
+    /// The default command.
+    pub cmd: Vec<String>,
+    /// `NAME=value`, in order.
+    pub env: Vec<String>,
+}
+
+/// What an image was made from.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedProvenance {
+    /// The digest of the spec and of every local file it reaches.
+    pub declared: Digest,
+    /// What that covers, by the name the user knows.
+    pub inputs: BTreeMap<String, Digest>,
+    /// The digest of the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
+}
+
+/// What an image was built on.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedBase {
+    /// Its name, as it was written.
+    pub name: String,
+    /// The digest of its manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// A layer of an image.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedLayer {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The digest of its tar stream.
+    pub diff_id: DiffId,
+    /// Compressed bytes.
+    pub size: u64,
+    /// Its encoding.
+    pub media_type: MediaType,
+    /// What it holds or what made it, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// What it is for, if imagewright made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<LayerKind>,
+    /// What it was made from, if imagewright made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The packages in it, as `name version`, if imagewright made it.
+    pub packages: Vec<String>,
+}
+
+impl Inspection {
+    /// Describes `image`.
+    pub fn of(image: &FoundImage) -> Self {
+        let annotations = &image.manifest.annotations;
+        let container = &image.config.config;
+        // Entries without a layer only changed the configuration.
+        let history = image.config.history.iter().filter(|entry| entry.empty_layer != Some(true));
+        let made_by = history.map(|entry| entry.created_by.as_deref()).chain(std::iter::repeat(None));
+        Self {
+            image: image.reference.clone(),
+            digest: image.digest,
+            platform: image.config.platform.clone(),
+            created: image.config.created.clone(),
+            size: image.manifest.layers.iter().map(|layer| layer.size).sum(),
+            config: InspectedConfig {
+                user: container.user.clone().unwrap_or_default(),
+                working_dir: container.working_dir.clone().unwrap_or_default(),
+                entrypoint: container.entrypoint.clone().unwrap_or_default(),
+                cmd: container.cmd.clone().unwrap_or_default(),
+                env: container.env.clone().unwrap_or_default(),
+            },
+            provenance: provenance(annotations),
+            base: base(annotations),
+            layers: image.layers().zip(made_by).map(|((layer, id), by)| describe(layer, id, by)).collect(),
+        }
+    }
+}
+
+fn provenance(annotations: &Annotations) -> Option<InspectedProvenance> {
+    let digest = |name| annotations.get(name).and_then(|text: &String| text.parse().ok());
+    let inputs = annotations.get(INPUTS).and_then(|text| serde_json::from_str(text).ok());
+    Some(InspectedProvenance {
+        declared: digest(DECLARED)?,
+        inputs: inputs.unwrap_or_default(),
+        lock: digest(LOCK),
+    })
+}
+
+fn base(annotations: &Annotations) -> Option<InspectedBase> {
+    let name = annotations.get(BASE_NAME)?.clone();
+    Some(InspectedBase { name, digest: annotations.get(BASE_DIGEST).cloned() })
+}
+
+fn describe(layer: &Descriptor, diff_id: DiffId, made_by: Option<&str>) -> InspectedLayer {
+    let annotation = |name| layer.annotations.get(name).map(String::as_str);
+    let title = annotation(LAYER_TITLE).or(made_by).map(str::to_owned);
+    let kind = annotation(LAYER_KIND).map(serde_json::Value::from);
+    let packages = annotation(LAYER_PACKAGES).and_then(|text| serde_json::from_str(text).ok());
+    InspectedLayer {
+        digest: layer.digest,
+        diff_id,
+        size: layer.size,
+        media_type: layer.media_type.clone(),
+        title,
+        kind: kind.and_then(|kind| serde_json::from_value(kind).ok()),
+        key: annotation(LAYER_KEY).map(str::to_owned),
+        packages: packages.unwrap_or_default(),
+    }
+}
