@@ -36,12 +36,15 @@ impl Environment {
         })
     }
 
-    /// The store's directory: `IMAGEWRIGHT_STORE`, else in the user's cache directory.
-    pub(crate) fn store(&self) -> PathBuf {
-        let cache = || self.path("XDG_CACHE_HOME").or_else(|| Some(self.home()?.join(".cache")));
-        self.path("IMAGEWRIGHT_STORE")
-            .or_else(|| Some(cache()?.join("imagewright")))
-            .unwrap_or_else(|| std::env::temp_dir().join("imagewright"))
+    /// The store's directory when none is set: in the user's cache directory.
+    pub(crate) fn default_store(&self) -> PathBuf {
+        let cache = self.path("XDG_CACHE_HOME").or_else(|| Some(self.home()?.join(".cache")));
+        cache.unwrap_or_else(std::env::temp_dir).join("imagewright")
+    }
+
+    /// The user's configuration directory.
+    pub(crate) fn config_home(&self) -> Option<PathBuf> {
+        self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")))
     }
 
     pub(crate) fn home(&self) -> Option<PathBuf> {
@@ -51,7 +54,7 @@ impl Environment {
     /// Files that may hold registry credentials, the most specific first.
     pub(crate) fn auth_files(&self) -> Vec<PathBuf> {
         let docker = self.path("DOCKER_CONFIG").or_else(|| Some(self.home()?.join(".docker")));
-        let config = self.path("XDG_CONFIG_HOME").or_else(|| Some(self.home()?.join(".config")));
+        let config = self.config_home();
         [
             self.path("REGISTRY_AUTH_FILE"),
             docker.map(|folder| folder.join("config.json")),

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use imagewright_build::{BuildError, FailureKind};
 use thiserror::Error;
 
+use crate::configuration::ConfigurationError;
+
 /// The answer to a question was no.
 pub(crate) const NO: u8 = 1;
 const USAGE: u8 = 2;
@@ -25,6 +27,9 @@ pub(crate) enum Failure {
     /// A file could not be read or written; the error names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
+    /// A setting that cannot be used.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
     /// Ctrl-C, or SIGTERM.
     #[error("interrupted; what is finished is in the store, and nothing was tagged")]
     Interrupted,
@@ -37,10 +42,12 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    fn hint(&self) -> Option<String> {
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Build(source) => source.hint(),
             Self::File(_) | Self::Interrupted => None,
+            Self::Configuration(source) => source.hint(),
             Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
         }
     }
@@ -48,7 +55,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::No { .. } => NO,
-            Self::File(_) | Self::Arguments { .. } => USAGE,
+            Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(MACHINE)
             }

@@ -5,7 +5,10 @@
 
 mod arguments;
 mod commands;
+mod configuration;
 mod container;
+#[cfg(test)]
+mod documentation;
 mod environment;
 mod failure;
 mod interrupt;

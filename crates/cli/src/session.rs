@@ -1,26 +1,22 @@
 //! What every command that needs the machine starts with: environment, store, client, runtime.
 
-use std::num::NonZeroUsize;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter};
-use imagewright_debian::Mirrors;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
-use imagewright_lock::{DEFAULT_EPOCH, LockError, PythonMirror, Upgrade};
-use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
 use imagewright_store::Store;
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
-use crate::environment::{self, Environment};
+use crate::configuration::{Configuration, Setting};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::lock_file;
-
-/// The Python of an image when nobody names one.
-const FALLBACK_PYTHON: PythonVersion = PythonVersion { minor: PythonMinor(13), patch: None };
 
 /// Reads the spec that the arguments name.
 pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
@@ -53,7 +49,8 @@ pub(crate) fn machine_with(
     registry_config: Option<&Path>,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
-    let store = Store::open(&environment.store(), now())?;
+    let configuration = Configuration::load(environment)?;
+    let store = Store::open(&configuration.store.value, now())?;
     let given = registry_config.map(|path| (environment.directory.join(path), true));
     let usual = environment.auth_files().into_iter().map(|path| (path, false));
     let sources = given
@@ -61,38 +58,31 @@ pub(crate) fn machine_with(
         .chain(usual)
         .map(|(path, required)| CredentialSource::File { path, required })
         .collect();
-    let options = ClientOptions { credentials: Credentials::new(sources), ..ClientOptions::default() };
+    let options = client_options(&configuration, Credentials::new(sources));
     Ok(Machine {
         store,
         client: Client::new(options),
-        mirrors: mirrors(environment)?,
-        python_mirror: python_mirror(environment)?,
+        mirrors: configuration.debian.value,
+        python_mirror: configuration.python_mirror.value,
         host: Host::new(environment.variables.clone(), environment.directory.clone()),
-        uv: environment.path("IMAGEWRIGHT_UV"),
+        uv: configuration.uv.map(|uv| uv.value),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
-        threads: std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+        threads: configuration.threads.value,
         reporter,
     })
 }
 
-/// Debian's mirror: the one that was named, else the host's own, else Debian's.
-fn mirrors(environment: &Environment) -> Result<Mirrors, Failure> {
-    if let Some(mirror) = environment.get("IMAGEWRIGHT_DEBIAN_MIRROR") {
-        let security = environment.get("IMAGEWRIGHT_DEBIAN_SECURITY_MIRROR");
-        return Ok(Mirrors::new(mirror, security).map_err(imagewright_lock::LockError::from)?);
-    }
-    let files = environment::apt_sources();
-    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    Ok(Mirrors::from_apt_sources(&files).unwrap_or_else(Mirrors::debian))
-}
-
-/// Where archives of interpreters are: the mirror that was named, to us or to uv, else the project's releases.
-fn python_mirror(environment: &Environment) -> Result<PythonMirror, Failure> {
-    let names = ["IMAGEWRIGHT_PYTHON_MIRROR", "UV_PYTHON_INSTALL_MIRROR"];
-    let Some(address) = names.into_iter().find_map(|name| environment.get(name)) else {
-        return Ok(PythonMirror::official());
+fn client_options(configuration: &Configuration, credentials: Credentials) -> ClientOptions {
+    let hosts = |setting: &Option<Setting<BTreeSet<String>>>| {
+        setting.as_ref().map(|setting| setting.value.clone()).unwrap_or_default()
     };
-    Ok(PythonMirror::new(address).map_err(|source| LockError::PythonMirror { source })?)
+    ClientOptions {
+        credentials,
+        plain_http: hosts(&configuration.plain_http),
+        https: hosts(&configuration.https),
+        mirrors: configuration.mirrors.as_ref().map(|setting| setting.value.clone()).unwrap_or_default(),
+        ..ClientOptions::default()
+    }
 }
 
 /// What is to be built, from the spec, the file it is in, and the arguments about its lock.
@@ -112,7 +102,7 @@ pub(crate) fn request(
         force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
         spec,
         directory: environment.directory.clone(),
-        fallback_python: FALLBACK_PYTHON,
+        fallback_python: Configuration::load(environment)?.python.value,
         lock: None,
         upgrade: Upgrade::Nothing,
         frozen: arguments.is_some_and(|arguments| arguments.frozen),

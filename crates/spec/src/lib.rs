@@ -64,6 +64,7 @@ pub use load::{load, parse_json, parse_yaml};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
 pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
+pub use reader::nearest;
 pub use source_copy_mode::SourceCopyMode;
 pub use source_tree::{SourceFile, source_files};
 pub use unsupported::{Arrives, PENDING, Pending, Unsupported};

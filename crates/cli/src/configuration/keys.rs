@@ -1,0 +1,151 @@
+//! Every setting, once: its key in `imagewright.toml`, its variable, and what it is for.
+
+/// A setting, as `docs/configuration.md` lists it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    /// In the file; a dot stands for a table.
+    pub(crate) name: &'static str,
+    /// The variable that says the same.
+    pub(crate) variable: Option<&'static str>,
+    /// What it is for, and what holds without it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
+    pub(crate) what: &'static str,
+    /// How it is written in the file.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
+    pub(crate) example: &'static str,
+    /// Whether a project's file may have it: what it names is started, or written to.
+    pub(crate) in_project: bool,
+}
+
+pub(crate) const PYTHON: Key = Key {
+    name: "python",
+    variable: Some("IMAGEWRIGHT_PYTHON"),
+    what: "Python of an image when neither its spec nor its base says one; else 3.13.",
+    example: r#"python = "3.12""#,
+    in_project: true,
+};
+pub(crate) const STORE: Key = Key {
+    name: "store",
+    variable: Some("IMAGEWRIGHT_STORE"),
+    what: "Directory of the store; else `imagewright` in the user's cache directory.",
+    example: r#"store = "/var/cache/imagewright""#,
+    in_project: false,
+};
+pub(crate) const UV: Key = Key {
+    name: "uv",
+    variable: Some("IMAGEWRIGHT_UV"),
+    what: "The uv to use; else one beside imagewright, on `PATH`, or installed into the store.",
+    example: r#"uv = "/opt/uv/bin/uv""#,
+    in_project: false,
+};
+pub(crate) const THREADS: Key = Key {
+    name: "threads",
+    variable: Some("IMAGEWRIGHT_THREADS"),
+    what: "Threads that inflate, compress, hash and compile for one layer; else one for each processor.",
+    example: "threads = 4",
+    in_project: true,
+};
+pub(crate) const DEBIAN_MIRROR: Key = Key {
+    name: "debian-mirror",
+    variable: Some("IMAGEWRIGHT_DEBIAN_MIRROR"),
+    what: "Mirror of Debian's archive; else the one in this machine's apt sources, else Debian's own.",
+    example: r#"debian-mirror = "http://mirror.example/debian""#,
+    in_project: true,
+};
+pub(crate) const DEBIAN_SECURITY_MIRROR: Key = Key {
+    name: "debian-security-mirror",
+    variable: Some("IMAGEWRIGHT_DEBIAN_SECURITY_MIRROR"),
+    what: "Mirror of Debian's security archive, beside `debian-mirror`; else Debian's own.",
+    example: r#"debian-security-mirror = "http://mirror.example/debian-security""#,
+    in_project: true,
+};
+pub(crate) const PYTHON_MIRROR: Key = Key {
+    name: "python-mirror",
+    variable: Some("IMAGEWRIGHT_PYTHON_MIRROR"),
+    what: "Mirror of python-build-standalone's releases, `file:` addresses too; else that of uv \
+           (`UV_PYTHON_INSTALL_MIRROR`), else the project's own.",
+    example: r#"python-mirror = "https://mirror.example/python-build-standalone""#,
+    in_project: true,
+};
+pub(crate) const PLAIN_HTTP: Key = Key {
+    name: "registries.plain-http",
+    variable: Some("IMAGEWRIGHT_PLAIN_HTTP"),
+    what: "Registries that speak plain http, as `host` or `host:port`; loopback hosts do anyway. The variable \
+           separates them with commas.",
+    example: r#"plain-http = ["registry.local:5000"]"#,
+    in_project: false,
+};
+pub(crate) const HTTPS: Key = Key {
+    name: "registries.https",
+    variable: Some("IMAGEWRIGHT_HTTPS"),
+    what: "Loopback registries that speak https all the same. The variable separates them with commas.",
+    example: r#"https = ["localhost:5443"]"#,
+    in_project: true,
+};
+pub(crate) const MIRRORS: Key = Key {
+    name: "registries.mirrors",
+    variable: None,
+    what: "For a registry, who has copies of its images; asked in order before itself, for pulls only.",
+    example: r#"mirrors = { "docker.io" = ["mirror.example/hub"] }"#,
+    in_project: true,
+};
+
+/// All of them, in the order of the documentation.
+pub(crate) const KEYS: [Key; 10] = [
+    PYTHON,
+    STORE,
+    UV,
+    THREADS,
+    DEBIAN_MIRROR,
+    DEBIAN_SECURITY_MIRROR,
+    PYTHON_MIRROR,
+    PLAIN_HTTP,
+    HTTPS,
+    MIRRORS,
+];
+
+/// A variable that is no setting of the file.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
+pub(crate) struct Variable {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+}
+
+/// Variables of other programs that imagewright reads.
+#[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
+pub(crate) const VARIABLES: [Variable; 12] = [
+    Variable {
+        name: "FLYTE_PUSH_IMAGE_SPEC",
+        what: "`0` or `false`: `build` does not push without `--push`.",
+    },
+    Variable { name: "FLYTE_FORCE_PUSH_IMAGE_SPEC", what: "`1` or `true`: `build` acts as with `--force`." },
+    Variable {
+        name: "SOURCE_DATE_EPOCH",
+        what: "The time of every file, in seconds since 1970, when a lock is made.",
+    },
+    Variable {
+        name: "REGISTRY_AUTH_FILE",
+        what: "File with the credentials of registries, before all others.",
+    },
+    Variable { name: "DOCKER_CONFIG", what: "Directory of Docker's `config.json`; else `~/.docker`." },
+    Variable {
+        name: "XDG_RUNTIME_DIR",
+        what: "`containers/auth.json` below it is Podman's file of credentials.",
+    },
+    Variable { name: "XDG_CONFIG_HOME", what: "The user's configuration directory; else `~/.config`." },
+    Variable { name: "XDG_CACHE_HOME", what: "The user's cache directory; else `~/.cache`." },
+    Variable {
+        name: "HTTPS_PROXY",
+        what: "Proxy, as are `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`; never for loopback hosts.",
+    },
+    Variable {
+        name: "SSL_CERT_FILE",
+        what: "Certificates to trust, as is `SSL_CERT_DIR`; else the system's.",
+    },
+    Variable {
+        name: "PIP_INDEX_URL",
+        what: "pip's settings of indexes are kept to, from the environment and from its files.",
+    },
+    Variable { name: "UV_INDEX_URL", what: "uv's settings of indexes, proxies and credentials are kept to." },
+];

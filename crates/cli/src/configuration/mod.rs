@@ -1,0 +1,261 @@
+//! Settings: from variables, else the project's `imagewright.toml`, else the user's, else the machine.
+//!
+//! What is in force and where it came from are kept together: `doctor` prints both.
+
+mod error;
+mod file;
+pub(crate) mod keys;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use imagewright_debian::Mirrors;
+use imagewright_lock::PythonMirror;
+use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_registry::Mirror;
+
+use crate::environment::{Environment, apt_sources};
+use crate::failure::Failure;
+pub(crate) use error::ConfigurationError;
+use file::{ConfigurationFile, Owner, Wire};
+use keys::Key;
+
+/// The name of a configuration file.
+const FILE_NAME: &str = "imagewright.toml";
+/// uv's variable for the same mirror.
+const UV_MIRROR: &str = "UV_PYTHON_INSTALL_MIRROR";
+/// The Python of an image when nobody names one.
+const FALLBACK_PYTHON: PythonVersion = PythonVersion { minor: PythonMinor(13), patch: None };
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub(crate) struct Configuration {
+    pub(crate) python: Setting<PythonVersion>,
+    pub(crate) store: Setting<PathBuf>,
+    pub(crate) uv: Option<Setting<PathBuf>>,
+    pub(crate) threads: Setting<NonZeroUsize>,
+    pub(crate) debian: Setting<Mirrors>,
+    pub(crate) python_mirror: Setting<PythonMirror>,
+    pub(crate) plain_http: Option<Setting<BTreeSet<String>>>,
+    pub(crate) https: Option<Setting<BTreeSet<String>>>,
+    pub(crate) mirrors: Option<Setting<BTreeMap<String, Vec<Mirror>>>>,
+    /// The files that were read, the most important first.
+    #[cfg_attr(not(test), expect(dead_code, reason = "`doctor` prints them"))]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// A value, and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    pub(crate) value: T,
+    pub(crate) source: Source,
+}
+
+/// Where a setting came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Variable(&'static str),
+    File(PathBuf),
+    /// What this machine says, such as its apt sources.
+    Machine(&'static str),
+    Default,
+}
+
+impl Configuration {
+    /// Reads the files and variables that are in force.
+    pub(crate) fn load(environment: &Environment) -> Result<Self, Failure> {
+        let user = environment.config_home().map(|folder| folder.join("imagewright").join(FILE_NAME));
+        let mut files = Vec::new();
+        if let Some(path) = project_file(&environment.directory).filter(|path| Some(path) != user.as_ref()) {
+            files.push(read(&path, Owner::Project { user_file: user.as_deref() })?);
+        }
+        if let Some(path) = user.filter(|path| path.is_file()) {
+            files.push(read(&path, Owner::User)?);
+        }
+        Ok(Self::of(&Sources { environment, files: &files })?)
+    }
+
+    fn of(sources: &Sources<'_>) -> Result<Self, ConfigurationError> {
+        let environment = sources.environment;
+        let default = |value| Setting { value, source: Source::Default };
+        let machine = |value, what| Setting { value, source: Source::Machine(what) };
+        Ok(Self {
+            python: sources
+                .parsed(&keys::PYTHON, |wire| wire.python.clone())?
+                .unwrap_or(default(FALLBACK_PYTHON)),
+            store: sources
+                .path(&keys::STORE, |wire| wire.store.clone())
+                .unwrap_or_else(|| Setting { value: environment.default_store(), source: Source::Default }),
+            uv: sources.path(&keys::UV, |wire| wire.uv.clone()),
+            threads: sources
+                .parsed(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()))?
+                .unwrap_or_else(|| {
+                    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+                    machine(threads, "its processors")
+                }),
+            debian: debian(sources)?,
+            python_mirror: python_mirror(sources)?,
+            plain_http: sources.list(&keys::PLAIN_HTTP, |wire| wire.registries.plain_http.clone()),
+            https: sources.list(&keys::HTTPS, |wire| wire.registries.https.clone()),
+            mirrors: mirrors(sources)?,
+            files: sources.files.iter().map(|file| file.path.clone()).collect(),
+        })
+    }
+}
+
+/// The nearest file, from the working directory upwards.
+fn project_file(directory: &Path) -> Option<PathBuf> {
+    directory.ancestors().map(|folder| folder.join(FILE_NAME)).find(|path| path.is_file())
+}
+
+fn read(path: &Path, owner: Owner<'_>) -> Result<ConfigurationFile, Failure> {
+    Ok(ConfigurationFile::parse(path, &fs_err::read_to_string(path)?, owner)?)
+}
+
+/// Where settings come from, in their order.
+struct Sources<'a> {
+    environment: &'a Environment,
+    files: &'a [ConfigurationFile],
+}
+
+impl Sources<'_> {
+    fn variable<'a>(&'a self, key: &Key) -> Option<(&'static str, &'a str)> {
+        let name = key.variable?;
+        Some((name, self.environment.get(name)?))
+    }
+
+    /// The first file that has a setting.
+    fn in_file<T>(&self, take: impl Fn(&Wire) -> Option<T>) -> Option<Setting<T>> {
+        self.files.iter().find_map(|file| {
+            Some(Setting { value: take(&file.wire)?, source: Source::File(file.path.clone()) })
+        })
+    }
+
+    fn text(&self, key: &Key, take: impl Fn(&Wire) -> Option<String>) -> Option<Setting<String>> {
+        match self.variable(key) {
+            Some((name, text)) => Some(Setting { value: text.to_owned(), source: Source::Variable(name) }),
+            None => self.in_file(take),
+        }
+    }
+
+    fn path(&self, key: &Key, take: impl Fn(&Wire) -> Option<PathBuf>) -> Option<Setting<PathBuf>> {
+        match self.variable(key) {
+            Some((name, text)) => {
+                let value = self.environment.directory.join(text);
+                Some(Setting { value, source: Source::Variable(name) })
+            }
+            None => self.in_file(take),
+        }
+    }
+
+    fn list(
+        &self,
+        key: &Key,
+        take: impl Fn(&Wire) -> Option<Vec<String>>,
+    ) -> Option<Setting<BTreeSet<String>>> {
+        match self.variable(key) {
+            Some((name, text)) => {
+                let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
+                Some(Setting { value: words.map(str::to_owned).collect(), source: Source::Variable(name) })
+            }
+            None => self.in_file(|wire| Some(take(wire)?.into_iter().collect())),
+        }
+    }
+
+    fn parsed<T: FromStr<Err: fmt::Display>>(
+        &self,
+        key: &Key,
+        take: impl Fn(&Wire) -> Option<String>,
+    ) -> Result<Option<Setting<T>>, ConfigurationError> {
+        self.text(key, take).map(|setting| setting.parse(key)).transpose()
+    }
+}
+
+impl Setting<String> {
+    fn parse<T: FromStr<Err: fmt::Display>>(self, key: &Key) -> Result<Setting<T>, ConfigurationError> {
+        match self.value.parse() {
+            Ok(value) => Ok(Setting { value, source: self.source }),
+            Err(error) => Err(self.wrong(key, &error)),
+        }
+    }
+
+    fn wrong(&self, key: &Key, because: &dyn fmt::Display) -> ConfigurationError {
+        let place = match &self.source {
+            Source::Variable(name) => (*name).to_owned(),
+            Source::File(path) => format!("`{}` in {}", key.name, path.display()),
+            Source::Machine(_) | Source::Default => format!("`{}`", key.name),
+        };
+        // Before an `@` there may be a password.
+        let value = self.value.rsplit_once('@').map_or(self.value.as_str(), |(_, shown)| shown);
+        ConfigurationError::Value { place, value: value.to_owned(), because: because.to_string() }
+    }
+}
+
+/// Debian's mirror: the one that was named, else the host's own, else Debian's.
+fn debian(sources: &Sources<'_>) -> Result<Setting<Mirrors>, ConfigurationError> {
+    let security = sources.text(&keys::DEBIAN_SECURITY_MIRROR, |wire| wire.debian_security_mirror.clone());
+    let archive = sources.text(&keys::DEBIAN_MIRROR, |wire| wire.debian_mirror.clone());
+    if let Some(archive) = archive {
+        let security = security.as_ref().map(|setting| setting.value.as_str());
+        return match Mirrors::new(&archive.value, security) {
+            Ok(value) => Ok(Setting { value, source: archive.source }),
+            Err(error) => Err(archive.wrong(&keys::DEBIAN_MIRROR, &error)),
+        };
+    }
+    let files = apt_sources();
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    Ok(match Mirrors::from_apt_sources(&files) {
+        Some(value) => Setting { value, source: Source::Machine("its apt sources") },
+        None => Setting { value: Mirrors::debian(), source: Source::Default },
+    })
+}
+
+/// Where archives of interpreters are: the mirror that was named, to us or to uv, else the project's releases.
+fn python_mirror(sources: &Sources<'_>) -> Result<Setting<PythonMirror>, ConfigurationError> {
+    let named = sources.text(&keys::PYTHON_MIRROR, |wire| wire.python_mirror.clone());
+    let of_uv = || {
+        let value = sources.environment.get(UV_MIRROR)?.to_owned();
+        Some(Setting { value, source: Source::Variable(UV_MIRROR) })
+    };
+    let Some(named) = named.or_else(of_uv) else {
+        return Ok(Setting { value: PythonMirror::official(), source: Source::Default });
+    };
+    match PythonMirror::new(&named.value) {
+        Ok(value) => Ok(Setting { value, source: named.source }),
+        Err(error) => Err(named.wrong(&keys::PYTHON_MIRROR, &error)),
+    }
+}
+
+type RegistryMirrors = BTreeMap<String, Vec<Mirror>>;
+
+fn mirrors(sources: &Sources<'_>) -> Result<Option<Setting<RegistryMirrors>>, ConfigurationError> {
+    let Some(Setting { value, source }) = sources.in_file(|wire| wire.registries.mirrors.clone()) else {
+        return Ok(None);
+    };
+    let parse = |text: String| {
+        let written = Setting { value: text, source: source.clone() };
+        Ok(written.parse(&keys::MIRRORS)?.value)
+    };
+    let parsed = value.into_iter().map(|(registry, texts)| {
+        Ok((registry, texts.into_iter().map(parse).collect::<Result<Vec<Mirror>, ConfigurationError>>()?))
+    });
+    let value = parsed.collect::<Result<RegistryMirrors, ConfigurationError>>()?;
+    Ok(Some(Setting { value, source }))
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable(name) => f.write_str(name),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Machine(what) => write!(f, "this machine: {what}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
