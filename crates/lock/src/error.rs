@@ -260,13 +260,13 @@ impl LockError {
                 Some("name a base image with that Python, or ask for another `python_version`".to_owned())
             }
             Self::PythonMirror { .. } => {
-                Some("correct `python_mirror` or `UV_PYTHON_INSTALL_MIRROR`".to_owned())
+                Some("correct IMAGEWRIGHT_PYTHON_MIRROR or UV_PYTHON_INSTALL_MIRROR".to_owned())
             }
             Self::NoChecksum { .. } => {
                 Some("a mirror of Python archives needs the `SHA256SUMS` of each release".to_owned())
             }
             Self::Archive { .. } => Some(
-                "name a mirror in `python_mirror` or `UV_PYTHON_INSTALL_MIRROR`, or a base image with that Python"
+                "name a mirror in IMAGEWRIGHT_PYTHON_MIRROR or UV_PYTHON_INSTALL_MIRROR, or a base image with that Python"
                     .to_owned(),
             ),
             Self::NoLibc => Some("wheels need a base with the GNU C library or musl".to_owned()),

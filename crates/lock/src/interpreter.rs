@@ -13,6 +13,7 @@ use crate::document::{
     BaseLock, CompilerLock, CompilerSource, InterpreterLock, InterpreterSource, PlatformLock,
 };
 use crate::locker::Locker;
+use crate::upgrade::Pin;
 
 impl Locker<'_> {
     /// What was chosen; one that is added is pinned, at what the previous lock has while that still serves.
@@ -46,6 +47,7 @@ impl Locker<'_> {
                     version: *version,
                     platform: platform.clone(),
                 })?;
+                let previous = previous.filter(|_| !self.upgrade.includes(&Pin::Python));
                 let kept = previous.and_then(|previous| added_before(previous, *version, &triple));
                 match kept {
                     Some(archive) => added(archive.clone()),

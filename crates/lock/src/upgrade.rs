@@ -1,6 +1,6 @@
 use imagewright_pypa::PackageName;
 
-use crate::document::{BaseLock, Lock, PlatformLock};
+use crate::document::{BaseLock, CompilerSource, Lock, PlatformLock};
 
 /// What of a previous lock is to be chosen anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,8 +17,10 @@ pub enum Upgrade {
 /// Something that a lock pins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pin {
-    /// Debian's packages: of an assembled base, and of the compiler.
+    /// Debian's packages: of an assembled base, and of a compiler that is made of them.
     Debian,
+    /// Archives of interpreters: of the one that is added, and of the compiler.
+    Python,
     /// The base, be it an image or assembled.
     Base,
     /// A distribution.
@@ -39,7 +41,10 @@ impl Upgrade {
     pub(crate) fn released(&self, previous: &PlatformLock) -> PlatformLock {
         let mut previous = previous.clone();
         previous.packages.retain(|package| !self.includes(&Pin::Package(package.name.clone())));
-        previous.compiler.take_if(|_| self.includes(&Pin::Debian));
+        previous.compiler.take_if(|compiler| match &compiler.source {
+            CompilerSource::Debian { .. } => self.includes(&Pin::Debian),
+            CompilerSource::Archives { .. } => self.includes(&Pin::Python),
+        });
         previous
     }
 
@@ -57,7 +62,7 @@ impl Upgrade {
         };
         let names = pins.iter().filter_map(|pin| match pin {
             Pin::Package(name) => Some(name),
-            Pin::Debian | Pin::Base => None,
+            Pin::Debian | Pin::Python | Pin::Base => None,
         });
         names.filter(|name| !has(name)).cloned().collect()
     }

@@ -3,6 +3,7 @@
 use imagewright_oci::ContainerConfig;
 use imagewright_recipe::expand_variables;
 
+use crate::certificates::named_bundle;
 use crate::planner::Scope;
 use crate::skeleton::Account;
 
@@ -20,6 +21,9 @@ pub(crate) fn container_config(scope: &Scope<'_>, account: &Account) -> Containe
     config.set_env("UV_LINK_MODE", "copy");
     config.set_env("FLYTE_SDK_RICH_TRACEBACKS", "0");
     config.set_env("SSL_CERT_DIR", "/etc/ssl/certs");
+    if let Some(bundle) = named_bundle(scope).filter(|_| config.env_value("SSL_CERT_FILE").is_none()) {
+        config.set_env("SSL_CERT_FILE", &bundle);
+    }
     let libraries = config.env_value("LD_LIBRARY_PATH").unwrap_or_default();
     config.set_env("LD_LIBRARY_PATH", &joined(&["/usr/local/nvidia/lib64"], libraries, &[]));
     for (name, value) in &scope.recipe.settings.environment {

@@ -6,6 +6,7 @@
 //! The order of an image's layers, lowest first: the base's or Debian's, an interpreter that is added, what is removed
 //! of the base, the skeleton, one layer for each sizeable distribution by name, and the buckets of the small ones.
 
+mod certificates;
 mod container;
 mod debian;
 mod definition;

@@ -5,6 +5,7 @@ use imagewright_lock::{BaseImage, EnvironmentLock, MOST_LAYERS, PlatformLock};
 use imagewright_oci::{ContainerConfig, Platform};
 use imagewright_recipe::Recipe;
 
+use crate::certificates::has_bundle;
 use crate::container::container_config;
 use crate::debian::debian_layers;
 use crate::definition::LayerDefinition;
@@ -68,6 +69,7 @@ fn facts_after(scope: &Scope<'_>, account: &Account) -> BaseFacts {
     let mut facts = scope.base.facts.clone();
     let replaced = scope.replaced();
     facts.installed.retain(|installed| !replaced.contains(&installed));
+    facts.ca_bundle = has_bundle(scope);
     facts.interpreters.extend(added_interpreter(scope.lock));
     facts.accounts = account.added_to(&facts.accounts);
     let EnvironmentLock { prefix, continues } = &scope.lock.environment;

@@ -1,5 +1,6 @@
 use imagewright_lock::facts::{Accounts, BaseFacts};
 
+use crate::certificates::certificates;
 use crate::container;
 use crate::definition::{Content, LayerDefinition, LayerKind, TreeFile};
 use crate::planner::Scope;
@@ -41,10 +42,11 @@ impl Account {
     }
 }
 
-/// User, home and environment: what flytekit's default builder runs commands for.
+/// User, home, certificates and environment: what flytekit's default builder runs commands for.
 pub(crate) fn skeleton_layer(scope: &Scope<'_>, account: &Account) -> LayerDefinition {
     let mut files = accounts(scope, account);
     files.extend(homes(scope, account));
+    files.extend(certificates(scope));
     files.extend(environment(scope));
     let mut inputs = scope.common_inputs(imagewright_layer::TREE_FORMAT);
     inputs.extend(files.iter().map(|file| (format!("file {}", file.path), file.summary())));

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Interpreter};
+use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Interpreter, Link};
 use imagewright_lock::python::LockedPackage;
 use imagewright_lock::{
     BaseImage, BaseLayer, BaseLock, BaseOrigin, Distribution, EnvironmentLock, InterpreterArchive,
@@ -216,4 +216,32 @@ fn an_interpreter_is_added_below_everything_else() {
     assert!(text.starts_with("home = /opt/python/3.12.4/bin\n"), "{text}");
     let found = plan.facts.interpreters.last().unwrap();
     assert_eq!((found.minor, found.full.as_deref()), (PythonMinor(12), Some("3.12.4")));
+}
+
+#[test]
+fn a_base_without_certificates_gets_those_of_pip() {
+    let mut packages = set();
+    packages.push(package("pip", "26.0", 2 << 20));
+    let (lock, mut bare) = (lock(packages), base(2));
+    let plan = planned("{}", &lock, &bare);
+    let link = "/opt/venv/lib/python3.11/site-packages/pip/_vendor/certifi/cacert.pem";
+    let named = |plan: &Plan| plan.container.env_value("SSL_CERT_FILE").map(str::to_owned);
+    let below_etc = |plan: &Plan| {
+        let files = files(plan, "skeleton").into_iter().filter(|file| file.path.starts_with("etc/ssl"));
+        files.map(|file| (file.path, file.kind)).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&plan).as_deref(), Some("/etc/ssl/certs/ca-certificates.crt"));
+    let expected = [
+        ("etc/ssl".to_owned(), TreeKind::Directory),
+        ("etc/ssl/certs".to_owned(), TreeKind::Directory),
+        ("etc/ssl/certs/ca-certificates.crt".to_owned(), TreeKind::Symlink(link.to_owned())),
+    ];
+    assert_eq!(below_etc(&plan), expected);
+    assert!(plan.facts.ca_bundle);
+
+    bare.facts.links.push(Link { path: "etc/ssl/certs".to_owned(), target: "../pki/tls/certs".to_owned() });
+    assert_eq!(below_etc(&planned("{}", &lock, &bare))[1..], expected[2..], "a link is not replaced");
+    bare.facts.ca_bundle = true;
+    let plan = planned("{}", &lock, &bare);
+    assert_eq!((named(&plan), below_etc(&plan)), (None, Vec::new()), "the base's own are enough");
 }

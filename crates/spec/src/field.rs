@@ -88,7 +88,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::PythonVersion,
         "python_version",
         "a text or a number",
-        "Python of the image; without it that of the base, or 3.13.",
+        "Python of the image; without it that of the base, or 3.13. It is added to a base that does not have it.",
         "python_version: \"3.12\"",
     ),
     info(

@@ -28,7 +28,7 @@ pub(crate) struct LockCommand {
     /// Where the lock is written; `-` is standard output.
     #[arg(short, long, value_name = "FILE", conflicts_with = "frozen")]
     pub(crate) output: Option<PathBuf>,
-    /// Choose anew: a package, `debian`, `base`, or without a value everything. May be repeated; behind SPEC.
+    /// Choose anew: a package, `debian`, `python`, `base`, or without a value everything. May be repeated; behind SPEC.
     #[arg(
         long,
         value_name = "WHAT",
@@ -52,13 +52,14 @@ fn upgraded(text: &str) -> Result<Upgrade, String> {
     match text {
         EVERYTHING => Ok(Upgrade::Everything),
         "debian" => Ok(Upgrade::Only(vec![Pin::Debian])),
+        "python" => Ok(Upgrade::Only(vec![Pin::Python])),
         "base" => Ok(Upgrade::Only(vec![Pin::Base])),
         _ if looks_like_a_file => {
             Err(format!("{text} is a file, not a package: write `imagewright lock {text} --upgrade`"))
         }
         name => match name.parse() {
             Ok(name) => Ok(Upgrade::Only(vec![Pin::Package(name)])),
-            Err(_) => Err("it is none of `debian`, `base` and names of packages".to_owned()),
+            Err(_) => Err("it is none of `debian`, `python`, `base` and names of packages".to_owned()),
         },
     }
 }

@@ -38,7 +38,8 @@ pub struct BaseFacts {
     pub ca_bundle: bool,
     /// Owners and modes of the directories that the skeleton may touch, by path without a leading slash.
     pub directories: Vec<Directory>,
-    /// Top-level links of a merged `/usr`, such as `bin` to `usr/bin`.
+    /// Links in the place of directories: top-level ones of a merged `/usr`, such as `bin` to `usr/bin`, and those
+    /// among the directories that the skeleton may touch.
     pub links: Vec<Link>,
 }
 
@@ -68,7 +69,7 @@ pub struct Link {
 
 impl BaseFacts {
     /// The current version of the document.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Reads the facts off a replayed tree; `path_variable` is the image's `PATH`.
     pub fn from_tree(tree: &Tree, path_variable: &str) -> Self {
@@ -84,7 +85,7 @@ impl BaseFacts {
             accounts: Accounts::from_tree(tree),
             ca_bundle: tree.resolve("etc/ssl/certs/ca-certificates.crt").is_some(),
             directories: directories(tree),
-            links: top_level_links(tree),
+            links: directory_links(tree),
         }
     }
 
@@ -100,8 +101,11 @@ fn system_name(tree: &Tree) -> Option<String> {
     Some(value.trim_matches('"').to_owned())
 }
 
+/// What the skeleton may touch.
+const TOUCHED: [&str; 7] = ["etc", "home", "opt", "root", "opt/venv", "etc/ssl", "etc/ssl/certs"];
+
 fn directories(tree: &Tree) -> Vec<Directory> {
-    ["etc", "home", "opt", "root", "opt/venv", "etc/ssl", "etc/ssl/certs"]
+    TOUCHED
         .into_iter()
         .filter_map(|path| {
             let node = tree.node(path)?;
@@ -116,9 +120,9 @@ fn directories(tree: &Tree) -> Vec<Directory> {
         .collect()
 }
 
-fn top_level_links(tree: &Tree) -> Vec<Link> {
+fn directory_links(tree: &Tree) -> Vec<Link> {
     tree.iter()
-        .filter(|(path, _)| !path.contains('/'))
+        .filter(|(path, _)| !path.contains('/') || TOUCHED.contains(path))
         .filter_map(|(path, node)| match &node.kind {
             NodeKind::Symlink { target } => Some(Link { path: path.to_owned(), target: target.clone() }),
             _ => None,
