@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{InspectArguments, LockCommand, RunArguments};
+use crate::commands::{
+    CacheArguments, CompletionsArguments, DoctorArguments, InspectArguments, LockCommand, RunArguments,
+};
 
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
 #[derive(Debug, Parser)]
@@ -29,6 +31,9 @@ pub(crate) enum Command {
     Name(SpecArguments),
     Inspect(InspectArguments),
     Run(RunArguments),
+    Cache(CacheArguments),
+    Doctor(DoctorArguments),
+    Completions(CompletionsArguments),
 }
 
 /// A spec, and what the command line puts in the place of what it says.

@@ -20,3 +20,25 @@ pub(crate) fn check(file: &str, text: &str) {
     assert!(may_write, "{file} is stale; write it anew as its mark says. It should have:\n{wanted}");
     fs_err::write(path, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();
 }
+
+/// The reference of the command line, from the definitions of its arguments.
+#[test]
+fn the_command_line_is_documented() {
+    let mut text = String::new();
+    let mut command = <crate::arguments::Arguments as clap::CommandFactory>::command().term_width(100);
+    command.build();
+    describe(&mut text, &mut command, 2);
+    check("docs/cli.md", &text);
+}
+
+fn describe(text: &mut String, command: &mut clap::Command, level: usize) {
+    use std::fmt::Write as _;
+
+    let name = command.get_bin_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let help = command.render_long_help().to_string();
+    let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+    write!(text, "{} {name}\n\n```text\n{}\n```\n\n", "#".repeat(level), lines.join("\n").trim()).unwrap();
+    for command in command.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+        describe(text, command, level + 1);
+    }
+}

@@ -10,7 +10,7 @@ use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
-use imagewright_store::Store;
+use imagewright_store::{Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
 use crate::configuration::{Configuration, Setting};
@@ -50,15 +50,8 @@ pub(crate) fn machine_with(
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
     let configuration = Configuration::load(environment)?;
-    let store = Store::open(&configuration.store.value, now())?;
-    let given = registry_config.map(|path| (environment.directory.join(path), true));
-    let usual = environment.auth_files().into_iter().map(|path| (path, false));
-    let sources = given
-        .into_iter()
-        .chain(usual)
-        .map(|(path, required)| CredentialSource::File { path, required })
-        .collect();
-    let options = client_options(&configuration, Credentials::new(sources));
+    let store = store_at(&configuration.store.value)?;
+    let options = client_options(&configuration, credentials(environment, registry_config));
     Ok(Machine {
         store,
         client: Client::new(options),
@@ -70,6 +63,23 @@ pub(crate) fn machine_with(
         threads: configuration.threads.value,
         reporter,
     })
+}
+
+/// The store that is in force.
+pub(crate) fn store(environment: &Environment) -> Result<Store, Failure> {
+    Ok(store_at(&Configuration::load(environment)?.store.value)?)
+}
+
+pub(crate) fn store_at(directory: &Path) -> Result<Store, StoreError> {
+    Store::open(directory, now())
+}
+
+/// The places to look for credentials of registries: the file that was named, which must be there, then the usual.
+pub(crate) fn credentials(environment: &Environment, registry_config: Option<&Path>) -> Credentials {
+    let given = registry_config.map(|path| (environment.directory.join(path), true));
+    let usual = environment.auth_files().into_iter().map(|path| (path, false));
+    let places = given.into_iter().chain(usual);
+    Credentials::new(places.map(|(path, required)| CredentialSource::File { path, required }).collect())
 }
 
 fn client_options(configuration: &Configuration, credentials: Credentials) -> ClientOptions {

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use url::Url;
 
 use crate::control::{Stanza, stanzas};
@@ -62,6 +64,17 @@ impl Mirrors {
             Pocket::Security => &self.security,
         };
         base.join(path).map_err(|_| DebianError::MirrorUrl { text: format!("{base}{path}") })
+    }
+}
+
+/// Both addresses, without user and password.
+impl fmt::Display for Mirrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |url: &Url| {
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+            format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+        };
+        write!(f, "{} and {}", shown(&self.archive), shown(&self.security))
     }
 }
 

@@ -53,7 +53,9 @@ pub use answer::{Answer, AnsweredError};
 pub use auth::Scopes;
 pub use blob::{BlobReader, BlobSource, BlobStream, Pushed};
 pub use client::Client;
-pub use credentials::{Credential, CredentialSource, Credentials, CredentialsError, Found, Origin, Secret};
+pub use credentials::{
+    Credential, CredentialOverview, CredentialSource, Credentials, CredentialsError, Found, Origin, Secret,
+};
 pub use destination::UnsafeDestination;
 pub use endpoint::{Mirror, MirrorError};
 pub use error::{Refusal, RegistryError};

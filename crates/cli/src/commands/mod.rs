@@ -1,4 +1,7 @@
 mod build;
+mod cache;
+mod completions;
+mod doctor;
 mod exists;
 mod identity;
 mod inspect;
@@ -6,12 +9,16 @@ mod lock;
 mod plan;
 mod run;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, ProgressStyle};
 use crate::environment::Environment;
 use crate::failure::Failure;
 
+pub(crate) use cache::CacheArguments;
+pub(crate) use completions::CompletionsArguments;
+pub(crate) use doctor::DoctorArguments;
 pub(crate) use inspect::InspectArguments;
 pub(crate) use lock::LockCommand;
 pub(crate) use run::{RunArguments, helper};
@@ -21,6 +28,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let environment = Environment::current()?;
     match arguments.command {
         Command::Build(arguments) => build::run(&environment, &arguments),
+        Command::Cache(arguments) => cache::run(&environment, &arguments),
+        Command::Doctor(arguments) => doctor::run(&environment, &arguments),
+        Command::Completions(arguments) => Ok(completions::run(&arguments)),
         Command::Lock(arguments) => lock::run(&environment, &arguments),
         Command::Plan(arguments) => plan::run(&environment, &arguments),
         Command::Exists(arguments) => exists::run(&environment, &arguments),
@@ -33,9 +43,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Prints a line to stdout, which is data.
-#[expect(clippy::print_stdout, reason = "the one place where data is printed")]
 fn print(line: impl std::fmt::Display) {
-    println!("{line}");
+    if let Err(error) = writeln!(std::io::stdout(), "{line}")
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        crate::progress::say(&format!("warning: the result could not be printed: {error}"));
+    }
 }
 
 /// Tells people something on stderr, unless they want to hear nothing.

@@ -43,7 +43,6 @@ pub(crate) struct Configuration {
     pub(crate) https: Option<Setting<BTreeSet<String>>>,
     pub(crate) mirrors: Option<Setting<BTreeMap<String, Vec<Mirror>>>>,
     /// The files that were read, the most important first.
-    #[cfg_attr(not(test), expect(dead_code, reason = "`doctor` prints them"))]
     pub(crate) files: Vec<PathBuf>,
 }
 

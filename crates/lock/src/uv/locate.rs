@@ -29,6 +29,19 @@ pub async fn locate(search: &UvSearch<'_>) -> Result<Uv, UvError> {
     if let Some(path) = search.explicit {
         return accept(path, search.tools).await;
     }
+    let refused = match find(search).await {
+        Ok(uv) => return Ok(uv),
+        Err(refused) => refused,
+    };
+    let installed = install::with_pip(search.tools, search.host, &requirement(), refused).await?;
+    accept(&installed, search.tools).await
+}
+
+/// The same without the installation: what was found and does not serve, when none does.
+pub async fn find(search: &UvSearch<'_>) -> Result<Uv, Vec<UvError>> {
+    if let Some(path) = search.explicit {
+        return accept(path, search.tools).await.map_err(|error| vec![error]);
+    }
     let mut refused = Vec::new();
     for candidate in candidates(search) {
         match accept(&candidate, search.tools).await {
@@ -36,8 +49,7 @@ pub async fn locate(search: &UvSearch<'_>) -> Result<Uv, UvError> {
             Err(problem) => refused.push(problem),
         }
     }
-    let installed = install::with_pip(search.tools, search.host, &requirement(), refused).await?;
-    accept(&installed, search.tools).await
+    Err(refused)
 }
 
 /// What to ask pip for.

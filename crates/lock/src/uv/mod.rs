@@ -10,7 +10,7 @@ mod process;
 pub use capabilities::Capabilities;
 pub use error::UvError;
 pub use host::Host;
-pub use locate::{UvSearch, locate};
+pub use locate::{UvSearch, find, locate};
 pub(crate) use process::{Finished, Invocation};
 
 use std::path::{Path, PathBuf};

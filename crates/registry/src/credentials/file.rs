@@ -18,6 +18,15 @@ pub(super) struct ConfigFile {
     written: BTreeMap<String, Entry>,
 }
 
+/// Which registries a file has credentials for; never the credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialOverview {
+    /// The file.
+    pub path: PathBuf,
+    /// `ghcr.io`, `eu.gcr.io (credHelpers gcloud)`, `others (credsStore desktop)`.
+    pub registries: Vec<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Wire {
@@ -83,6 +92,16 @@ impl ConfigFile {
                 .filter(|(_, entry)| !entry.is_empty())
                 .collect(),
         })
+    }
+
+    /// Which registries it serves, and by which helper.
+    pub(super) fn overview(&self) -> CredentialOverview {
+        let helper = |(registry, helper): (&String, &String)| format!("{registry} (credHelpers {helper})");
+        let helpers = self.helpers.iter().map(helper);
+        let written = self.written.keys().filter(|key| !self.helpers.contains_key(*key)).cloned();
+        let store = self.store.iter().map(|helper| format!("others (credsStore {helper})"));
+        let registries = helpers.chain(written).chain(store).collect();
+        CredentialOverview { path: self.path.clone(), registries }
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -15,6 +15,7 @@ use imagewright_oci::ImageReference;
 use tokio::sync::Mutex;
 
 pub use error::CredentialsError;
+pub use file::CredentialOverview;
 pub use secret::Secret;
 
 use file::ConfigFile;
@@ -120,6 +121,19 @@ impl Credentials {
             }
         }
         Ok(Found { credential: None, origin: Origin { source: None, failed } })
+    }
+
+    /// For each file that is there, which registries it serves. Runs no helper.
+    pub async fn overview(&self) -> Result<Vec<CredentialOverview>, CredentialsError> {
+        let mut found = Vec::new();
+        for source in self.sources.iter() {
+            if let CredentialSource::File { path, required } = source
+                && let Some(config) = self.file(path, *required).await?
+            {
+                found.push(config.overview());
+            }
+        }
+        Ok(found)
     }
 
     async fn file(

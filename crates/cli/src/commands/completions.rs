@@ -1,0 +1,22 @@
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory as _};
+use clap_complete::{Shell, generate};
+
+use super::print;
+use crate::arguments::Arguments;
+
+/// Print the completions for a shell.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArguments {
+    /// The shell.
+    #[arg(value_enum)]
+    shell: Shell,
+}
+
+pub(crate) fn run(arguments: &CompletionsArguments) -> ExitCode {
+    let mut text = Vec::new();
+    generate(arguments.shell, &mut Arguments::command(), "imagewright", &mut text);
+    print(String::from_utf8_lossy(&text).trim_end());
+    ExitCode::SUCCESS
+}
