@@ -253,8 +253,7 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NestedIndex { .. }
         | LockError::BaseConfig { .. }
         | LockError::BaseLayer { .. } => FailureKind::Network,
-        LockError::PythonMirror { .. }
-        | LockError::NoSuchInterpreter { .. }
+        LockError::NoSuchInterpreter { .. }
         | LockError::InterpreterMismatch { .. }
         | LockError::Malformed { .. }
         | LockError::OtherVersion { .. } => FailureKind::Usage,

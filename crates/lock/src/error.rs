@@ -6,7 +6,7 @@ use imagewright_registry::RegistryError;
 use imagewright_store::StoreError;
 use thiserror::Error;
 
-use crate::archive::{MirrorError, Triple};
+use crate::archive::Triple;
 use crate::download::DownloadError;
 use crate::python::PythonError;
 use crate::uv::UvError;
@@ -126,13 +126,6 @@ pub enum LockError {
         file_name: String,
         /// The mirror.
         server: String,
-    },
-    /// The mirror of interpreters is none.
-    #[error("the settings of this machine cannot be used")]
-    PythonMirror {
-        /// Why.
-        #[source]
-        source: MirrorError,
     },
     /// An archive of an interpreter, or the list of its release, cannot be had.
     #[error("the Python archive {file_name} cannot be had")]
@@ -259,14 +252,11 @@ impl LockError {
             Self::NoArchive { newest: None, .. } | Self::NoArchivePlatform { .. } => {
                 Some("name a base image with that Python, or ask for another `python_version`".to_owned())
             }
-            Self::PythonMirror { .. } => {
-                Some("correct IMAGEWRIGHT_PYTHON_MIRROR or UV_PYTHON_INSTALL_MIRROR".to_owned())
-            }
             Self::NoChecksum { .. } => {
                 Some("a mirror of Python archives needs the `SHA256SUMS` of each release".to_owned())
             }
             Self::Archive { .. } => Some(
-                "name a mirror in IMAGEWRIGHT_PYTHON_MIRROR or UV_PYTHON_INSTALL_MIRROR, or a base image with that Python"
+                "name a mirror in `python-mirror` or UV_PYTHON_INSTALL_MIRROR, or a base image with that Python"
                     .to_owned(),
             ),
             Self::NoLibc => Some("wheels need a base with the GNU C library or musl".to_owned()),

@@ -95,7 +95,7 @@ impl Locker<'_> {
         };
         let archives = self.archives().compilers(wanted).await?;
         let any = archives.values().next().expect("this machine's is there");
-        let identity = format!("python-build-standalone {} {}", any.version, any.release());
+        let identity = format!("python-build-standalone {} {}", any.version, any.path.release());
         let minor = interpreter.minor;
         Ok(CompilerLock { identity, minor, source: CompilerSource::Archives { archives } })
     }
@@ -129,7 +129,7 @@ fn added_before<'a>(
 ) -> Option<&'a InterpreterArchive> {
     match &previous.interpreter.source {
         InterpreterSource::Archive { archive }
-            if wanted.accepts(&archive.version) && archive.path.contains(triple.as_str()) =>
+            if wanted.accepts(&archive.version) && archive.path.as_str().contains(triple.as_str()) =>
         {
             Some(archive)
         }

@@ -26,7 +26,8 @@ pub mod python;
 pub mod uv;
 
 pub use archive::{
-    INTERPRETERS, InterpreterArchive, MirrorError, PythonMirror, Triple, interpreter_artifact,
+    ArchivePath, ArchivePathError, INTERPRETERS, InterpreterArchive, MirrorError, PythonMirror, Triple,
+    interpreter_artifact,
 };
 pub use base::{FACTS_ANNOTATION, load_base};
 pub use base_image::{BaseImage, BaseLayer, BaseOrigin};

@@ -9,10 +9,10 @@ pub(crate) fn interpreter_layer(scope: &Scope<'_>) -> Option<LayerDefinition> {
     let InterpreterSource::Archive { archive } = &scope.lock.interpreter.source else { return None };
     let mut inputs = scope.common_inputs(imagewright_layer::TREE_FORMAT);
     inputs.insert("interpreter format".to_owned(), imagewright_layer::INTERPRETER_FORMAT.to_string());
-    inputs.insert("interpreter".to_owned(), format!("{} {}", archive.path, archive.sha256));
+    inputs.insert("interpreter".to_owned(), format!("{} {}", archive.path.as_str(), archive.sha256));
     inputs.insert("prefix".to_owned(), archive.prefix());
     inputs.insert("bytecode".to_owned(), scope.bytecode_input());
-    let title = format!("Python {} (python-build-standalone {})", archive.version, archive.release());
+    let title = format!("Python {} (python-build-standalone {})", archive.version, archive.path.release());
     let because = match &scope.base.facts.system {
         Some(system) => format!("{system} has no Python that the spec asks for"),
         None => "the base has no Python that the spec asks for".to_owned(),

@@ -196,7 +196,9 @@ fn an_image_that_no_engine_takes_is_refused() {
 fn an_interpreter_is_added_below_everything_else() {
     let archive = InterpreterArchive {
         version: "3.12.4".parse().unwrap(),
-        path: "20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only.tar.gz".to_owned(),
+        path: "20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only.tar.gz"
+            .parse()
+            .unwrap(),
         sha256: Digest::of(b"archive"),
     };
     let interpreter = InterpreterLock {

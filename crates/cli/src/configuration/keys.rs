@@ -65,7 +65,8 @@ pub(crate) const PYTHON_MIRROR: Key = Key {
     what: "Mirror of python-build-standalone's releases, `file:` addresses too; else that of uv \
            (`UV_PYTHON_INSTALL_MIRROR`), else the project's own.",
     example: r#"python-mirror = "https://mirror.example/python-build-standalone""#,
-    in_project: true,
+    // It says what its archives are, too, and the compiler in them is started.
+    in_project: false,
 };
 pub(crate) const PLAIN_HTTP: Key = Key {
     name: "registries.plain-http",

@@ -5,7 +5,7 @@ use imagewright_pypa::{PythonMinor, PythonVersion};
 use serde::Deserialize;
 use url::Url;
 
-use super::Triple;
+use super::{ArchivePath, Triple};
 use crate::LockError;
 use crate::uv::{Host, Invocation, Uv};
 
@@ -24,8 +24,7 @@ const OWN_LIST: &str = "UV_PYTHON_DOWNLOADS_JSON_URL";
 pub(super) struct Listed {
     pub(super) version: PythonVersion,
     pub(super) triple: Triple,
-    /// Below a mirror.
-    pub(super) path: String,
+    pub(super) path: ArchivePath,
 }
 
 /// What `uv python list --output-format json` prints of each; it prints more.
@@ -86,7 +85,7 @@ fn listed(wire: &Wire) -> Option<Listed> {
     Some(Listed {
         version: wire.version.parse().ok()?,
         triple: Triple(triple.to_owned()),
-        path: format!("{release}/{file_name}"),
+        path: format!("{release}/{file_name}").parse().ok()?,
     })
 }
 
@@ -118,8 +117,10 @@ mod tests {
             "{\"version\":\"3.12.15\",\"url\":null,\"implementation\":\"cpython\"}".to_owned(),
         ];
         let found = parse(&format!("[{}]", entries.join(","))).unwrap();
-        let found: Vec<String> =
-            found.iter().map(|one| format!("{} {} {}", one.version, one.triple.as_str(), one.path)).collect();
+        let found: Vec<String> = found
+            .iter()
+            .map(|one| format!("{} {} {}", one.version, one.triple.as_str(), one.path.as_str()))
+            .collect();
         assert_eq!(
             found,
             [

@@ -10,9 +10,12 @@ mod listing;
 mod mirror;
 mod resolver;
 
+use std::str::FromStr;
+
 use imagewright_oci::{Digest, Platform};
 use imagewright_pypa::{Libc, PythonVersion};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 pub use mirror::{MirrorError, PythonMirror};
 pub(crate) use resolver::ArchiveResolver;
@@ -28,10 +31,25 @@ pub const INTERPRETERS: &str = "/opt/python";
 pub struct InterpreterArchive {
     /// `3.12.4`.
     pub version: PythonVersion,
-    /// Below a mirror: `20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz`.
-    pub path: String,
+    /// Below a mirror.
+    pub path: ArchivePath,
     /// Its sha256.
     pub sha256: Digest,
+}
+
+/// A release and a file of it: `20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only.tar.gz`.
+///
+/// A lock may come with a project from anywhere, and its compiler is started: so this cannot lead out of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ArchivePath(String);
+
+/// A text that names no archive of python-build-standalone.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("`{text}` is no archive of python-build-standalone")]
+pub struct ArchivePathError {
+    /// What was given.
+    pub text: String,
 }
 
 /// What programs an archive has: `x86_64-unknown-linux-gnu`.
@@ -44,15 +62,60 @@ impl InterpreterArchive {
     pub fn prefix(&self) -> String {
         format!("{INTERPRETERS}/{}", self.version)
     }
+}
 
-    /// Its name, without the release's.
-    pub fn file_name(&self) -> &str {
-        self.path.rsplit_once('/').map_or(self.path.as_str(), |(_, name)| name)
-    }
-
+impl ArchivePath {
     /// The release, which is a date: `20240726`.
     pub fn release(&self) -> &str {
-        self.path.split_once('/').map_or("", |(release, _)| release)
+        self.parts().0
+    }
+
+    /// The file's name, without the release's.
+    pub fn file_name(&self) -> &str {
+        self.parts().1
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once('/').expect("a path has two components")
+    }
+}
+
+impl FromStr for ArchivePath {
+    type Err = ArchivePathError;
+
+    fn from_str(text: &str) -> Result<Self, ArchivePathError> {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
+        match text.split_once('/') {
+            Some((release, file))
+                if release.len() == 8
+                    && release.bytes().all(|byte| byte.is_ascii_digit())
+                    && file.starts_with("cpython-")
+                    && file.ends_with(".tar.gz")
+                    && file.chars().all(is_plain) =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(ArchivePathError { text: text.to_owned() }),
+        }
+    }
+}
+
+impl TryFrom<String> for ArchivePath {
+    type Error = ArchivePathError;
+
+    fn try_from(text: String) -> Result<Self, ArchivePathError> {
+        text.parse()
+    }
+}
+
+impl From<ArchivePath> for String {
+    fn from(path: ArchivePath) -> Self {
+        path.0
     }
 }
 
@@ -90,5 +153,33 @@ impl Triple {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_in_a_mirror() {
+        let path: ArchivePath =
+            "20240726/cpython-3.12.4+20240726-x86_64-unknown-linux-gnu-install_only.tar.gz".parse().unwrap();
+        assert_eq!(path.release(), "20240726");
+        assert!(path.file_name().starts_with("cpython-3.12.4+"));
+        for text in [
+            "",
+            "cpython-3.12.4.tar.gz",
+            "20240726/../../../other/cpython-3.12.4.tar.gz",
+            "../20240726/cpython-3.12.4.tar.gz",
+            "20240726/cpython-3.12.4.tar.gz?x=.tar.gz",
+            "20240726/cpython-%2e%2e.tar.gz",
+            "20240726/pypy-3.10.tar.gz",
+            "latestab/cpython-3.12.4.tar.gz",
+        ] {
+            assert!(text.parse::<ArchivePath>().is_err(), "{text}");
+            let json =
+                format!("{{\"version\":\"3.12.4\",\"path\":\"{text}\",\"sha256\":\"{}\"}}", Digest::of(b""));
+            assert!(serde_json::from_str::<InterpreterArchive>(&json).is_err(), "{text}");
+        }
     }
 }

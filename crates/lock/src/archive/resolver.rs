@@ -52,7 +52,8 @@ impl ArchiveResolver<'_> {
         let own_archive = self.pin(found).await?;
         let mut archives = BTreeMap::from([(own, own_archive)]);
         for triple in Triple::of_all_machines() {
-            let same_release = |one: &&Listed| one.release() == found.release() && one.triple == triple;
+            let same_release =
+                |one: &&Listed| one.path.release() == found.path.release() && one.triple == triple;
             if !archives.contains_key(&triple)
                 && let Some(other) =
                     listed.iter().filter(same_release).find(|one| one.version == found.version)
@@ -65,7 +66,7 @@ impl ArchiveResolver<'_> {
     }
 
     async fn pin(&self, listed: &Listed) -> Result<InterpreterArchive, LockError> {
-        let (release, file_name) = (listed.release(), listed.file_name());
+        let (release, file_name) = (listed.path.release(), listed.path.file_name());
         let known = checksums(self.store, self.downloads, self.mirror, release, file_name).await?;
         Ok(listed.pinned(known[file_name]))
     }
@@ -83,18 +84,10 @@ impl ArchiveResolver<'_> {
 /// The newest of a version and, of equal versions, of the newest release.
 fn newest<'a>(listed: &'a [Listed], wanted: PythonVersion, triple: &Triple) -> Option<&'a Listed> {
     let fitting = listed.iter().filter(|one| wanted.accepts(&one.version) && one.triple == *triple);
-    fitting.max_by_key(|one| (one.version, one.release()))
+    fitting.max_by_key(|one| (one.version, one.path.release()))
 }
 
 impl Listed {
-    fn release(&self) -> &str {
-        self.path.split_once('/').map_or("", |(release, _)| release)
-    }
-
-    fn file_name(&self) -> &str {
-        self.path.split_once('/').map_or("", |(_, name)| name)
-    }
-
     fn pinned(&self, sha256: imagewright_oci::Digest) -> InterpreterArchive {
         InterpreterArchive { version: self.version, path: self.path.clone(), sha256 }
     }
@@ -106,10 +99,10 @@ pub async fn interpreter_artifact(
     mirror: &PythonMirror,
     archive: &InterpreterArchive,
 ) -> Result<ArtifactFile, LockError> {
-    let url = mirror.url(&archive.path);
-    let wanted = Wanted { url: &url, file_name: archive.file_name(), digest: Some(archive.sha256) };
+    let url = mirror.url(archive.path.as_str());
+    let wanted = Wanted { url: &url, file_name: archive.path.file_name(), digest: Some(archive.sha256) };
     downloads.artifact(&wanted).await.map_err(|source| LockError::Archive {
-        file_name: archive.file_name().to_owned(),
+        file_name: archive.path.file_name().to_owned(),
         source: Box::new(source),
     })
 }
@@ -122,7 +115,9 @@ mod tests {
         Listed {
             version: version.parse().unwrap(),
             triple: Triple(triple.to_owned()),
-            path: format!("{release}/cpython-{version}+{release}-{triple}-install_only.tar.gz"),
+            path: format!("{release}/cpython-{version}+{release}-{triple}-install_only.tar.gz")
+                .parse()
+                .unwrap(),
         }
     }
 
@@ -137,7 +132,7 @@ mod tests {
         ];
         let found = |wanted: &str, triple: &str| {
             let found = newest(&all, wanted.parse().unwrap(), &Triple(triple.to_owned()));
-            found.map(|one| format!("{} {}", one.version, one.release()))
+            found.map(|one| format!("{} {}", one.version, one.path.release()))
         };
         assert_eq!(found("3.12", gnu).as_deref(), Some("3.12.10 20250412"));
         assert_eq!(found("3.12", musl).as_deref(), Some("3.12.11 20250612"));
