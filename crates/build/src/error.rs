@@ -272,6 +272,8 @@ fn sandbox_kind(error: &SandboxError) -> FailureKind {
 
 fn download_kind(error: &DownloadError) -> FailureKind {
     match error {
+        // What came is something else: whoever sent it, it was not this machine.
+        DownloadError::Store(StoreError::Mismatch { .. }) => FailureKind::Network,
         DownloadError::Store(_) => FailureKind::Machine,
         _ => FailureKind::Network,
     }

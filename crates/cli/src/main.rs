@@ -10,6 +10,7 @@ mod container;
 #[cfg(test)]
 mod documentation;
 mod environment;
+mod failpoint;
 mod failure;
 mod interrupt;
 mod lock_file;

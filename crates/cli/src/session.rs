@@ -10,11 +10,12 @@ use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
-use imagewright_store::{Store, StoreError};
+use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
 use crate::configuration::{Configuration, Setting};
 use crate::environment::Environment;
+use crate::failpoint::Failpoints;
 use crate::failure::Failure;
 use crate::lock_file;
 
@@ -50,7 +51,9 @@ pub(crate) fn machine_with(
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
     let configuration = Configuration::load(environment)?;
-    let store = store_at(&configuration.store.value)?;
+    let points = Failpoints::of(environment);
+    let store_options = Options { observer: points.observer(), ..Options::new(now()) };
+    let store = Store::open_with(&configuration.store.value, store_options)?;
     let options = client_options(&configuration, credentials(environment, registry_config));
     Ok(Machine {
         store,
@@ -61,7 +64,7 @@ pub(crate) fn machine_with(
         uv: configuration.uv.map(|uv| uv.value),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
         threads: configuration.threads.value,
-        reporter,
+        reporter: points.reporter(reporter),
     })
 }
 

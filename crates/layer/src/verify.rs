@@ -12,7 +12,9 @@ use imagewright_oci::{DiffId, Digest, Hasher};
 use crate::gzip::{HEADER, trailer};
 use crate::inflate::{Inflater, RangeReader, StreamError};
 use crate::splice::{SplicedFile, UnverifiedLayer};
-use crate::{BlobPart, EncodedLayer, InstalledWheel, LayerError, ReadAt, Segment, Wheel, WheelProblem};
+use crate::{
+    BlobPart, EncodedLayer, InstalledWheel, LayerError, ReadAt, Segment, Wheel, WheelProblem, ZipProblem,
+};
 
 /// How many pieces may wait to be hashed.
 const QUEUE: usize = 16;
@@ -33,7 +35,8 @@ impl UnverifiedLayer {
             let content = hash(hashed, &self.files);
             let inflated = inflating.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             content.and_then(|content| inflated.map(|()| content))
-        })?;
+        });
+        let content = content.map_err(|error| named(error, wheels))?;
         if content.size != self.tar_size {
             let problem = "the tar stream has another size than was written";
             return Err(LayerError::Damaged { part: BlobPart::Inline, offset: 0, problem });
@@ -63,15 +66,19 @@ impl<'a, F: Fn(Digest) -> Option<&'a dyn ReadAt>> Members<'a, F> {
         for segment in self.segments {
             let (mut input, part) = self.reader(segment)?;
             match (segment, open_stream.take()) {
-                (Segment::Artifact { .. }, Some(OpenStream::Header)) => {
-                    open_stream = Some(OpenStream::Trailer(self.stream(&mut inflater, &mut input, part)?));
+                (Segment::Artifact { offset, .. }, Some(OpenStream::Header)) => {
+                    let expected = self.stream(&mut inflater, &mut input, part)?;
+                    open_stream = Some(OpenStream::Trailer { expected, part, offset: *offset });
                     if !input.is_at_end() {
-                        return Err(damaged(part, &input, "a stream ends before its range"));
+                        return Err(damaged(part, &input, "ends before its compressed size"));
                     }
                 }
                 (Segment::Inline { .. }, None) => open_stream = self.members(&mut inflater, &mut input)?,
-                (Segment::Inline { .. }, Some(OpenStream::Trailer(expected))) => {
-                    check_trailer(&mut input, expected)?;
+                (Segment::Inline { .. }, Some(OpenStream::Trailer { expected, part, offset })) => {
+                    if !has_trailer(&mut input, expected)? {
+                        let problem = "does not have its CRC-32 or its size";
+                        return Err(LayerError::Damaged { part, offset, problem });
+                    }
                     open_stream = self.members(&mut inflater, &mut input)?;
                 }
                 _ => return Err(damaged(part, &input, "a range is not inside a member")),
@@ -121,7 +128,9 @@ impl<'a, F: Fn(Digest) -> Option<&'a dyn ReadAt>> Members<'a, F> {
                 return Ok(Some(OpenStream::Header));
             }
             let expected = self.stream(inflater, input, part)?;
-            check_trailer(input, expected)?;
+            if !has_trailer(input, expected)? {
+                return Err(damaged(part, input, "the stream before it has another CRC-32 or size"));
+            }
         }
         Ok(None)
     }
@@ -139,7 +148,7 @@ impl<'a, F: Fn(Digest) -> Option<&'a dyn ReadAt>> Members<'a, F> {
                 |error| match error {
                     StreamError::Read(source) => LayerError::Read { part, offset, source },
                     StreamError::Broken => {
-                        LayerError::Damaged { part, offset, problem: "it is no whole deflate stream" }
+                        LayerError::Damaged { part, offset, problem: "is not one whole deflate stream" }
                     }
                     // The other side found a fault, which is reported instead of this one.
                     StreamError::Sink(_) => LayerError::Damaged { part, offset, problem: "it was given up" },
@@ -153,17 +162,27 @@ impl<'a, F: Fn(Digest) -> Option<&'a dyn ReadAt>> Members<'a, F> {
 enum OpenStream {
     /// Its header was read.
     Header,
-    /// Its stream was read, and calls for this trailer.
-    Trailer([u8; 8]),
+    /// Its stream, which starts there, was read and calls for this trailer.
+    Trailer { expected: [u8; 8], part: BlobPart, offset: u64 },
 }
 
-fn check_trailer(input: &mut RangeReader<'_>, expected: [u8; 8]) -> Result<(), LayerError> {
+fn has_trailer(input: &mut RangeReader<'_>, expected: [u8; 8]) -> Result<bool, LayerError> {
     let (part, offset) = (BlobPart::Inline, input.position());
     let found = input.take().map_err(|source| LayerError::Read { part, offset, source })?;
-    if found == Some(expected) {
-        return Ok(());
+    Ok(found == Some(expected))
+}
+
+/// A damaged stream of an artifact, told by the names of the wheel and the member that it is the content of.
+fn named(error: LayerError, wheels: &[InstalledWheel]) -> LayerError {
+    let LayerError::Damaged { part: BlobPart::Artifact(artifact), offset, problem } = error else {
+        return error;
+    };
+    let wheel = wheels.iter().find(|wheel| wheel.wheel().artifact() == artifact);
+    let member = wheel.and_then(|wheel| Some((wheel, wheel.member_at(offset)?)));
+    match member {
+        Some((wheel, member)) => wheel.wheel().refuse(ZipProblem::content(&member.name, problem).into()),
+        None => error,
     }
-    Err(damaged(part, input, "the stream before it has another CRC-32 or size"))
 }
 
 fn damaged(part: BlobPart, input: &RangeReader<'_>, problem: &'static str) -> LayerError {

@@ -17,6 +17,7 @@
 
 mod server;
 
+pub mod image;
 pub mod index;
 pub mod registry;
 pub mod wheel;

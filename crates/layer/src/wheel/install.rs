@@ -233,6 +233,18 @@ impl InstalledWheel {
         })
     }
 
+    /// The installed member whose bytes are at an offset of the wheel.
+    pub(crate) fn member_at(&self, offset: u64) -> Option<&ZipMember> {
+        let members = self.files.iter().filter_map(|file| match file.content {
+            FileContent::Member(index) => Some(self.member(index)),
+            FileContent::Bytes(_) => None,
+        });
+        let holds = |member: &ZipMember| {
+            (member.data_offset..=member.data_offset + member.compressed_size).contains(&offset)
+        };
+        members.into_iter().find(|member| holds(member))
+    }
+
     pub(crate) fn member(&self, index: usize) -> &ZipMember {
         &self.wheel.members[index]
     }

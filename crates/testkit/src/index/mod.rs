@@ -1,4 +1,4 @@
-//! A package index by PEP 503, 658 and 691, in memory, which may lie about hashes.
+//! A package index by PEP 503, 658, 691 and 700, in memory, which may lie about hashes.
 
 mod pages;
 mod serve;
@@ -94,7 +94,7 @@ impl TestIndex {
         self.lock().max_age = Some(seconds);
     }
 
-    /// Paths that were asked for, in order.
+    /// Requests so far, such as `GET /simple/demo/`.
     pub fn requests(&self) -> Vec<String> {
         self.lock().requests.clone()
     }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{IndexFile, State};
 
-/// The JSON of PEP 691.
+/// The JSON of PEP 691, with the sizes of PEP 700.
 pub(super) const JSON: &str = "application/vnd.pypi.simple.v1+json";
 /// The HTML of PEP 503.
 pub(super) const HTML: &str = "text/html";
@@ -32,6 +32,7 @@ pub(super) fn json_page(project: &str, files: &[(&str, &IndexFile)]) -> String {
         json!({
             "filename": name,
             "url": format!("/files/{name}"),
+            "size": file.bytes.len(),
             "hashes": {"sha256": file.sha256.hex()},
             "requires-python": file.requires_python,
             "core-metadata": metadata.unwrap_or(json!(false)),
@@ -39,7 +40,7 @@ pub(super) fn json_page(project: &str, files: &[(&str, &IndexFile)]) -> String {
         })
     };
     let files: Vec<_> = files.iter().map(entry).collect();
-    json!({"meta": {"api-version": "1.0"}, "name": project, "files": files}).to_string()
+    json!({"meta": {"api-version": "1.1"}, "name": project, "files": files}).to_string()
 }
 
 pub(super) fn html_page(files: &[(&str, &IndexFile)]) -> String {

@@ -14,7 +14,7 @@ use crate::server::Body;
 /// Answers a request.
 pub(super) fn handle(state: &mut State, request: &Request<Incoming>) -> Response<Body> {
     let path = request.uri().path();
-    state.requests.push(path.to_owned());
+    state.requests.push(format!("{} {path}", request.method()));
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     if state.authorization.is_some() && header(AUTHORIZATION) != state.authorization.as_deref() {
         let refused = Response::builder().status(401).header("www-authenticate", "Basic realm=\"test\"");

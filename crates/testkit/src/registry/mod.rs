@@ -14,14 +14,14 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use imagewright_oci::Digest;
+use imagewright_oci::{Digest, MediaType};
 
 pub use fault::{Effect, Fault};
 pub use rules::{Login, Rules};
 pub use state::Request;
 
 use crate::server::Server;
-use state::State;
+use state::{State, Stored};
 
 /// A running registry.
 #[derive(Debug)]
@@ -87,6 +87,20 @@ impl TestRegistry {
         self.lock().blob(repository, digest)
     }
 
+    /// Puts a manifest under a tag or digest without a request.
+    pub fn put_manifest(
+        &self,
+        repository: &str,
+        name: &str,
+        media_type: &MediaType,
+        bytes: impl Into<Bytes>,
+    ) -> Digest {
+        let (media_type, bytes) = (media_type.as_str().to_owned(), bytes.into());
+        let digest = Digest::of(&bytes);
+        self.lock().put_manifest(repository, name, Stored { media_type, digest, bytes });
+        digest
+    }
+
     /// Changes the stored bytes of a blob, so that they no longer have its digest.
     pub fn damage_blob(&self, digest: Digest) {
         self.lock().damage_blob(digest);
@@ -95,6 +109,11 @@ impl TestRegistry {
     /// Takes a blob out of all repositories.
     pub fn delete_blob(&self, digest: Digest) {
         self.lock().delete_blob(digest);
+    }
+
+    /// Forgets a repository; what other repositories have of it stays.
+    pub fn delete_repository(&self, repository: &str) {
+        self.lock().delete_repository(repository);
     }
 
     /// The digest under a tag.

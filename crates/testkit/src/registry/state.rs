@@ -125,6 +125,10 @@ impl State {
         }
     }
 
+    pub(super) fn delete_repository(&mut self, repository: &str) {
+        self.repositories.remove(repository);
+    }
+
     pub(super) fn delete_blob(&mut self, digest: Digest) {
         self.blobs.remove(&digest);
         self.repositories.values_mut().for_each(|repository| {

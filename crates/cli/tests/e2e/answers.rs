@@ -1,0 +1,56 @@
+//! `exists` never guesses.
+
+use imagewright_testkit::registry::{Effect, Fault, Rules};
+
+use crate::support::{Offline, Workshop};
+
+#[test]
+fn exists_says_true_false_stale_or_unknown_and_why() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    workshop.write("requirements.txt", "-r nested/more.txt\n");
+    workshop.write("nested/more.txt", "alpha==1.0\n");
+    world.spec_with(&[], "requirements: requirements.txt\n");
+    let exists = || workshop.run(&["exists", "image.yaml"]);
+    assert_eq!(exists().expect(1).stdout, "false\n");
+    workshop.build("image.yaml", &[]);
+    assert_eq!(exists().expect(0).stdout, "true\n");
+    let elsewhere = Workshop::new();
+    let arguments = ["exists", "image.yaml"];
+    let mut command = workshop.command(&arguments);
+    let asked = crate::support::run_within(
+        command.env("IMAGEWRIGHT_STORE", elsewhere.store_path()),
+        std::time::Duration::from_mins(1),
+    );
+    assert_eq!(asked.expect(0).stdout, "true\n", "another machine sees it too");
+
+    workshop.write("nested/more.txt", "alpha==2.0\n");
+    let stale = exists().expect(1);
+    assert!(
+        stale.stdout.starts_with("stale: ") && stale.stdout.contains("nested/more.txt"),
+        "{}",
+        stale.stdout
+    );
+    let rebuilt = workshop.build("image.yaml", &[]);
+    assert_eq!(rebuilt.text("status"), "stale-rebuilt");
+    assert!(rebuilt.packages().contains(&"alpha 2.0".to_owned()));
+    assert_eq!(exists().expect(0).stdout, "true\n");
+
+    world.spec_with(&["gamma"], "requirements: requirements.txt\n");
+    assert_eq!(exists().expect(1).stdout, "false\n");
+    let host = world.registry.host();
+    drop(world.registry);
+    let unknown = workshop.run(&["exists", "image.yaml"]).expect(4).says(&["is unknown", &host, "refused"]);
+    assert_eq!(unknown.stdout, "");
+}
+
+#[test]
+fn a_missing_repository_is_no_whatever_the_registry_calls_it() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    world.registry.set_rules(Rules { harbor: true, ..Rules::default() });
+    assert_eq!(world.workshop.run(&["exists", "image.yaml"]).expect(1).stdout, "false\n");
+    world.registry.set_rules(Rules::default());
+    world.registry.inject(Fault::on("*", "/manifests/", Effect::status(404)));
+    world.workshop.run(&["exists", "image.yaml"]).expect(4).says(&["is unknown"]);
+}

@@ -1,0 +1,14 @@
+//! What the first part of the project promises, line by line.
+
+mod answers;
+mod bad_machine;
+mod bad_packages;
+mod bad_registry;
+mod bases;
+mod execution;
+mod incremental;
+mod killed;
+mod platform;
+mod pushed;
+mod reproducible;
+mod together;

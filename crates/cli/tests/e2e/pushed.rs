@@ -1,0 +1,48 @@
+//! A pushed image is what others read and run.
+
+use crate::support::{Docker, Peers, Workshop, assert_right, assert_valid, skopeo_digest, unique, unpacked};
+use imagewright_testkit::validate::StoredImage;
+
+#[test]
+fn others_read_and_run_what_was_pushed() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let name = unique("pushed");
+    workshop.write(
+        "image.yaml",
+        format!(
+            "name: {name}\nregistry: {}\npython_version: '3.11'\npackages: [numpy, requests]\n",
+            peers.registry
+        ),
+    );
+    let report = workshop.build("image.yaml", &[]);
+    let image = report.text("image");
+    assert!(image.starts_with(&format!("{}/{name}:", peers.registry)), "{image}");
+    assert_eq!(report.text("status"), "built");
+
+    let validated = assert_valid(image);
+    assert_eq!(validated.digest.to_string(), report.digest());
+    assert_eq!(skopeo_digest(image), report.digest());
+    let root = unpacked(image, &workshop.path("umoci"));
+    assert!(root.join("opt/venv/lib/python3.11/site-packages/numpy/__init__.py").is_file());
+    assert!(fs_err::read_to_string(root.join("etc/passwd")).unwrap().contains("\nflytekit:"));
+
+    let container = Docker::pull(&peers.docker, image);
+    let program = "import getpass, numpy, os, pwd, requests\n\
+                   print(pwd.getpwuid(os.getuid()).pw_name, os.getcwd(), numpy.arange(4).sum(), requests.__name__)";
+    assert_eq!(container.python(program), "flytekit /root 6 requests");
+    container.check_requirements();
+}
+
+#[test]
+fn an_image_without_a_registry_is_in_the_store() {
+    let Some(()) = crate::support::network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("image.yaml", "name: local\npython_version: '3.11'\npackages: [six]\n");
+    let report = workshop.build("image.yaml", &[]);
+    let image = StoredImage::new(workshop.store(), report.digest().parse().unwrap());
+    let validated = assert_right(&image);
+    assert!(validated.paths.iter().any(|path| path == "opt/venv/lib/python3.11/site-packages/six.py"));
+    assert!(validated.paths.iter().any(|path| path.ends_with("/__pycache__/six.cpython-311.pyc")));
+    assert_eq!(workshop.build("image.yaml", &[]).text("status"), "exists");
+}

@@ -1,0 +1,6 @@
+//! The command as its users meet it: a process with a store of its own, and real peers around it.
+
+#![cfg(test)]
+
+mod e2e;
+mod support;
