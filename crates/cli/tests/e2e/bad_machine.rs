@@ -11,7 +11,7 @@ use imagewright_testkit::image::{ImageBuilder, put_index};
 use imagewright_testkit::registry::{Effect, Fault};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Offline, assert_valid, run, run_within, spawn};
+use crate::support::{Offline, Workshop, assert_valid, network, run, run_within, spawn};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -105,12 +105,12 @@ fn a_base_that_is_not_there_or_for_other_platforms() {
 }
 
 /// Starts a build in a process group of its own, waits for `ready`, presses Ctrl-C, and looks at what is left.
-fn interrupt(world: &Offline, ready: impl Fn() -> bool) {
-    let mut command = world.workshop.command(&["build", "image.yaml"]);
+fn interrupt(workshop: &Workshop, ready: impl Fn(i32) -> bool) {
+    let mut command = workshop.command(&["build", "image.yaml"]);
     let mut child = spawn(command.process_group(0));
     let id = i32::try_from(child.id()).unwrap();
     let began = Instant::now();
-    while !ready() {
+    while !ready(id) {
         assert!(began.elapsed() < LIMIT, "the build never came so far");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -124,8 +124,7 @@ fn interrupt(world: &Offline, ready: impl Fn() -> bool) {
         assert!(pressed.elapsed() < Duration::from_secs(1), "left behind: {:?}", members(id));
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(world.registry.tags("app").is_empty());
-    assert!(world.workshop.store().check(Depth::Digests).unwrap().is_clean());
+    assert!(workshop.store().check(Depth::Digests).unwrap().is_clean());
 }
 
 /// The command lines of a process group.
@@ -146,8 +145,9 @@ fn ctrl_c_while_it_sends_stops_at_once() {
     let Some(world) = Offline::new() else { return };
     world.spec(&["beta"]);
     world.registry.inject(Fault::on("PATCH", "/v2/app/", Effect::Hang));
-    let is_sending = || world.registry.requests().iter().any(|request| request.method == "PATCH");
-    interrupt(&world, is_sending);
+    let is_sending = |_| world.registry.requests().iter().any(|request| request.method == "PATCH");
+    interrupt(&world.workshop, is_sending);
+    assert!(world.registry.tags("app").is_empty());
     world.registry.heal();
     assert_valid(world.workshop.build("image.yaml", &[]).text("image"));
 }
@@ -164,8 +164,19 @@ fn ctrl_c_while_uv_waits_stops_uv() {
     fs_err::write(path, text).unwrap();
     silent.set_nonblocking(true).unwrap();
     let connections = std::cell::RefCell::new(Vec::new());
-    interrupt(&world, || {
+    interrupt(&world.workshop, |_| {
         connections.borrow_mut().extend(silent.accept());
         !connections.borrow().is_empty()
     });
+}
+
+#[test]
+fn ctrl_c_while_modules_are_compiled_stops_the_compilers() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::unbuilt();
+    workshop.write("image.yaml", "name: local\npython_version: '3.11'\npackages: [numpy]\n");
+    let roots = workshop.store_path().join("roots");
+    let compiles = |group| members(group).iter().any(|line| line.contains(roots.to_str().unwrap()));
+    interrupt(&workshop, compiles);
+    workshop.build("image.yaml", &[]);
 }

@@ -4,7 +4,7 @@ use imagewright_oci::Digest;
 use imagewright_store::Depth;
 use imagewright_testkit::wheel::{Damage, Item, WheelBuilder};
 
-use crate::support::{Offline, small};
+use crate::support::{Offline, Workshop, network, small};
 
 #[test]
 fn packages_that_cannot_be_resolved_say_where_they_were_asked_for() {
@@ -28,6 +28,21 @@ fn packages_that_cannot_be_resolved_say_where_they_were_asked_for() {
         println!("{packages:?}\n{}", run.stderr);
     }
     assert!(world.registry.tags("app").is_empty());
+}
+
+#[test]
+fn what_old_documentation_has_is_explained() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    let cases: [(&str, &[&str]); 2] = [
+        ("sklearn", &["sklearn", "packages[0]", "hint:", "scikit-learn"]),
+        ("tensorflow==2.5.0", &["tensorflow", "2.5.0", "packages[0]", "hint:"]),
+    ];
+    for (package, expected) in cases {
+        workshop.write("image.yaml", format!("name: old\npython_version: '3.11'\npackages: ['{package}']\n"));
+        let run = workshop.run(&["build", "image.yaml"]).expect(3).says(expected);
+        println!("{package}\n{}", run.stderr);
+    }
 }
 
 #[test]

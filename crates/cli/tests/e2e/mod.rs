@@ -6,6 +6,7 @@ mod bad_packages;
 mod bad_registry;
 mod bases;
 mod execution;
+mod golden;
 mod incremental;
 mod killed;
 mod platform;
