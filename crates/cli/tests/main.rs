@@ -3,4 +3,5 @@
 #![cfg(test)]
 
 mod e2e;
+mod interpreter;
 mod support;

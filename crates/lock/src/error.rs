@@ -6,7 +6,7 @@ use imagewright_registry::RegistryError;
 use imagewright_store::StoreError;
 use thiserror::Error;
 
-use crate::archive::Triple;
+use crate::archive::{PythonMirror, Triple};
 use crate::download::DownloadError;
 use crate::python::PythonError;
 use crate::uv::UvError;
@@ -120,12 +120,12 @@ pub enum LockError {
         newest: Option<PythonVersion>,
     },
     /// The mirror does not say what an archive's bytes are.
-    #[error("{server} has no checksum of {file_name}")]
+    #[error("the mirror {mirror} has no checksum of {file_name}")]
     NoChecksum {
         /// The archive.
         file_name: String,
         /// The mirror.
-        server: String,
+        mirror: PythonMirror,
     },
     /// An archive of an interpreter, or the list of its release, cannot be had.
     #[error("the Python archive {file_name} cannot be had")]
@@ -253,7 +253,11 @@ impl LockError {
                 Some("name a base image with that Python, or ask for another `python_version`".to_owned())
             }
             Self::NoChecksum { .. } => {
-                Some("a mirror of Python archives needs the `SHA256SUMS` of each release".to_owned())
+                Some(
+                    "a mirror needs the `SHA256SUMS` of each release; `python_version` may name a release that \
+                     it has, such as 3.12.4"
+                        .to_owned(),
+                )
             }
             Self::Archive { .. } => Some(
                 "name a mirror in `python-mirror` or UV_PYTHON_INSTALL_MIRROR, or a base image with that Python"

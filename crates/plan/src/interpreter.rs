@@ -23,7 +23,10 @@ pub(crate) fn interpreter_layer(scope: &Scope<'_>) -> Option<LayerDefinition> {
         compiler: scope.lock.compiler.clone(),
     };
     let content = Content::Interpreter(group);
-    Some(LayerDefinition::new(LayerKind::Interpreter, title, inputs, vec![because], content))
+    let asked = scope.recipe.interpreter().version.map(|_| "python_version".to_owned());
+    let origins = asked.into_iter().map(|field| ("interpreter".to_owned(), field)).collect();
+    let definition = LayerDefinition::new(LayerKind::Interpreter, title, inputs, vec![because], content);
+    Some(LayerDefinition { origins, ..definition })
 }
 
 /// The interpreter that a spec over the image finds, when one is added.

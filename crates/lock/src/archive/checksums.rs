@@ -39,10 +39,7 @@ pub(super) async fn checksums(
         let wanted = Wanted { url: &url, file_name: &name, digest: None };
         let text = document(downloads, &wanted).await?;
         let digest = text.as_deref().and_then(|text| digest(text.split_whitespace().next()?));
-        let missing = || LockError::NoChecksum {
-            file_name: file_name.to_owned(),
-            server: url.host_str().unwrap_or("this machine").to_owned(),
-        };
+        let missing = || LockError::NoChecksum { file_name: file_name.to_owned(), mirror: mirror.clone() };
         found.insert(file_name.to_owned(), digest.ok_or_else(missing)?);
     }
     let merged: Checksums = known.into_iter().chain(found).collect();
