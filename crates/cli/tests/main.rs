@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod commands;
 mod e2e;
 mod interpreter;
 mod support;

@@ -12,6 +12,9 @@ const FILES: &str = "max-age=365000000, immutable";
 
 /// Every index with its cache control, and the user's other settings.
 ///
+/// uv keeps the control with the page, and asks for a page that is fresh by it not even with `--refresh`. To ask
+/// anew is to have no control of pages.
+///
 /// The default index is written even when it is uv's own, because only a written one takes a cache control.
 pub(super) fn text(settings: &IndexSettings, uv_default: &str, refresh: Refresh) -> String {
     let mut table = settings.further.clone();
@@ -44,14 +47,10 @@ fn entry(index: &Index, is_default: bool, refresh: Refresh) -> Table {
     if is_default {
         table.insert("default".to_owned(), true.into());
     }
-    let seconds = match refresh {
-        Refresh::WhenOld => PAGE_SECONDS,
-        Refresh::Always => 0,
-    };
-    let control = Table::from_iter([
-        ("api".to_owned(), Value::from(format!("max-age={seconds}"))),
-        ("files".to_owned(), Value::from(FILES)),
-    ]);
+    let mut control = Table::from_iter([("files".to_owned(), Value::from(FILES))]);
+    if refresh == Refresh::WhenOld {
+        control.insert("api".to_owned(), Value::from(format!("max-age={PAGE_SECONDS}")));
+    }
     table.insert("cache-control".to_owned(), control.into());
     table
 }
@@ -64,13 +63,13 @@ mod tests {
     fn every_index_has_its_cache_control() {
         let extra = ["https://u:p@one/simple".to_owned()];
         let settings = IndexSettings::default().with_spec(None, &extra);
-        let table: Table = text(&settings, "https://own/simple", Refresh::Always).parse().unwrap();
+        let table: Table = text(&settings, "https://own/simple", Refresh::WhenOld).parse().unwrap();
         let indexes = table["index"].as_array().unwrap();
         assert_eq!(indexes.len(), 2);
         assert_eq!(indexes[0]["url"].as_str(), Some("https://u:p@one/simple"));
         assert_eq!(indexes[1]["default"].as_bool(), Some(true));
         for index in indexes {
-            assert_eq!(index["cache-control"]["api"].as_str(), Some("max-age=0"));
+            assert_eq!(index["cache-control"]["api"].as_str(), Some("max-age=600"));
         }
     }
 

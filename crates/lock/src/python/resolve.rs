@@ -13,8 +13,8 @@ use super::requirement::Parsed;
 use super::select::Selection;
 use super::stub_wheel::stub_wheel;
 use super::{
-    LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Requirement, config_file,
-    interpreter, preferences,
+    LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh, Requirement,
+    config_file, interpreter, preferences,
 };
 use crate::uv::{Finished, Invocation, Uv};
 
@@ -139,6 +139,9 @@ impl<'a> Question<'a> {
         }
         arguments.extend(further.iter().map(|&word| word.to_owned()));
         arguments.extend(self.request.asked.options.uv_arguments(further));
+        if self.request.refresh == Refresh::Always {
+            arguments.push("--refresh".to_owned());
+        }
         // uv warns of a file of constraints that has none.
         if !self.constraints.is_empty() {
             arguments.extend(["--constraints", CONSTRAINTS].map(str::to_owned));

@@ -1,0 +1,53 @@
+//! Arguments: several specs, what does not fit together, and where output goes.
+
+use serde_json::Value;
+
+use crate::support::Offline;
+
+#[test]
+fn several_specs_are_built_one_after_the_other() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["gamma"]);
+    let first = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
+    workshop.write("other.yaml", first.replace("name: app", "name: other"));
+    let run = workshop.run(&["build", "image.yaml", "other.yaml", "--json"]).expect(0);
+    let images: Vec<Value> = run.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = images
+        .iter()
+        .filter_map(|it| it["image"].as_str()?.split_once('/')?.1.split_once(':'))
+        .map(|it| it.0)
+        .collect();
+    assert_eq!(names, ["app", "other"]);
+    let refused = workshop.run(&["build", "image.yaml", "other.yaml", "--name", "x"]).expect(2);
+    refused.says(&["`--name` and `--lock` are for one spec"]);
+    workshop.run(&["build"]).expect(2).says(&["<SPEC>"]);
+}
+
+#[test]
+fn stdout_is_data_and_progress_is_in_the_style_that_was_asked_for() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["gamma"]);
+    let quiet = workshop.run(&["build", "image.yaml", "--progress", "none", "--no-push"]).expect(0);
+    assert_eq!(quiet.stderr, "");
+    assert_eq!(quiet.stdout.lines().count(), 1);
+    let events = workshop.run(&["build", "image.yaml", "--progress", "json", "--force"]).expect(0).stderr;
+    let events: Vec<Value> = events.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().any(|event| event["event"] == "pushed"), "{events:?}");
+    let last = events.last().unwrap();
+    assert_eq!(last["event"], "done");
+    let plain = workshop.run(&["build", "image.yaml", "--progress", "plain", "--force"]).expect(0);
+    plain.says(&["resolving app for linux/amd64", "done "]);
+    let bars = workshop.run(&["build", "image.yaml", "--progress", "tty", "--force"]).expect(0);
+    assert!(bars.stdout.lines().count() == 1, "{}", bars.stdout);
+}
+
+#[test]
+fn a_spec_without_a_registry_cannot_be_pushed() {
+    let Some(world) = Offline::new() else { return };
+    world.workshop.write("local.yaml", "name: local\npackages: [gamma]\n");
+    let refused = world.workshop.run(&["build", "local.yaml", "--push"]).expect(2);
+    refused.says(&["local.yaml has no registry to push to", "hint: set `registry`"]);
+    world.workshop.run(&["build", "none.yaml"]).expect(2).says(&["none.yaml"]);
+}

@@ -1,0 +1,9 @@
+//! Commands, each against a registry and a package index in the test's own process.
+
+mod arguments;
+mod cache;
+mod configuration;
+mod doctor;
+mod failures;
+mod lock;
+mod plan;
