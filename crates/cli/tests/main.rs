@@ -4,5 +4,8 @@
 
 mod commands;
 mod e2e;
+mod inspect;
 mod interpreter;
+mod run;
 mod support;
+mod user;

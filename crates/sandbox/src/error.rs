@@ -186,6 +186,9 @@ impl SandboxError {
 /// A refused namespace or mount is nearly always a policy of the machine, and the error does not say which.
 fn step_hint(step: &str, source: &io::Error) -> Option<String> {
     let number = source.raw_os_error()?;
+    if step.starts_with("unpack") && number == rustix::io::Errno::NOSPC.raw_os_error() {
+        return Some("free some space, or use a directory on a larger disk".to_owned());
+    }
     if step.starts_with("unpack") && number == rustix::io::Errno::INVAL.raw_os_error() {
         return Some(
             "an owner in the image is beyond the subordinate ids: grant more of them, or choose the mode single-id"

@@ -1,0 +1,169 @@
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::user::{Ended, User, Who, bases, network};
+
+/// The command that the README shows.
+const SKLEARN: &str = include_str!("../../../examples/sklearn.yaml");
+
+fn entries(directory: &std::path::Path) -> Vec<String> {
+    let Ok(found) = fs_err::read_dir(directory) else { return Vec::new() };
+    found.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Processes of the machine whose command line contains `mark`.
+fn processes_with(mark: &str) -> Vec<String> {
+    let numbers = entries("/proc".as_ref()).into_iter().filter(|name| name.parse::<u32>().is_ok());
+    let lines = numbers.filter_map(|pid| fs_err::read(format!("/proc/{pid}/cmdline")).ok());
+    let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
+    lines.filter(|line| line.contains(mark)).collect()
+}
+
+/// Mounts of this machine that have to do with the user.
+fn mounts_of(user: &User) -> Vec<String> {
+    let table = fs_err::read_to_string("/proc/self/mountinfo").unwrap();
+    let folder = user.home();
+    table.lines().filter(|line| line.contains(folder.to_str().unwrap())).map(str::to_owned).collect()
+}
+
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let limit = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < limit, "{what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_command_of_the_readme_prints_a_version_for_everybody() {
+    if network().is_none() {
+        return;
+    }
+    let root = User::new(Who::Root);
+    for who in Who::ALL {
+        let user = if who == Who::Root { &root } else { &User::new(who) };
+        user.take_store_of(&root);
+        user.write("sklearn.yaml", SKLEARN);
+        let script = "import sklearn, pandas; print(sklearn.__version__)";
+        let ended = user.run(&["run", "sklearn.yaml", "--", "python", "-c", script]).expect(0);
+        assert!(ended.stdout.starts_with("1."), "{who:?}: {}", ended.stdout);
+        assert!(ended.says("unpacking scikit-learn") == 1, "{who:?}: {}", ended.stderr);
+        assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+        assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
+        // Everything is there now, and nothing is worth a line.
+        let again = user.run(&["run", "sklearn.yaml", "--", "python", "-c", script]).expect(0);
+        assert_eq!((again.stdout, again.stderr), (ended.stdout, String::new()), "{who:?}");
+    }
+}
+
+#[test]
+fn the_command_has_what_the_image_and_the_arguments_say() {
+    let Some(bases) = bases() else { return };
+    let root = User::new(Who::Root);
+    for who in Who::ALL {
+        let user = if who == Who::Root { &root } else { &User::new(who) };
+        user.take_store_of(&root);
+        user.write(
+            "image.yaml",
+            &format!(
+                "name: said\nbase_image: {bases}/debian-python:bookworm\npackages: [six]\nenv: {{COLOUR: green}}\n"
+            ),
+        );
+        user.write("shown", "from the machine");
+        let run = |options: &[&str], script: &str| {
+            let words = [&["run", "image.yaml"], options, &["--", "sh", "-c", script]].concat();
+            user.run(&words).expect(0).stdout
+        };
+        assert_eq!(run(&[], "echo $COLOUR $(id -un) $(pwd) $HOME"), "green flytekit /root /home/flytekit\n");
+        let options = ["-e", "COLOUR=blue", "--user", "root", "-w", "/made/here"];
+        assert_eq!(run(&options, "echo $COLOUR $(id -u) $(pwd)"), "blue 0 /made/here\n", "{who:?}");
+        assert_eq!(run(&["-v", "shown:/mnt/shown:ro"], "cat /mnt/shown"), "from the machine");
+        assert_eq!(run(&["--mode", user.mode()], "echo as before"), "as before\n");
+        assert_eq!(run(&["--network", "none"], "cat /proc/net/dev | grep -c :"), "1\n", "{who:?}");
+        let piped = user.run_with(&["run", "image.yaml", "--", "cat"], b"through").expect(0);
+        assert_eq!(piped.stdout, "through");
+    }
+}
+
+#[test]
+fn the_exit_code_is_the_commands() {
+    let Some(bases) = bases() else { return };
+    let image = format!("{bases}/debian:bookworm");
+    for who in Who::ALL {
+        let user = User::new(who);
+        let run = |words: &[&str]| user.run(&[&["run", &image, "--"], words].concat());
+        run(&["sh", "-c", "exit 7"]).expect(7);
+        run(&["sh", "-c", "kill -9 $$"]).expect(128 + 9);
+        assert_eq!(run(&["no-such-program"]).expect(127).says("no program `no-such-program`"), 1);
+        run(&["/etc/passwd"]).expect(126);
+        user.run(&["run", &image, "--user", "nobody-knows", "--", "true"]).expect(2);
+        user.run(&["run", &image, "-v", "relative", "--", "true"]).expect(2);
+        user.run(&["run", "no-such.yaml", "--", "true"]).expect(2);
+        user.run(&["run", &format!("{bases}/no-such:1"), "--", "true"]).expect(4);
+        let foreign = user.run(&["run", &image, "--platform", "linux/s390x", "--", "true"]).expect(4);
+        assert_eq!(foreign.says("it is there for linux/amd64"), 1, "{}", foreign.stderr);
+    }
+}
+
+#[test]
+fn two_at_once_share_the_work() {
+    let Some(bases) = bases() else { return };
+    let user = User::new(Who::Subordinate);
+    let image = format!("{bases}/debian-python:bookworm");
+    let start = || {
+        let mut command = user.command(&["run", &image, "--", "python3", "-c", "print('both')"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let ended = [start(), start()].map(|child| Ended::of(&child.wait_with_output().unwrap()).expect(0));
+    let times = |text| ended.iter().map(|ended| ended.says(text)).sum::<usize>();
+    assert_eq!((times("getting"), times("unpacking")), (1, 1), "{ended:?}");
+    assert!(ended.iter().all(|ended| ended.stdout == "both\n"));
+}
+
+#[test]
+fn nothing_outlives_a_killed_imagewright() {
+    let Some(bases) = bases() else { return };
+    let image = format!("{bases}/debian:bookworm");
+    for (number, who) in Who::ALL.into_iter().enumerate() {
+        let user = User::new(who);
+        let mark = format!("9{}4{number}", std::process::id());
+        let script = format!("mkdir -m 0 /tmp/x; touch /tmp/y; sleep {mark} & echo ready; sleep {mark}");
+        let mut command = user.command(&["run", &image, "--", "sh", "-c", &script]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n", "{who:?}");
+        kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+        child.wait().unwrap();
+        eventually("the command is killed", || processes_with(&mark).is_empty());
+        assert_eq!(mounts_of(&user), Vec::<String>::new(), "{who:?}");
+        user.run(&["run", &image, "--", "true"]).expect(0);
+        assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_unpacks_leaves_nothing_half_done() {
+    let Some(bases) = bases() else { return };
+    let image = format!("{bases}/debian-python:bookworm");
+    for who in Who::ALL {
+        let user = User::new(who);
+        for pause in [20, 150, 300, 500, 700] {
+            let mut command = user.command(&["run", &image, "--", "true"]);
+            let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+            let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+            // From the moment that a layer is unpacked on, or at once if it is already.
+            lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("unpacking")));
+            thread::sleep(Duration::from_millis(pause));
+            kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
+            child.wait().unwrap();
+        }
+        let ended = user.run(&["run", &image, "--", "python3", "-c", "import ssl; print('whole')"]).expect(0);
+        assert_eq!(ended.stdout, "whole\n", "{who:?}");
+        assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+    }
+}

@@ -1,0 +1,213 @@
+//! Who runs the command: root, a user with subordinate ids, and the same user where there is no newuidmap.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Who runs the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    Root,
+    /// An unprivileged user to whom `/etc/subuid` grants ids.
+    Subordinate,
+    /// The same user, where newuidmap cannot be executed.
+    NoTools,
+}
+
+/// Not an account of the machine: it exists in files that are mounted over the machine's for one process.
+const USER: u32 = 47_111;
+
+/// A user with a home, in which the store is, too.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) who: Who,
+    folder: TempDir,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Mounts what the unprivileged user sees (`$0` is the folder) and becomes that user. What would hide newuidmap
+/// by `PATH` would hide Python as well.
+const ENTER: &str = r#"
+for file in passwd subuid subgid; do mount --bind "$0/$file" "/etc/$file" || exit 97; done
+if [ "$1" = hidden ]; then
+    for tool in newuidmap newgidmap; do mount --bind /dev/null "$(command -v $tool)" || exit 98; done
+fi
+user=$2
+shift 2
+exec setpriv --clear-groups --reuid="$user" --regid="$user" "$@"
+"#;
+
+impl User {
+    pub(crate) fn new(who: Who) -> Self {
+        let folder = tempfile::Builder::new().prefix("imagewright-cli-").tempdir_in("/var/tmp").unwrap();
+        let user = Self { who, folder };
+        fs_err::set_permissions(user.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        for (file, line) in [
+            ("passwd", format!("tester:x:{USER}:{USER}::/:/bin/sh\n")),
+            ("subuid", "tester:5000000:65536\n".to_owned()),
+            ("subgid", "tester:6000000:65536\n".to_owned()),
+        ] {
+            fs_err::write(user.folder.path().join(file), line).unwrap();
+        }
+        fs_err::create_dir(user.home()).unwrap();
+        fs_err::copy(env!("CARGO_BIN_EXE_imagewright"), user.folder.path().join("imagewright")).unwrap();
+        user.owns(&user.home());
+        user
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.home().join("store")
+    }
+
+    /// Writes a file in the home, which is the working directory, too.
+    pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.home().join(name);
+        fs_err::write(&path, content).unwrap();
+        self.owns(&path);
+        path
+    }
+
+    /// The mode that the sandbox chooses for this user.
+    pub(crate) fn mode(&self) -> &'static str {
+        match self.who {
+            Who::Root => "root",
+            Who::Subordinate => "subordinate-ids",
+            Who::NoTools => "single-id",
+        }
+    }
+
+    /// Takes over the store of root, without what is unpacked in it: that is of no use to others.
+    pub(crate) fn take_store_of(&self, root: &User) {
+        if self.who == Who::Root {
+            return;
+        }
+        let copied = program("cp").arg("-a").args([root.store(), self.store()]).status().unwrap();
+        assert!(copied.success());
+        fs_err::remove_dir_all(self.store().join("roots")).unwrap();
+        fs_err::create_dir(self.store().join("roots")).unwrap();
+        let owner = format!("{USER}:{USER}");
+        assert!(program("chown").args(["-R", &owner]).arg(self.store()).status().unwrap().success());
+    }
+
+    /// The command with its arguments, as this user and with this user's store.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let imagewright = self.folder.path().join("imagewright");
+        let mut command = if self.who == Who::Root {
+            program(&imagewright)
+        } else {
+            let mut command = program("unshare");
+            command.args(["--mount", "sh", "-c", ENTER]).arg(self.folder.path());
+            command.arg(if self.who == Who::NoTools { "hidden" } else { "-" });
+            command.arg(USER.to_string()).arg(imagewright);
+            command
+        };
+        command.args(arguments).current_dir(self.home());
+        command.env("HOME", self.home()).env("IMAGEWRIGHT_STORE", self.store());
+        command.env("DOCKER_CONFIG", self.home()).env_remove("XDG_CONFIG_HOME");
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, b"")
+    }
+
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that ends early does not read all of its input.
+        drop(child.stdin.take().unwrap().write_all(input));
+        Ended::of(&child.wait_with_output().unwrap())
+    }
+
+    fn owns(&self, path: &Path) {
+        if self.who != Who::Root {
+            chown(path, Some(USER), Some(USER)).unwrap();
+        }
+    }
+}
+
+impl Who {
+    pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Subordinate, Self::NoTools];
+}
+
+impl Ended {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// The same, when it ended with `code`.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// How often stderr has a text.
+    pub(crate) fn says(&self, text: &str) -> usize {
+        self.stderr.matches(text).count()
+    }
+}
+
+/// The prefix of the base images in the test registry, if this process may be root and the peers run; else the
+/// caller skips.
+pub(crate) fn bases() -> Option<String> {
+    may_be_root().then_some(())?;
+    needed("IMAGEWRIGHT_TEST_BASES")
+}
+
+/// The same, if package indexes and Debian's archive may be used as well.
+pub(crate) fn network() -> Option<()> {
+    may_be_root().then_some(())?;
+    needed("IMAGEWRIGHT_TEST_NETWORK").map(drop)
+}
+
+fn may_be_root() -> bool {
+    if needed("IMAGEWRIGHT_TEST_PEERS").is_none() {
+        return false;
+    }
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skip("these tests must be run as root");
+    }
+    is_root
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test runner tells tests about peers by environment variables"
+)]
+fn needed(name: &str) -> Option<String> {
+    let found = std::env::var(name).ok().filter(|value| !value.is_empty());
+    if found.is_none() {
+        skip(&format!("{name} is not set"));
+    }
+    found
+}
+
+#[expect(clippy::disallowed_methods, reason = "a skipped test in the pipeline is a failed one")]
+fn skip(reason: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{reason}");
+    println!("skipped: {reason}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place where these tests start processes")]
+pub(crate) fn program(name: impl AsRef<OsStr>) -> Command {
+    Command::new(name)
+}
