@@ -109,7 +109,7 @@ pub(crate) fn request(
         Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
         None => None,
     };
-    let epoch = environment.get("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+    let epoch = epoch(environment)?;
     let request = BuildRequest {
         push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),
         force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
@@ -128,6 +128,15 @@ pub(crate) fn request(
         epoch: epoch.unwrap_or(DEFAULT_EPOCH),
     };
     Ok(starting_from(request, lock))
+}
+
+/// The time of files that the environment asks for, in seconds since 1970.
+fn epoch(environment: &Environment) -> Result<Option<u64>, Failure> {
+    let Some(text) = environment.get("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Failure::Arguments {
+        message: format!("SOURCE_DATE_EPOCH is `{text}`, which is no number of seconds since 1970"),
+        hint: Some("unset it, or set it to a number such as 1700000000".to_owned()),
+    })
 }
 
 /// The same, with a lock to start from: its epoch stays, because that is part of every layer.

@@ -1,7 +1,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::print;
+use imagewright_build::{BuildReport, BuildStatus};
+
+use super::{print, tell};
 use crate::arguments::BuildArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -31,10 +33,27 @@ fn build(environment: &Environment, arguments: &BuildArguments, file: &Path) -> 
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force;
     let report = interrupt::run(machine.build(&request))?;
+    tell_status(arguments, &report);
     if arguments.output.json {
         print(serde_json::to_string(&report).expect("a report serialises"));
     } else {
         print(&report.image);
     }
     Ok(())
+}
+
+/// Says what the events do not: that nothing had to be done, or why something had.
+fn tell_status(arguments: &BuildArguments, report: &BuildReport) {
+    let BuildReport { image, changed, status, .. } = report;
+    match status {
+        BuildStatus::Exists => tell(arguments.output.progress, format!("   exists {image}, nothing to do")),
+        BuildStatus::StaleRebuilt => {
+            let changed = changed.join(", ");
+            tell(
+                arguments.output.progress,
+                format!("  rebuilt {image}: {changed} changed since it was made"),
+            );
+        }
+        BuildStatus::Built => {}
+    }
 }

@@ -39,6 +39,8 @@ fn stdout_is_data_and_progress_is_in_the_style_that_was_asked_for() {
     assert_eq!(last["event"], "done");
     let plain = workshop.run(&["build", "image.yaml", "--progress", "plain", "--force"]).expect(0);
     plain.says(&["resolving app for linux/amd64", "done "]);
+    let again = workshop.run(&["build", "image.yaml", "--progress", "plain"]).expect(0);
+    again.says(&["exists ", "nothing to do"]);
     let bars = workshop.run(&["build", "image.yaml", "--progress", "tty", "--force"]).expect(0);
     assert!(bars.stdout.lines().count() == 1, "{}", bars.stdout);
 }
@@ -50,4 +52,7 @@ fn a_spec_without_a_registry_cannot_be_pushed() {
     let refused = world.workshop.run(&["build", "local.yaml", "--push"]).expect(2);
     refused.says(&["local.yaml has no registry to push to", "hint: set `registry`"]);
     world.workshop.run(&["build", "none.yaml"]).expect(2).says(&["none.yaml"]);
+    let mut command = world.workshop.command(&["build", "local.yaml"]);
+    let refused = command.env("SOURCE_DATE_EPOCH", "yesterday").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
 }
