@@ -3,7 +3,7 @@ use std::io::{self, Read, Write};
 use fs_err::File;
 use imagewright_oci::{Digest, HashingWriter};
 
-use crate::artifact::{check_digest, copy, open_of_length};
+use crate::artifact::{check_digest, open_of_length};
 use crate::blob_reader::{BlobReader, Run};
 use crate::index::{BlobForm, BlobRow, UsedTable};
 use crate::segment_table::{FOOTER_LENGTH, Footer, artifact_ranges};
@@ -45,17 +45,6 @@ impl Store {
             staging.commit(Some(digest))?;
         }
         Ok(digest)
-    }
-
-    /// Copies `reader` into the store; when it does not have the `expected` digest, nothing is kept.
-    pub fn insert_blob(&self, expected: Option<Digest>, reader: impl Read) -> Result<Digest, StoreError> {
-        let mut staging = self.begin_blob()?;
-        copy(
-            reader,
-            &mut staging,
-            &expected.map_or_else(|| "a blob".to_owned(), |digest| digest.to_string()),
-        )?;
-        staging.commit(expected)
     }
 
     /// Begins a blob that is written piece by piece.

@@ -64,11 +64,6 @@ impl Store {
         })
     }
 
-    /// Forgets a tag; says whether it was known.
-    pub fn forget_tag(&self, reference: &ImageReference, platforms: &[Platform]) -> Result<bool, StoreError> {
-        self.inner.index.delete_tag(&reference.to_string(), &platform_set(platforms))
-    }
-
     /// The document of a kind about something, when there is one that can still be read as `T`.
     ///
     /// One that another version wrote in another shape is a miss, not an error.
@@ -99,11 +94,6 @@ impl Store {
         self.inner.index.put_document(&DocumentRow { kind: kind.0.to_owned(), key: *key, json, used })
     }
 
-    /// Forgets a document; says whether there was one.
-    pub fn forget_document(&self, kind: DocumentKind, key: &Digest) -> Result<bool, StoreError> {
-        self.inner.index.delete_document(kind.0, key)
-    }
-
     /// What is known of the base image with this digest.
     pub fn facts<T: DeserializeOwned>(&self, base: &Digest) -> Result<Option<T>, StoreError> {
         self.document(DocumentKind::BASE_FACTS, base)
@@ -118,22 +108,6 @@ impl Store {
     pub fn remember_remote(&self, reference: &ImageReference, digests: &[Digest]) -> Result<(), StoreError> {
         let now = self.inner.options.now;
         self.inner.index.put_seen(reference.registry(), reference.repository(), digests, now)
-    }
-
-    /// Forgets that the repository of `reference` holds these: it said that it does not.
-    pub fn forget_remote(&self, reference: &ImageReference, digests: &[Digest]) -> Result<(), StoreError> {
-        self.inner.index.delete_seen(reference.registry(), reference.repository(), digests)
-    }
-
-    /// When the repository of `reference` was last seen to hold a blob or manifest, in seconds since 1970.
-    ///
-    /// How long that is believed is the caller's decision.
-    pub fn remote_seen(
-        &self,
-        reference: &ImageReference,
-        digest: &Digest,
-    ) -> Result<Option<u64>, StoreError> {
-        self.inner.index.seen_in(reference.registry(), reference.repository(), digest)
     }
 
     /// The repositories of a registry that a blob may be mounted from, the most recently seen first.

@@ -91,11 +91,6 @@ impl Store {
         self.inner.index.layer(key)?.map(|row| self.layer_record(row)).transpose()
     }
 
-    /// What is known of the layer with this digest, under one of its keys.
-    pub fn layer_by_digest(&self, digest: &Digest) -> Result<Option<LayerRecord>, StoreError> {
-        self.inner.index.layer_with_digest(digest)?.map(|row| self.layer_record(row)).transpose()
-    }
-
     /// Records that `key` gives a layer that is in some registry; a layer that is here takes precedence.
     pub fn put_remote_layer(
         &self,

@@ -62,4 +62,4 @@ pub use lease::{Abandoned, Flag, Lease};
 pub use prune::{PrunePolicy, PruneReport};
 pub use root::RootStaging;
 pub use stage::{Kind, Observer, Stage};
-pub use store::{Durability, Options, ScratchDirectory, Store};
+pub use store::{Options, ScratchDirectory, Store};

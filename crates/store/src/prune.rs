@@ -112,7 +112,7 @@ impl Store {
     /// room stay known: a registry may have them. Waits for other processes as long as the store's options say;
     /// that this process does nothing else with the store meanwhile is the caller's concern.
     pub fn prune(&self, policy: &PrunePolicy) -> Result<PruneReport, StoreError> {
-        match self.record_uses() {
+        match self.inner.record_uses() {
             // Pruning is what helps then; without the last uses it is a little less exact.
             Ok(()) | Err(StoreError::Full { .. }) => {}
             Err(error) => return Err(error),

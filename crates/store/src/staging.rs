@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use fs_err::File;
 
+use crate::StoreError;
 use crate::lock_file::OwnedLock;
 use crate::remove::remove_tree;
 use crate::stage::{Kind, Observer, Stage};
-use crate::{Durability, StoreError};
 
 /// The folder in which one open store writes what has no final name yet.
 ///
@@ -17,7 +17,6 @@ use crate::{Durability, StoreError};
 #[derive(Debug)]
 pub(crate) struct StagingArea {
     parent: PathBuf,
-    durability: Durability,
     observer: Observer,
     own: Mutex<Option<OwnFolder>>,
     counter: AtomicU64,
@@ -31,22 +30,15 @@ struct OwnFolder {
 
 impl StagingArea {
     /// An area below `parent` that makes nothing until it is used.
-    pub(crate) fn new(parent: PathBuf, durability: Durability, observer: Observer) -> Self {
-        Self { parent, durability, observer, own: Mutex::new(None), counter: AtomicU64::new(0) }
+    pub(crate) fn new(parent: PathBuf, observer: Observer) -> Self {
+        Self { parent, observer, own: Mutex::new(None), counter: AtomicU64::new(0) }
     }
 
     /// A new empty file.
     pub(crate) fn file(&self, kind: Kind) -> Result<StagedFile, StoreError> {
         let path = self.next_path()?;
         let file = File::create_new(&path).map_err(StoreError::writing(&path))?;
-        Ok(StagedFile {
-            kind,
-            file,
-            path,
-            length: 0,
-            durability: self.durability,
-            observer: self.observer.clone(),
-        })
+        Ok(StagedFile { kind, file, path, length: 0, observer: self.observer.clone() })
     }
 
     /// A new empty file without a name, to be read and written; it is gone when it is closed.
@@ -135,7 +127,6 @@ pub(crate) struct StagedFile {
     file: File,
     path: PathBuf,
     length: u64,
-    durability: Durability,
     observer: Observer,
 }
 
@@ -153,9 +144,7 @@ impl StagedFile {
     /// Gives the file its final name, replacing what has it.
     pub(crate) fn publish(self, target: &Path) -> Result<(), StoreError> {
         self.observer.see(Stage::Written(self.kind));
-        if self.durability == Durability::Synced {
-            self.file.sync_data().map_err(StoreError::writing(&self.path))?;
-        }
+        self.file.sync_data().map_err(StoreError::writing(&self.path))?;
         self.observer.see(Stage::Synced(self.kind));
         rename(&self.path, target)?;
         self.observer.see(Stage::Renamed(self.kind));
@@ -190,7 +179,6 @@ impl Drop for StagedFile {
 #[derive(Debug)]
 pub(crate) struct StagedDirectory {
     path: PathBuf,
-    durability: Durability,
     observer: Observer,
 }
 
@@ -207,12 +195,9 @@ impl StagedDirectory {
         if is_whole(target) {
             return Ok(());
         }
-        if self.durability == Durability::Synced {
-            // One call for the whole tree: a call for each file costs milliseconds each.
-            let folder = File::open(&self.path).map_err(StoreError::reading(&self.path))?;
-            rustix::fs::syncfs(folder.file())
-                .map_err(|error| StoreError::writing(&self.path)(error.into()))?;
-        }
+        // One call for the whole tree: a call for each file costs milliseconds each.
+        let folder = File::open(&self.path).map_err(StoreError::reading(&self.path))?;
+        rustix::fs::syncfs(folder.file()).map_err(|error| StoreError::writing(&self.path)(error.into()))?;
         self.observer.see(Stage::Synced(Kind::Root));
         if exists(target) && !is_whole(target) {
             rename(target, &self.path.with_extension("old"))?;

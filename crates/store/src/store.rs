@@ -44,21 +44,10 @@ pub struct Store {
 pub struct Options {
     /// The time, in seconds since 1970, that everything used and made through this store is stamped with.
     pub now: u64,
-    /// What a finished file survives.
-    pub durability: Durability,
     /// How long to wait for a process that prunes the store.
     pub wait: Duration,
     /// Is told of every step of every write; see [`Stage`].
     pub observer: Observer,
-}
-
-/// What a finished file survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The end of the process and the loss of power; costs one `fdatasync` for each file.
-    Synced,
-    /// The end of the process. For machines that are thrown away, as in continuous integration.
-    Unsynced,
 }
 
 #[derive(Debug)]
@@ -75,14 +64,9 @@ pub(crate) struct Inner {
 }
 
 impl Options {
-    /// Synced, and waiting for at most two minutes.
+    /// Waits for at most two minutes, and tells nobody.
     pub fn new(now: u64) -> Self {
-        Self {
-            now,
-            durability: Durability::Synced,
-            wait: Duration::from_mins(2),
-            observer: Observer::default(),
-        }
+        Self { now, wait: Duration::from_mins(2), observer: Observer::default() }
     }
 }
 
@@ -139,14 +123,6 @@ impl Store {
     pub fn now(&self) -> u64 {
         self.inner.options.now
     }
-
-    /// Writes down what was looked up through this store since it was opened.
-    ///
-    /// Happens by itself when the last clone goes away. Until then look-ups do not write, and a row that was
-    /// stamped within the last day is not stamped again.
-    pub fn record_uses(&self) -> Result<(), StoreError> {
-        self.inner.record_uses()
-    }
 }
 
 impl Inner {
@@ -169,7 +145,11 @@ impl Inner {
         }
     }
 
-    fn record_uses(&self) -> Result<(), StoreError> {
+    /// Writes down what was looked up through this store since it was opened.
+    ///
+    /// Happens by itself when the last clone goes away. Until then look-ups do not write, and a row that was
+    /// stamped within the last day is not stamped again.
+    pub(crate) fn record_uses(&self) -> Result<(), StoreError> {
         let uses = std::mem::take(&mut *self.uses.lock().unwrap_or_else(PoisonError::into_inner));
         if uses.is_empty() || self.access == Access::ReadOnly {
             return Ok(());

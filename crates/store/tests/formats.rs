@@ -62,7 +62,7 @@ fn a_store_of_format_1_is_read() {
     assert_eq!(tag.declared, Digest::of(b"declared"));
     assert_eq!(read_all(&store, &tag.manifest).unwrap(), MANIFEST.as_bytes());
     assert!(store.facts::<serde_json::Value>(&Digest::of(b"base")).unwrap().is_some());
-    assert_eq!(store.remote_seen(&reference, &tag.manifest).unwrap(), Some(NOW));
+    assert_eq!(store.mount_candidates("localhost:5000", &tag.manifest).unwrap(), ["app"]);
 
     let report = store.check(Depth::Digests).unwrap();
     assert!(report.is_clean() && report.garbage.is_empty(), "{report:?}");

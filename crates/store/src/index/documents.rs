@@ -48,11 +48,4 @@ impl Index {
                 .map(drop)
         })
     }
-
-    pub(crate) fn delete_document(&self, kind: &str, key: &Digest) -> Result<bool, StoreError> {
-        self.write("forget a document", |transaction| {
-            let query = "DELETE FROM documents WHERE kind = ? AND key = ?";
-            Ok(transaction.prepare_cached(query)?.execute(params![kind, Column(*key)])? > 0)
-        })
-    }
 }

@@ -67,14 +67,6 @@ impl Index {
         })
     }
 
-    /// Some layer with this digest; one layer may have several keys.
-    pub(crate) fn layer_with_digest(&self, digest: &Digest) -> Result<Option<LayerRow>, StoreError> {
-        self.run("find a layer", |connection| {
-            let query = "SELECT * FROM layers WHERE digest = ? ORDER BY held DESC, key";
-            find(connection, query, [Column(*digest)])
-        })
-    }
-
     /// Records a layer and its blob, replacing what the key gave before.
     pub(crate) fn put_layer(
         &self,

@@ -1,26 +1,10 @@
 use imagewright_oci::Digest;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 
 use super::{Column, Index};
 use crate::StoreError;
 
 impl Index {
-    /// When a repository was last seen to hold a blob or manifest.
-    pub(crate) fn seen_in(
-        &self,
-        registry: &str,
-        repository: &str,
-        digest: &Digest,
-    ) -> Result<Option<u64>, StoreError> {
-        self.run("find a remote blob", |connection| {
-            let query = "SELECT seen FROM remote_blobs WHERE registry = ? AND digest = ? AND repository = ?";
-            connection
-                .prepare_cached(query)?
-                .query_row(params![registry, Column(*digest), repository], |row| row.get(0))
-                .optional()
-        })
-    }
-
     /// The repositories of a registry that were seen to hold a digest, the latest first.
     pub(crate) fn repositories_with(
         &self,
@@ -49,22 +33,6 @@ impl Index {
                 transaction.prepare_cached("INSERT OR REPLACE INTO remote_blobs VALUES (?, ?, ?, ?)")?;
             digests.iter().try_for_each(|digest| {
                 insert.execute(params![registry, Column(*digest), repository, now]).map(drop)
-            })
-        })
-    }
-
-    pub(crate) fn delete_seen(
-        &self,
-        registry: &str,
-        repository: &str,
-        digests: &[Digest],
-    ) -> Result<(), StoreError> {
-        self.write("forget remote blobs", |transaction| {
-            let mut delete = transaction.prepare_cached(
-                "DELETE FROM remote_blobs WHERE registry = ? AND digest = ? AND repository = ?",
-            )?;
-            digests.iter().try_for_each(|digest| {
-                delete.execute(params![registry, Column(*digest), repository]).map(drop)
             })
         })
     }

@@ -68,11 +68,4 @@ impl Index {
                 .map(drop)
         })
     }
-
-    pub(crate) fn delete_tag(&self, reference: &str, platforms: &str) -> Result<bool, StoreError> {
-        self.write("forget a tag", |transaction| {
-            let query = "DELETE FROM tags WHERE reference = ? AND platforms = ?";
-            Ok(transaction.prepare_cached(query)?.execute([reference, platforms])? > 0)
-        })
-    }
 }
