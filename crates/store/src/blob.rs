@@ -72,7 +72,8 @@ impl Store {
             for digest in self.inner.index.artifacts_of(&row.digest)? {
                 let known = self.inner.index.artifact(&digest)?;
                 let path = self.inner.layout.artifact(&digest);
-                if !known.is_some_and(|known| has_length(&path, known.size).unwrap_or(false)) {
+                let is_there = known.map_or(Ok(false), |known| has_length(&path, known.size))?;
+                if !is_there {
                     return Ok(Some(Loss::Artifact { digest }));
                 }
             }
