@@ -118,12 +118,14 @@ impl Store {
             Err(error) => return Err(error),
         }
         self.exclusively(|| {
-            self.inner.staging.sweep()?;
+            let unfinished = self.inner.staging.sweep()?;
             let census = self.inner.index.census()?;
             let names = census.names();
             let files = Files::list(&self.inner.layout, policy)?;
             let evicted = self.choose(policy, &census, &files)?;
-            self.forget_then_remove(policy, &names, &evicted, &files)
+            let mut report = self.forget_then_remove(policy, &names, &evicted, &files)?;
+            report.left_behind.extend(unfinished);
+            Ok(report)
         })
     }
 

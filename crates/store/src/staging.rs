@@ -62,13 +62,14 @@ impl StagingArea {
     pub(crate) fn scratch(&self) -> Result<StagedDirectory, StoreError> {
         let path = self.next_path()?;
         fs_err::create_dir(&path).map_err(StoreError::writing(&path))?;
-        Ok(StagedDirectory { path, durability: self.durability, observer: self.observer.clone() })
+        Ok(StagedDirectory { path, observer: self.observer.clone() })
     }
 
-    /// Removes what dead processes left behind.
-    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+    /// Removes what dead processes left behind; gives back the folders that could not be removed whole.
+    pub(crate) fn sweep(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut left = Vec::new();
         let entries = match fs_err::read_dir(&self.parent) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(left),
             entries => entries.map_err(StoreError::reading(&self.parent))?,
         };
         for entry in entries {
@@ -76,12 +77,12 @@ impl StagingArea {
             let folder = path.with_extension("");
             let lock = lock_of(&folder);
             let taken = OwnedLock::try_acquire(&lock).map_err(StoreError::writing(&lock))?;
-            if taken.is_some() {
-                // What cannot be removed now (files of another user) is left for `prune` to report.
-                drop(remove_tree(&folder));
+            let is_gone = || remove_tree(&folder).is_ok_and(|left| left.is_empty());
+            if taken.is_some() && !is_gone() {
+                left.push(folder);
             }
         }
-        Ok(())
+        Ok(left)
     }
 
     fn next_path(&self) -> Result<PathBuf, StoreError> {

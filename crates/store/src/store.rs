@@ -85,9 +85,10 @@ impl Store {
         let (lock, access) = open_lock(&layout.lock())?;
         lock_shared(&lock, options.wait)?;
         let index = open_index(&layout, access, &lock, &options)?;
-        let staging = StagingArea::new(layout.staging(), options.durability, options.observer.clone());
+        let staging = StagingArea::new(layout.staging(), options.observer.clone());
         if access == Access::ReadWrite {
-            staging.sweep()?;
+            // What cannot be removed now (files of another user) is in nobody's way; `prune` reports it.
+            drop(staging.sweep()?);
         }
         let uses = Mutex::new(BTreeSet::new());
         let maintenance = Mutex::new(());

@@ -163,14 +163,19 @@ fn files_of_other_users_in_a_root_do_not_stop_a_pruning() {
     fs_err::write(root.path().join("home/file"), "x").unwrap();
     let tree = root.commit().unwrap();
     drop(store);
-    let everything = walk(&place.path());
-    for path in &everything {
-        give(path, if path.starts_with(tree.join("home")) { 1234 } else { 65_534 });
+    // As a killed process leaves it.
+    let unfinished = place.path().join("staging/7");
+    fs_err::create_dir_all(unfinished.join("home")).unwrap();
+    fs_err::write(unfinished.join("home/file"), "x").unwrap();
+    let others = [tree.join("home"), unfinished.join("home")];
+    for path in &walk(&place.path()) {
+        let is_others = others.iter().any(|folder| path.starts_with(folder));
+        give(path, if is_others { 1234 } else { 65_534 });
     }
     run_as_nobody("prune-as-stranger", &place.path());
-    assert!(tree.join("home/file").exists());
+    assert!(others.iter().all(|folder| folder.join("file").exists()));
     assert_eq!(place.open().prune(&PrunePolicy::default()).unwrap().garbage.count, 1);
-    assert!(!tree.exists());
+    assert!(!tree.exists() && !unfinished.exists());
 }
 
 /// A folder and everything below it.
