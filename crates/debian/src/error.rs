@@ -225,6 +225,14 @@ pub enum DebianError {
         /// The package that has it too.
         second: String,
     },
+    /// A package lacks a file that its maintainer scripts make others of.
+    #[error("the package {package} has no text file {path}")]
+    PackageText {
+        /// The package.
+        package: &'static str,
+        /// The path, relative to the root.
+        path: String,
+    },
     /// A certificate of `ca-certificates` cannot be read.
     #[error("the certificate {path} cannot be read")]
     Certificate {

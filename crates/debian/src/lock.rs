@@ -56,7 +56,7 @@ pub enum PackageGroup {
 
 impl PackageGroup {
     /// The groups of a base, lowest layer first.
-    pub const OF_BASE: [Self; 2] = [Self::Userland, Self::Python];
+    const OF_BASE: [Self; 2] = [Self::Userland, Self::Python];
 
     /// `userland`, as plans print it.
     pub const fn as_str(self) -> &'static str {

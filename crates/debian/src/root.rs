@@ -50,10 +50,10 @@ pub fn package_layer(
         alternatives::apply(&mut tree, name);
         match name {
             "apt" => apt::apply(&mut tree, suite),
-            "base-passwd" => accounts::apply(&mut tree),
+            "base-passwd" => accounts::apply(&mut tree)?,
             "ca-certificates" => certificates::apply(&mut tree)?,
             "dpkg" => filter::apply(&mut tree),
-            "libpam-runtime" => pam::apply(&mut tree),
+            "libpam-runtime" => pam::apply(&mut tree)?,
             _ => {}
         }
     }

@@ -59,11 +59,6 @@ impl Keyring {
         self
     }
 
-    /// The fingerprints of all keys, primary and further ones.
-    pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.keys.iter().map(|key| key.fingerprint).collect()
-    }
-
     pub(super) fn find(&self, fingerprint: &Fingerprint) -> Option<&Key> {
         self.keys.iter().find(|key| key.fingerprint == *fingerprint)
     }

@@ -1,6 +1,7 @@
 use imagewright_layer::TreeEntry;
 
 use super::tree::{Tree, place};
+use crate::DebianError;
 
 /// The group that may read password hashes; base-passwd's master file fixes its number.
 const SHADOW_GROUP: u32 = 42;
@@ -10,12 +11,9 @@ const DAY: u32 = 3652;
 
 /// Makes the account files of `base-passwd`'s masters and moves the (absent) passwords to the shadow files, as
 /// `shadowconfig on` does for a first installation.
-pub(super) fn apply(tree: &mut Tree) {
-    let master = |tree: &Tree, name: &str| {
-        let content = tree.content(&format!("usr/share/base-passwd/{name}.master")).unwrap_or_default();
-        String::from_utf8_lossy(content).into_owned()
-    };
-    let (users, groups) = (master(tree, "passwd"), master(tree, "group"));
+pub(super) fn apply(tree: &mut Tree) -> Result<(), DebianError> {
+    let master = |name: &str| tree.text("base-passwd", &format!("usr/share/base-passwd/{name}.master"));
+    let (users, groups) = (master("passwd")?, master("group")?);
     tree.add_file("etc/passwd", shadowed(&users));
     tree.add_file("etc/group", shadowed(&groups));
     let secret = |path: &str, text: String| {
@@ -23,6 +21,7 @@ pub(super) fn apply(tree: &mut Tree) {
     };
     tree.add_default(secret("etc/shadow", per_name(&users, |name| format!("{name}:*:{DAY}:0:99999:7:::\n"))));
     tree.add_default(secret("etc/gshadow", per_name(&groups, |name| format!("{name}:*::\n"))));
+    Ok(())
 }
 
 /// The password field says that the password is in the shadow file.

@@ -1,4 +1,5 @@
 use super::tree::Tree;
+use crate::DebianError;
 
 /// The stacks that services share: the file, the module type, and the name of its variables in the template.
 const STACKS: [(&str, &str, &str); 5] = [
@@ -11,16 +12,14 @@ const STACKS: [(&str, &str, &str); 5] = [
 
 /// Makes `etc/pam.d/common-*`, without which `su` refuses, as `pam-auth-update` does when the only profile that is
 /// on by default is the one for Unix passwords.
-pub(super) fn apply(tree: &mut Tree) {
-    let text = |tree: &Tree, path: &str| {
-        tree.content(path).map(|content| String::from_utf8_lossy(content).into_owned())
-    };
-    let Some(profile) = text(tree, "usr/share/pam-configs/unix") else { return };
+pub(super) fn apply(tree: &mut Tree) -> Result<(), DebianError> {
+    const PACKAGE: &str = "libpam-runtime";
+    let profile = tree.text(PACKAGE, "usr/share/pam-configs/unix")?;
     for (file, kind, variable) in STACKS {
-        if let Some(template) = text(tree, &format!("usr/share/pam/common-{file}")) {
-            tree.add_file(&format!("etc/pam.d/common-{file}"), stack(&template, &profile, kind, variable));
-        }
+        let template = tree.text(PACKAGE, &format!("usr/share/pam/common-{file}"))?;
+        tree.add_file(&format!("etc/pam.d/common-{file}"), stack(&template, &profile, kind, variable));
     }
+    Ok(())
 }
 
 /// The template with its two variables filled in; the line of one that stays empty goes.

@@ -53,6 +53,12 @@ impl Tree {
         }
     }
 
+    /// The text of a file that what is set up for `package` is made of; without it the image would lack that.
+    pub(super) fn text(&self, package: &'static str, path: &str) -> Result<String, DebianError> {
+        let content = self.content(path).and_then(|content| std::str::from_utf8(content).ok());
+        content.map(str::to_owned).ok_or_else(|| DebianError::PackageText { package, path: path.to_owned() })
+    }
+
     /// The paths of the files below a folder whose names end with `ending`, sorted.
     pub(super) fn files_below(&self, folder: &str, ending: &str) -> Vec<String> {
         let start = format!("{folder}/");
