@@ -73,7 +73,7 @@ impl Inputs<'_> {
 
     fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         if let Some(path) = &spec.requirements {
-            if path.ends_with("uv.lock") || path.ends_with("poetry.lock") {
+            if spec.has_project_lock() {
                 self.file(Field::Requirements, path)?;
                 self.file(Field::Requirements, &path.with_file_name("pyproject.toml"))?;
             } else {

@@ -77,6 +77,14 @@ pub struct ImageSpec {
     pub(crate) identity: Identity,
 }
 
+impl ImageSpec {
+    /// Whether the requirements are a lock of uv or poetry, which is installed as locked.
+    pub(crate) fn has_project_lock(&self) -> bool {
+        let is_lock = |path: &PathBuf| path.ends_with("uv.lock") || path.ends_with("poetry.lock");
+        self.requirements.as_ref().is_some_and(is_lock)
+    }
+}
+
 /// Which builder makes an image (design D15).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum BuilderName {

@@ -66,6 +66,5 @@ pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
 pub use reader::nearest;
 pub use source_copy_mode::SourceCopyMode;
-pub use source_tree::{SourceFile, source_files};
 pub use unsupported::{Arrives, PENDING, Pending, Unsupported};
 pub use yaml_scalar::ScalarError;

@@ -19,11 +19,11 @@ use self::walk::walk;
 
 /// A file to be copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SourceFile {
+pub(crate) struct SourceFile {
     /// Where it is.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Where it is below its folder, with `/` between the parts.
-    pub relative: String,
+    pub(crate) relative: String,
 }
 
 /// flytekit's `ls_files(root, ALL)`: the files below `root` that no ignore file names, sorted.
@@ -31,7 +31,7 @@ pub struct SourceFile {
 /// `root` is as the spec has it: flytekit compares the ignore files' patterns with paths below an absolute root,
 /// but with paths *including* a relative one. Folders named `.git` are left out, links to folders not followed,
 /// links to nothing and sockets left out.
-pub fn source_files(root: &Path, directory: &Path) -> Result<Vec<SourceFile>, SpecError> {
+pub(crate) fn source_files(root: &Path, directory: &Path) -> Result<Vec<SourceFile>, SpecError> {
     let field = Field::SourceRoot;
     let folder = directory.join(root);
     let error = |source| SpecError::File { field, path: root.to_owned(), source };

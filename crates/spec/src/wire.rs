@@ -160,8 +160,7 @@ fn check_together(reader: &mut Reader<'_, '_>, spec: &ImageSpec) {
     if spec.source_copy_mode != SourceCopyMode::NoCopy && spec.source_root.is_none() {
         reader.problem(Field::SourceCopyMode, ProblemKind::NoSourceRoot);
     }
-    let is_lock = |path: &PathBuf| path.ends_with("uv.lock") || path.ends_with("poetry.lock");
-    if spec.requirements.as_ref().is_some_and(is_lock) && !spec.packages.is_empty() {
+    if spec.has_project_lock() && !spec.packages.is_empty() {
         let reason = "add the packages to the project that the lock is of, and lock it again";
         reader.problem(Field::Packages, ProblemKind::Conflict { other: Field::Requirements, reason });
     }
