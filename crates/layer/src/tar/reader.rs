@@ -155,7 +155,8 @@ impl Header<'_> {
     }
 
     fn entry(&self) -> io::Result<RawEntry> {
-        let small = |start| self.number(start, 8).map(|number| u32::try_from(number).unwrap_or_default());
+        let small =
+            |start| u32::try_from(self.number(start, 8)?).map_err(|_| malformed("a number is too large"));
         Ok(RawEntry {
             path: self.path(),
             link: until_nul(&self.0[157..257]).to_vec(),
