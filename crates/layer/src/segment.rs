@@ -1,9 +1,7 @@
-use imagewright_oci::{DiffId, Digest, MediaType};
-use serde::{Deserialize, Serialize};
+use imagewright_oci::{DiffId, Digest};
 
 /// Where a run of a blob's bytes is. The segments of a blob, in order, are the blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// Bytes of the blob's own side file.
     Inline {
@@ -47,11 +45,4 @@ pub struct EncodedLayer {
     pub uncompressed_size: u64,
     /// Where the compressed bytes are.
     pub segments: Vec<Segment>,
-}
-
-impl EncodedLayer {
-    /// The media type of every layer made here.
-    pub fn media_type(&self) -> MediaType {
-        MediaType::OciLayerGzip
-    }
 }

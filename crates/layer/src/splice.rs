@@ -7,10 +7,8 @@ use imagewright_pypa::WheelFilename;
 use crate::blob::{Blob, Range};
 use crate::tar::{EntryKind, Header};
 use crate::writer::{LayerWriter, Splice, TarHash};
-use crate::zip::inflate_member;
 use crate::{
     EncodeOptions, FileContent, InstalledFile, InstalledWheel, LayerError, Method, TreePath, ZipMember,
-    ZipProblem,
 };
 
 /// Members of a wheel from this size on, in bytes, are spliced; smaller ones are compressed anew in a run.
@@ -126,12 +124,7 @@ impl<'a> Entries<'_, 'a> {
             let range = Range { artifact: wheel.artifact(), source: wheel.source(), offset, length };
             return self.writer.splice(Splice { range, crc32: member.crc32, size: member.size });
         }
-        inflate_member(wheel.source(), member, |bytes| Ok(self.writer.bytes(bytes)?)).map_err(|error| {
-            match error {
-                CopyError::Layer(error) => error,
-                CopyError::Zip(problem) => wheel.refuse(problem.into()),
-            }
-        })
+        wheel.copy_member(member, |bytes| self.writer.bytes(bytes))
     }
 
     fn bytecode(
@@ -180,22 +173,5 @@ impl<'a> Entries<'_, 'a> {
             mtime: self.epoch,
             xattrs,
         })
-    }
-}
-
-enum CopyError {
-    Layer(LayerError),
-    Zip(ZipProblem),
-}
-
-impl From<ZipProblem> for CopyError {
-    fn from(problem: ZipProblem) -> Self {
-        Self::Zip(problem)
-    }
-}
-
-impl From<LayerError> for CopyError {
-    fn from(error: LayerError) -> Self {
-        Self::Layer(error)
     }
 }

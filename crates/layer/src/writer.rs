@@ -63,7 +63,6 @@ enum Piece<'a> {
 
 impl<'a> LayerWriter<'a> {
     /// Lets `body` write the entries of a layer; the end of the archive is added.
-    ///
     pub(crate) fn run(
         inline: &'a mut dyn Write,
         threads: NonZeroUsize,

@@ -105,12 +105,12 @@ fn entry_points_become_scripts_and_replace_old_wrappers() {
 
 #[test]
 fn other_environments_have_other_places() {
-    let conda = InstallScheme::installation("/opt/micromamba/envs/runtime", PythonMinor(12)).unwrap();
+    let other = InstallScheme::virtual_environment("/srv/env", PythonMinor(12)).unwrap();
     let wheel = demo().file("demo-1.0.data/headers/a/b.h", "").file("demo.py", "").open().unwrap();
     let paths: Vec<String> =
-        wheel.install(&conda).unwrap().files().iter().map(|file| file.path.to_string()).collect();
-    assert_eq!(paths[0], "opt/micromamba/envs/runtime/include/python3.12/demo/a/b.h");
-    assert!(paths[1].starts_with("opt/micromamba/envs/runtime/lib/python3.12/site-packages/"));
+        wheel.install(&other).unwrap().files().iter().map(|file| file.path.to_string()).collect();
+    assert_eq!(paths[0], "srv/env/include/site/python3.12/demo/a/b.h");
+    assert!(paths[1].starts_with("srv/env/lib/python3.12/site-packages/"));
 }
 
 #[test]

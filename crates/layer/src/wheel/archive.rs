@@ -126,6 +126,18 @@ impl Wheel {
         WheelProblem::MissingFile { file: self.path(file) }
     }
 
+    /// Passes the content of a member to `sink`, and checks it; see [`inflate_member`].
+    pub(crate) fn copy_member(
+        &self,
+        member: &ZipMember,
+        mut sink: impl FnMut(&[u8]) -> Result<(), LayerError>,
+    ) -> Result<(), LayerError> {
+        inflate_member(&self.source, member, |bytes| Ok(sink(bytes)?)).map_err(|error| match error {
+            CopyError::Sink(error) => error,
+            CopyError::Zip(problem) => self.refuse(problem.into()),
+        })
+    }
+
     /// The whole content of a small member.
     pub(super) fn read_member(&self, member: &ZipMember) -> Result<Vec<u8>, WheelProblem> {
         if member.size > MAX_TEXT {
@@ -137,6 +149,23 @@ impl Wheel {
             Ok::<_, ZipProblem>(())
         })?;
         Ok(content)
+    }
+}
+
+enum CopyError {
+    Sink(LayerError),
+    Zip(ZipProblem),
+}
+
+impl From<LayerError> for CopyError {
+    fn from(error: LayerError) -> Self {
+        Self::Sink(error)
+    }
+}
+
+impl From<ZipProblem> for CopyError {
+    fn from(problem: ZipProblem) -> Self {
+        Self::Zip(problem)
     }
 }
 

@@ -218,19 +218,11 @@ impl InstalledWheel {
 
     /// Passes the content of `file` to `out`, and checks it.
     pub fn copy(&self, file: &InstalledFile, out: &mut dyn io::Write) -> Result<(), LayerError> {
-        let index = match &file.content {
-            FileContent::Bytes(bytes) => {
-                return out.write_all(bytes).map_err(|source| LayerError::Write { source });
-            }
-            FileContent::Member(index) => *index,
-        };
-        let copied = inflate_member(self.wheel.source(), &self.wheel.members[index], |bytes| {
-            out.write_all(bytes).map_err(|source| CopyError::Write { source })
-        });
-        copied.map_err(|error| match error {
-            CopyError::Write { source } => LayerError::Write { source },
-            CopyError::Zip { problem } => self.wheel.refuse(problem.into()),
-        })
+        let mut write = |bytes: &[u8]| out.write_all(bytes).map_err(|source| LayerError::Write { source });
+        match &file.content {
+            FileContent::Bytes(bytes) => write(bytes),
+            FileContent::Member(index) => self.wheel.copy_member(self.member(*index), write),
+        }
     }
 
     /// The installed member whose bytes are at an offset of the wheel.
@@ -247,17 +239,6 @@ impl InstalledWheel {
 
     pub(crate) fn member(&self, index: usize) -> &ZipMember {
         &self.wheel.members[index]
-    }
-}
-
-enum CopyError {
-    Write { source: io::Error },
-    Zip { problem: ZipProblem },
-}
-
-impl From<ZipProblem> for CopyError {
-    fn from(problem: ZipProblem) -> Self {
-        Self::Zip { problem }
     }
 }
 

@@ -25,21 +25,12 @@ pub struct InstallScheme {
 impl InstallScheme {
     /// A virtual environment at `prefix`, such as `/opt/venv`.
     pub fn virtual_environment(prefix: &str, python: PythonMinor) -> Result<Self, LayerError> {
-        Self::at(prefix, python, "include/site")
-    }
-
-    /// An installation of Python, or a conda environment, at `prefix`.
-    pub fn installation(prefix: &str, python: PythonMinor) -> Result<Self, LayerError> {
-        Self::at(prefix, python, "include")
-    }
-
-    fn at(prefix: &str, python: PythonMinor, include: &str) -> Result<Self, LayerError> {
         let prefix = TreePath::new(prefix)?;
         let version = format!("python{python}");
         Ok(Self {
             site_packages: prefix.join(&format!("lib/{version}/site-packages"))?,
             scripts: prefix.join("bin")?,
-            headers: prefix.join(&format!("{include}/{version}"))?,
+            headers: prefix.join(&format!("include/site/{version}"))?,
             interpreter: format!("/{prefix}/bin/python"),
             prefix,
             python,
