@@ -56,12 +56,12 @@ impl MediaType {
     }
 
     /// Whether this is a manifest of one image, OCI's or Docker's.
-    pub fn is_manifest(&self) -> bool {
+    pub(crate) fn is_manifest(&self) -> bool {
         matches!(self, Self::OciManifest | Self::DockerManifest)
     }
 
     /// Whether this lists manifests by platform, OCI's or Docker's.
-    pub fn is_index(&self) -> bool {
+    pub(crate) fn is_index(&self) -> bool {
         matches!(self, Self::OciIndex | Self::DockerManifestList)
     }
 

@@ -82,11 +82,6 @@ impl WheelFilename {
             })
         })
     }
-
-    /// Whether any platform may install it, so that it is the same file for every architecture.
-    pub fn is_pure(&self) -> bool {
-        self.platforms.iter().any(|platform| platform == "any")
-    }
 }
 
 impl FromStr for WheelFilename {
@@ -164,7 +159,6 @@ mod tests {
         assert_eq!(wheel.build(), Some(&BuildTag { number: 12, suffix: "abc".to_owned() }));
         assert_eq!(wheel.stem(), "Foo.bar_baz-1.0+cpu");
         assert_eq!(wheel.tag_text(), "py2.py3-none-manylinux1_x86_64.manylinux_2_5_x86_64");
-        assert!(!wheel.is_pure());
         let tags: Vec<String> = wheel.tags().map(|tag| tag.to_string()).collect();
         assert_eq!(tags.len(), 4);
         assert_eq!(tags[3], "py3-none-manylinux_2_5_x86_64");

@@ -1,4 +1,3 @@
-use imagewright_oci::Platform;
 use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
@@ -18,7 +17,7 @@ pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, Recipe
         Step::Interpreter(interpreter(spec, fallback)),
         Step::Packages(packages(spec)),
     ];
-    Ok(Recipe { base: base(spec), platforms: platforms(spec), steps, settings: settings(spec) })
+    Ok(Recipe { base: base(spec), platforms: spec.platforms.clone(), steps, settings: settings(spec) })
 }
 
 fn base(spec: &ImageSpec) -> Base {
@@ -27,10 +26,6 @@ fn base(spec: &ImageSpec) -> Base {
         Some(BaseImage::Registry(reference)) => Base::Image(reference.clone()),
         Some(_) => unreachable!("other bases are not supported, which has been checked"),
     }
-}
-
-fn platforms(spec: &ImageSpec) -> Vec<Platform> {
-    spec.platforms.clone()
 }
 
 fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> InterpreterStep {

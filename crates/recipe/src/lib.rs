@@ -12,7 +12,6 @@ mod from_spec;
 mod step;
 
 use imagewright_oci::{ImageReference, Platform};
-use serde::{Deserialize, Serialize};
 
 pub use environment::expand_variables;
 pub use error::RecipeError;
@@ -20,7 +19,7 @@ pub use from_spec::lower;
 pub use step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
 
 /// An image, as asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipe {
     /// What it starts from.
     pub base: Base,
@@ -33,8 +32,7 @@ pub struct Recipe {
 }
 
 /// What an image starts from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
     /// Debian, assembled from its packages without running them (design D6).
     Debian,
@@ -43,7 +41,7 @@ pub enum Base {
 }
 
 /// How a container of the image starts, as far as the spec says so; the rest is the base's.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
     /// Variables of the spec, in its order; values may refer to earlier ones as `$NAME` or `${NAME}`.
     pub environment: Vec<(String, String)>,

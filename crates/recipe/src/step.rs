@@ -1,11 +1,9 @@
 use std::path::PathBuf;
 
 use imagewright_pypa::PythonVersion;
-use serde::{Deserialize, Serialize};
 
 /// One thing that is done to the base.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A user is added, if the base has none of the name.
     User(UserStep),
@@ -16,14 +14,14 @@ pub enum Step {
 }
 
 /// The user that tasks run as.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserStep {
     /// Login name.
     pub name: String,
 }
 
 /// The interpreter that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterpreterStep {
     /// `python_version` of the spec.
     pub version: Option<PythonVersion>,
@@ -34,7 +32,7 @@ pub struct InterpreterStep {
 }
 
 /// The Python packages that are asked for, and how they are to be found.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PackagesStep {
     /// `packages` of the spec, in order.
     pub packages: Vec<Requirement>,
@@ -51,7 +49,7 @@ pub struct PackagesStep {
 }
 
 /// A requirement (PEP 508, or a path or URL of a wheel) and the words of the spec that ask for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// As written.
     pub text: String,
