@@ -46,6 +46,7 @@ fn missing() -> Vec<&'static str> {
         packages.retain(|package| *package != "docker.io");
         packages.push("docker-cli");
     }
+    packages.sort_unstable();
     packages.dedup();
     packages
 }

@@ -1,16 +1,10 @@
 //! Modules that are named for nothing.
 
-use std::path::Path;
-
 use super::File;
 
 /// What lives there names its concept, or is inlined.
 const NAMELESS: [&str; 10] =
     ["util", "utils", "helper", "helpers", "common", "misc", "manager", "managers", "shared", "stuff"];
-
-/// What may be named so: the path, and why.
-const NAMED: [(&str, &str); 1] =
-    [("crates/registry/src/credentials/helper.rs", "a credential helper is what Docker calls the program")];
 
 /// Names every file and folder with such a name.
 pub(super) fn check(files: &[File]) -> Vec<String> {
@@ -18,8 +12,7 @@ pub(super) fn check(files: &[File]) -> Vec<String> {
         let stem = file.path.with_extension("");
         stem.components().any(|part| part.as_os_str().to_str().is_some_and(|part| NAMELESS.contains(&part)))
     };
-    let named = |file: &&File| NAMED.iter().any(|(path, _)| file.path == Path::new(path));
-    let sources = files.iter().filter(|file| file.code.is_some() && !named(file));
+    let sources = files.iter().filter(|file| file.code.is_some());
     sources
         .filter(nameless)
         .map(|file| format!("{}: a name that says nothing", file.path.display()))
