@@ -115,7 +115,7 @@ pub(crate) struct Variable {
 
 /// Variables of other programs that imagewright reads.
 #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
-pub(crate) const VARIABLES: [Variable; 12] = [
+pub(crate) const VARIABLES: [Variable; 13] = [
     Variable {
         name: "FLYTE_PUSH_IMAGE_SPEC",
         what: "`0` or `false`: `build` does not push without `--push`.",
@@ -136,6 +136,7 @@ pub(crate) const VARIABLES: [Variable; 12] = [
     },
     Variable { name: "XDG_CONFIG_HOME", what: "The user's configuration directory; else `~/.config`." },
     Variable { name: "XDG_CACHE_HOME", what: "The user's cache directory; else `~/.cache`." },
+    Variable { name: "TERM", what: "The kind of terminal, which a command of `run` is told." },
     Variable {
         name: "HTTPS_PROXY",
         what: "Proxy, as are `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`; never for loopback hosts.",

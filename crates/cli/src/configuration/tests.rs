@@ -111,3 +111,37 @@ fn every_setting_is_documented() {
     }
     crate::documentation::check("docs/configuration.md", &table);
 }
+
+/// What only the tests of imagewright set.
+const FOR_TESTS: &str = "IMAGEWRIGHT_TEST_ABORT_AT";
+
+#[test]
+fn no_variable_is_read_that_is_not_documented() {
+    let documented: BTreeSet<&str> = keys::KEYS
+        .iter()
+        .filter_map(|key| key.variable)
+        .chain(keys::VARIABLES.iter().map(|variable| variable.name))
+        .chain(["HOME", FOR_TESTS, UV_MIRROR])
+        .collect();
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs_err::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = fs_err::read_to_string(&path).unwrap();
+            let asked = ["get(\"", "path(\"", "flag(\""].into_iter().flat_map(|call| {
+                let rest = text.split(call).skip(1);
+                rest.filter_map(|rest| rest.split_once("\")").map(|(name, _)| name.to_owned()))
+            });
+            let is_variable = |name: &String| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+            found.extend(asked.filter(|name| !name.is_empty()).filter(is_variable));
+        }
+    }
+    assert!(found.contains("FLYTE_PUSH_IMAGE_SPEC"), "{found:?}");
+    let missing: Vec<&String> = found.iter().filter(|name| !documented.contains(name.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
