@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use imagewright_debian::{DebianLock, PackageGroup, UnpackedPackage, package_layer};
 use imagewright_layer::{Content, TreeEntry, TreeKind};
 use imagewright_oci::{ImageConfig, Platform};
-use imagewright_pypa::Libc;
+use imagewright_pypa::{Libc, PythonVersion};
 use imagewright_store::ArtifactFile;
 
 use crate::LockError;
@@ -62,6 +62,14 @@ fn interpreter(lock: &DebianLock) -> Option<Interpreter> {
     Some(Interpreter { path: format!("/usr/bin/python{minor}"), aliases, minor, full: Some(full.to_owned()) })
 }
 
+/// Whether `lock` has the Python that is asked for, or rightly none, because one is added: of another minor release
+/// than the suite's, or a patch release that the suite does not have. The suite's would only lie beside that.
+pub(crate) fn has_fitting_python(lock: &DebianLock, wanted: PythonVersion) -> bool {
+    let found = interpreter(lock).and_then(|found| found.full?.parse().ok());
+    found
+        .map_or(lock.suite.python() != wanted.minor || wanted.patch.is_some(), |found| wanted.accepts(&found))
+}
+
 /// The users and groups that the package would set up.
 fn read_accounts(lock: &DebianLock, mut file: ArtifactFile) -> Result<Accounts, LockError> {
     let package = lock.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE);
@@ -79,5 +87,40 @@ fn text(entry: TreeEntry) -> Option<(String, String)> {
             Some((entry.path.to_string(), String::from_utf8(bytes).ok()?))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn bookworm(python: &[&str]) -> DebianLock {
+        let package = |name: &&str| {
+            json!({
+                "name": name, "version": "3.11.2-6+deb12u6", "architecture": "amd64", "filename": "pool/p.deb",
+                "size": 1, "sha256": imagewright_oci::Digest::of(b""), "pocket": "main", "group": "python",
+            })
+        };
+        let packages: Vec<_> = python.iter().map(package).collect();
+        let lock = json!({ "suite": "bookworm", "architecture": "amd64", "packages": packages });
+        serde_json::from_value(lock).unwrap()
+    }
+
+    #[test]
+    fn the_suites_python_is_there_when_it_serves() {
+        let (with, without) = (bookworm(&["python3.11-minimal"]), bookworm(&[]));
+        for (wanted, fits, fits_without) in [
+            ("3.11", true, false),
+            ("3.11.2", true, true),
+            ("3.11.7", false, true),
+            ("3.12", false, true),
+            ("3.12.4", false, true),
+        ] {
+            let wanted = wanted.parse().unwrap();
+            assert_eq!(has_fitting_python(&with, wanted), fits, "{wanted}");
+            assert_eq!(has_fitting_python(&without, wanted), fits_without, "{wanted}");
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use imagewright_debian::Suite;
-use imagewright_debian::{Architecture, PackageGroup};
+use imagewright_debian::{Architecture, Suite};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, PythonMinor, TargetPython, Version};
 use imagewright_recipe::{Base, Recipe};
@@ -12,7 +11,7 @@ use url::Url;
 
 use crate::LockError;
 use crate::archive::PythonMirror;
-use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base};
+use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base, has_fitting_python};
 use crate::base::load_base;
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
@@ -142,16 +141,19 @@ impl Locker<'_> {
             Base::Debian => {
                 let version = recipe.interpreter().version.unwrap_or(recipe.interpreter().fallback);
                 let suite = Suite::for_python(version.minor);
-                let own = suite.python() == version.minor;
-                let purpose = if own { Purpose::Python } else { Purpose::Userland };
                 if let Some(BaseLock::Debian { packages }) = previous
                     && packages.suite == suite
-                    && packages.packages.iter().any(|package| package.group == PackageGroup::Python) == own
+                    && has_fitting_python(packages, version)
                 {
                     return Ok(BaseLock::Debian { packages: packages.clone() });
                 }
                 let architecture = Architecture::try_from(platform)?;
-                let packages = self.debian.solve(suite, architecture, purpose).await?;
+                let own = suite.python() == version.minor;
+                let purpose = if own { Purpose::Python } else { Purpose::Userland };
+                let mut packages = self.debian.solve(suite, architecture, purpose).await?;
+                if !has_fitting_python(&packages, version) {
+                    packages = self.debian.solve(suite, architecture, Purpose::Userland).await?;
+                }
                 Ok(BaseLock::Debian { packages })
             }
         }
