@@ -21,16 +21,16 @@ fn group_layer(
     packages: &[&DebianPackage],
 ) -> LayerDefinition {
     let (kind, because) = match group {
-        PackageGroup::Python => (LayerKind::Interpreter, "the spec asks for this Python, or for none"),
+        PackageGroup::Python => (LayerKind::Interpreter, scope.python_because()),
         PackageGroup::Userland | PackageGroup::Compiler => {
-            (LayerKind::Userland, "the spec names no base image")
+            (LayerKind::Userland, "the spec names no base image".to_owned())
         }
     };
     let title = format!("Debian {} {} ({} packages)", lock.suite, group.as_str(), packages.len());
     let packages: Vec<DebianPackage> = packages.iter().map(|package| (*package).clone()).collect();
     let inputs = inputs(scope, lock, &packages);
     let group = DebianGroup { suite: lock.suite, architecture: lock.architecture, packages };
-    LayerDefinition::new(kind, title, inputs, vec![because.to_owned()], Content::Debian(group))
+    LayerDefinition::new(kind, title, inputs, vec![because], Content::Debian(group))
 }
 
 fn database_layer(scope: &Scope<'_>, lock: &DebianLock) -> LayerDefinition {

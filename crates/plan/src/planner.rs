@@ -100,6 +100,15 @@ impl Scope<'_> {
         compiler.map_or_else(|| "none".to_owned(), |compiler| compiler.identity.clone())
     }
 
+    /// What asks for the interpreter.
+    pub(crate) fn python_because(&self) -> String {
+        let asked = self.recipe.interpreter();
+        match asked.version {
+            Some(version) => format!("python_version asks for Python {version}"),
+            None => format!("the spec names no Python, so it is {}", self.lock.interpreter.minor),
+        }
+    }
+
     /// Distributions of the base's environment that the lock replaces.
     pub(crate) fn replaced(&self) -> Vec<&Installed> {
         let prefix = format!("{}/", self.lock.environment.prefix.trim_start_matches('/'));

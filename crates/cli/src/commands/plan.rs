@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use imagewright_build::{
-    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, Place, PlatformForecast,
+    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Place, PlatformForecast,
 };
 
 use super::print;
@@ -59,6 +59,9 @@ fn platform_text(platform: &PlatformForecast) -> String {
     let platform_name = &platform.platform;
     let mut text =
         format!("{platform_name}: {hits} layers are there, {misses} have to be made\nbase: {base}\n");
+    if platform.layers.iter().any(|layer| is_first(&layer.lookup)) {
+        writeln!(text, "{}", MissReason::FirstBuild).expect("a String takes every write");
+    }
     platform.layers.iter().for_each(|layer| text.push_str(&layer_text(layer)));
     text
 }
@@ -75,10 +78,16 @@ fn layer_text(layer: &LayerForecast) -> String {
         }
     };
     let mut text = format!("{state:<4}  {size:>9}  {title}\n");
-    for lines in [because, &reasons] {
+    // That nothing was built before is said once, above.
+    let reasons = if is_first(lookup) { Vec::new() } else { reasons };
+    for lines in [because, &reasons].into_iter().filter(|lines| !lines.is_empty()) {
         writeln!(text, "{:17}{}", "", shortened(lines)).expect("a String takes every write");
     }
     text
+}
+
+fn is_first(lookup: &Lookup) -> bool {
+    matches!(lookup, Lookup::Miss { reasons } if reasons[..] == [MissReason::FirstBuild])
 }
 
 /// The first few, and how many there are besides.
