@@ -1,6 +1,7 @@
 //! One request on one machine: looked up, pinned, planned.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -32,6 +33,21 @@ pub(crate) struct Job<'a> {
     pub(crate) name: String,
     pub(crate) declared: Declared,
     started: Instant,
+    fetched: Fetched,
+}
+
+/// How many bytes of each file were fetched, besides those that registries count.
+#[derive(Clone, Debug, Default)]
+struct Fetched(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Fetched {
+    fn note(&self, file: &str, bytes: u64) {
+        self.0.lock().expect("no holder panics").insert(file.to_owned(), bytes);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.lock().expect("no holder panics").values().sum()
+    }
 }
 
 /// How many layers are looked for at once.
@@ -71,6 +87,7 @@ impl<'a> Job<'a> {
             name: request.spec.image_name_text(&request.directory)?,
             declared: declared(&request.spec, &context)?,
             started,
+            fetched: Fetched::default(),
         };
         job.check_frozen()?;
         Ok(job)
@@ -112,8 +129,9 @@ impl<'a> Job<'a> {
     pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
         let Machine { store, host, reporter, .. } = self.machine;
         let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
-        let reporter = reporter.clone();
+        let (reporter, fetched) = (reporter.clone(), self.fetched.clone());
         let progress = Box::new(move |subject: &str, done, total| {
+            fetched.note(subject, done);
             reporter.report(Event::Progress { subject: subject.to_owned(), done, total });
         });
         let indexes = asked.indexes.clone();
@@ -187,7 +205,7 @@ impl<'a> Job<'a> {
             platforms: self.recipe.platforms.clone(),
             layers,
             bytes_uploaded: statistics.bytes_sent,
-            bytes_downloaded: statistics.bytes_received,
+            bytes_downloaded: statistics.bytes_received + self.fetched.bytes(),
             requests: statistics.requests,
             seconds: self.started.elapsed().as_secs_f64(),
         }

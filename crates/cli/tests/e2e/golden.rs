@@ -88,12 +88,12 @@ fn layers_of_named_wheels_have_known_digests() {
         if plain != known(golden.plain) {
             wrong.push(format!("without bytecode for {}: {plain:#?}", golden.python));
         }
-        let (compiled, compiler) = layers(&world, golden.python, true);
+        let (with_bytecode, compiler) = layers(&world, golden.python, true);
         if compiler != golden.compiler {
             println!("skipped: the compiler of {} is {compiler}, not {}", golden.python, golden.compiler);
         }
-        if compiler == golden.compiler && compiled != known(golden.compiled) {
-            wrong.push(format!("with the bytecode of {compiler} for {}: {compiled:#?}", golden.python));
+        if compiler == golden.compiler && with_bytecode != known(golden.compiled) {
+            wrong.push(format!("with the bytecode of {compiler} for {}: {with_bytecode:#?}", golden.python));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

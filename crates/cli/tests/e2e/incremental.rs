@@ -1,7 +1,6 @@
 //! A change costs what changed.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use crate::support::{Offline, Peers, Workshop, assert_valid, unique};
 
@@ -35,7 +34,7 @@ fn one_more_package_costs_its_layers() {
     };
     write("numpy, requests");
     let before = workshop.build("image.yaml", &[]);
-    let wheels = artifact_bytes(&workshop);
+    let wheels = workshop.artifact_bytes();
     write("numpy, requests, httpx");
     let after = workshop.build("image.yaml", &[]);
     let had: BTreeSet<String> = before.packages().into_iter().collect();
@@ -45,14 +44,9 @@ fn one_more_package_costs_its_layers() {
     for layer in after.produced() {
         assert!(layer.packages.iter().any(new), "made for nothing: {layer:?}");
     }
-    let downloaded = artifact_bytes(&workshop) - wheels;
+    let downloaded = workshop.artifact_bytes() - wheels;
+    assert_eq!(after.number("bytes_downloaded"), downloaded);
     let uploaded = after.number("bytes_uploaded");
     assert!(uploaded <= 3 * downloaded + (1 << 20), "{uploaded} uploaded for {downloaded} of wheels");
     assert_valid(after.text("image"));
-}
-
-/// How many bytes of inputs the store has.
-fn artifact_bytes(workshop: &Workshop) -> u64 {
-    let folder: &Path = &workshop.store_path().join("artifacts");
-    fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
 }

@@ -79,6 +79,12 @@ impl Workshop {
         Store::open(&self.store, NOW).unwrap()
     }
 
+    /// How many bytes of inputs the store has.
+    pub(crate) fn artifact_bytes(&self) -> u64 {
+        let folder = self.store.join("artifacts");
+        fs_err::read_dir(folder).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len()).sum()
+    }
+
     /// Writes a file of the project.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.project().join(name);
