@@ -49,13 +49,14 @@ fn the_command_of_the_readme_prints_a_version_for_everybody() {
         user.take_store_of(&root);
         user.write("sklearn.yaml", SKLEARN);
         let script = "import sklearn, pandas; print(sklearn.__version__)";
-        let ended = user.run(&["run", "sklearn.yaml", "--", "python", "-c", script]).expect(0);
+        let python = ["run", "sklearn.yaml", "--", "python", "-c", script];
+        let ended = user.run(&python).expect(0);
         assert!(ended.stdout.starts_with("1."), "{who:?}: {}", ended.stdout);
         assert!(ended.says("unpacking scikit-learn") == 1, "{who:?}: {}", ended.stderr);
         assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
         assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
         // Everything is there now, and nothing is worth a line.
-        let again = user.run(&["run", "sklearn.yaml", "--", "python", "-c", script]).expect(0);
+        let again = user.run(&python).expect(0);
         assert_eq!((again.stdout, again.stderr), (ended.stdout, String::new()), "{who:?}");
     }
 }
@@ -165,5 +166,24 @@ fn a_run_that_is_killed_while_it_unpacks_leaves_nothing_half_done() {
         let ended = user.run(&["run", &image, "--", "python3", "-c", "import ssl; print('whole')"]).expect(0);
         assert_eq!(ended.stdout, "whole\n", "{who:?}");
         assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+    }
+}
+
+#[test]
+fn what_is_pruned_is_gone_and_comes_back_whole() {
+    let Some(bases) = bases() else { return };
+    // It has files of many owners, in directories of theirs.
+    let spec = format!("name: pruned\nbase_image: {bases}/debian-python:bookworm\npackages: [six]\n");
+    let root = User::new(Who::Root);
+    for who in Who::ALL {
+        let user = if who == Who::Root { &root } else { &User::new(who) };
+        user.take_store_of(&root);
+        user.write("image.yaml", &spec);
+        let whoami = ["run", "image.yaml", "--", "id", "-un"];
+        user.run(&whoami).expect(0);
+        let report = user.run(&["cache", "prune", "--max-size", "0B"]).expect(0);
+        assert!(!report.stdout.contains("could not be removed"), "{who:?}: {}", report.stdout);
+        assert_eq!(entries(&user.store().join("roots")), Vec::<String>::new(), "{who:?}");
+        assert_eq!(user.run(&whoami).expect(0).stdout, "flytekit\n", "{who:?}");
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use imagewright_oci::Digest;
 
@@ -41,6 +42,9 @@ pub struct PruneReport {
     /// The store does not know them any more; a pruning that may remove them does.
     pub left_behind: Vec<PathBuf>,
 }
+
+/// Ends the name of a folder that is being removed.
+const GONE: &str = "gone";
 
 /// Something that can be removed, in the order in which it is: used longest ago first, and of the same age
 /// blobs before the artifacts they are made of.
@@ -96,10 +100,14 @@ impl PruneReport {
     }
 
     fn remove(&mut self, entry: &Entry, tally: fn(&mut Self) -> &mut Tally) -> Result<(), StoreError> {
-        if remove_tree(&entry.path)?.is_empty() {
+        let Some(path) = out_of_the_way(&entry.path)? else {
+            self.left_behind.push(entry.path.clone());
+            return Ok(());
+        };
+        if remove_tree(&path)?.is_empty() {
             tally(self).add(entry.bytes);
         } else {
-            self.left_behind.push(entry.path.clone());
+            self.left_behind.push(path);
         }
         Ok(())
     }
@@ -202,6 +210,25 @@ impl Store {
             census.segments.iter().filter(|(blob, _)| kept.contains(*blob)).flat_map(|(_, parts)| parts);
         kept.extend(parts.copied().collect::<Vec<_>>());
         Ok(kept)
+    }
+}
+
+/// Takes the final name from a folder that is to be removed; gives back its name from then on.
+///
+/// Half of a tree must not look like a whole one, neither after a kill nor where something of it has to stay.
+/// Nothing, when the folder may not be renamed: then it may not be removed either, and stays whole.
+fn out_of_the_way(path: &Path) -> Result<Option<PathBuf>, StoreError> {
+    let is_gone = path.extension().is_some_and(|end| end == GONE);
+    if is_gone || !fs_err::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(Some(path.to_owned()));
+    }
+    let names = (0..).map(|number| path.with_extension(format!("{number}.{GONE}")));
+    let free = names.into_iter().find(|name| fs_err::symlink_metadata(name).is_err());
+    let free = free.expect("there are more numbers than files");
+    match fs_err::rename(path, &free) {
+        Ok(()) => Ok(Some(free)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(StoreError::writing(path)(error)),
     }
 }
 

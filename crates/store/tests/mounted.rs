@@ -173,9 +173,11 @@ fn files_of_other_users_in_a_root_do_not_stop_a_pruning() {
         give(path, if is_others { 1234 } else { 65_534 });
     }
     run_as_nobody("prune-as-stranger", &place.path());
-    assert!(others.iter().all(|folder| folder.join("file").exists()));
+    let left = tree.parent().unwrap().with_extension("0.gone");
+    assert!(left.join("tree/home/file").exists() && unfinished.join("home/file").exists());
+    assert!(!tree.exists());
     assert_eq!(place.open().prune(&PrunePolicy::default()).unwrap().garbage.count, 1);
-    assert!(!tree.exists() && !unfinished.exists());
+    assert!(!left.exists() && !unfinished.exists());
 }
 
 /// A folder and everything below it.
@@ -186,4 +188,33 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
         if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
     }
     found
+}
+
+#[test]
+fn half_of_a_pruned_root_is_not_taken_for_a_whole_one() {
+    if !may_mount() {
+        return;
+    }
+    let place = Place::new();
+    let store = place.open();
+    let id = Digest::of(b"root");
+    let unpack = |content: &str| {
+        let root = store.begin_root(&id).unwrap();
+        fs_err::create_dir_all(root.path().join("etc")).unwrap();
+        fs_err::write(root.path().join("etc/passwd"), content).unwrap();
+        root.commit().unwrap()
+    };
+    let tree = unpack("first");
+    fs_err::create_dir(tree.join("stays")).unwrap();
+    let stays = tree.join("stays");
+    run("mount", &["-t", "tmpfs", "tmpfs", stays.to_str().unwrap()]);
+    let all = PrunePolicy { all: true, ..PrunePolicy::default() };
+    let report = store.prune(&all).unwrap();
+    assert_eq!(report.left_behind.len(), 1);
+    let tree = unpack("second");
+    assert_eq!(fs_err::read_to_string(tree.join("etc/passwd")).unwrap(), "second");
+
+    run("umount", &["--lazy", report.left_behind[0].join("tree/stays").to_str().unwrap()]);
+    let report = store.prune(&all).unwrap();
+    assert_eq!((report.garbage.count, report.roots.count, report.left_behind.len()), (1, 1, 0));
 }

@@ -1,14 +1,17 @@
 //! `cache`: what the store takes, what of it can go, and whether it is sound.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use imagewright_sandbox::{Mode, Sandbox};
 use imagewright_store::{CheckReport, Depth, PrunePolicy, PruneReport, Store, Tally, Usage};
 use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::print;
+use super::run::HELPER;
 use crate::environment::Environment;
 use crate::failure::{Failure, NO};
 use crate::progress::bytes;
@@ -166,6 +169,7 @@ fn prune(store: &Store, arguments: &PruneArguments) -> Result<ExitCode, Failure>
     let report = store.prune(&policy)?;
     let total = report.total();
     let PruneReport { artifacts, blobs, roots, tools, garbage, left_behind } = report;
+    let left_behind = without_foreign_files(store, left_behind)?;
     let rows = [
         ("artifacts", artifacts),
         ("blobs", blobs),
@@ -185,6 +189,17 @@ fn prune(store: &Store, arguments: &PruneArguments) -> Result<ExitCode, Failure>
         print(format!("could not be removed: {}", path.display()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Removes what has files of subordinate ids in it, as `run` unpacks them; gives back what stays nevertheless.
+fn without_foreign_files(store: &Store, left_behind: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+    if left_behind.is_empty() {
+        return Ok(left_behind);
+    }
+    let scratch = store.scratch_directory()?;
+    let sandbox = Sandbox::forced(Mode::SubordinateIds, Path::new(HELPER), scratch.path());
+    let Ok(sandbox) = sandbox else { return Ok(left_behind) };
+    Ok(left_behind.into_iter().filter(|path| sandbox.remove(path).is_err()).collect())
 }
 
 fn check(store: &Store, arguments: &CheckArguments) -> Result<ExitCode, Failure> {
