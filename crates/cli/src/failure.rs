@@ -31,7 +31,7 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// Ctrl-C, or SIGTERM.
-    #[error("interrupted; what is finished is in the store, and nothing was tagged")]
+    #[error("interrupted; what was finished is kept in the store")]
     Interrupted,
     /// The answer to a question is no, and there is more to say.
     #[error("{message}")]
