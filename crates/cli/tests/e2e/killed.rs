@@ -20,6 +20,7 @@ fn assert_recovers(workshop: &Workshop, expected: &str, after: &str) {
     assert!(report.is_clean(), "after {after}: {report:?}");
     let built = workshop.build("image.yaml", &[]);
     assert_eq!(built.digest(), expected, "after {after}");
+    workshop.run(&["cache", "check", "--deep"]).expect(0);
     let report = workshop.store().check(Depth::Digests).unwrap();
     assert!(report.is_clean() && report.garbage.is_empty(), "after {after}: {report:?}");
 }
