@@ -151,8 +151,15 @@ impl Downloads {
         Ok(artifact)
     }
 
-    /// The length of a file in bytes, without its content, when the server says.
+    /// The length of a file in bytes, without its content, when the store knows it or the server says it.
     pub async fn size(&self, wanted: &Wanted<'_>) -> Result<Option<u64>, DownloadError> {
+        let known = wanted.digest.map(|digest| self.inner.store.artifact(&digest)).transpose()?.flatten();
+        if let Some(artifact) = known {
+            return Ok(Some(artifact.size));
+        }
+        if wanted.url.scheme() == "file" {
+            return Ok(None);
+        }
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
         let response = self.send(self.request(Method::HEAD, wanted)?, wanted).await?;
         let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());

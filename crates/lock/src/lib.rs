@@ -10,6 +10,7 @@ mod base;
 mod base_image;
 mod changes;
 mod choice;
+mod completion;
 mod coverage;
 mod debian;
 mod document;
@@ -33,6 +34,7 @@ pub use base::{FACTS_ANNOTATION, load_base};
 pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
 pub use changes::LockChange;
 pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
+pub use completion::complete;
 pub use coverage::locked_inputs;
 pub use debian::{DebianResolver, Purpose, debian_artifact};
 pub use document::{

@@ -1,6 +1,5 @@
 //! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_debian::{Architecture, Suite};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, PythonMinor, TargetPython, Version};
@@ -15,13 +14,12 @@ use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base, has_fitting_python};
 use crate::base::load_base;
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
+use crate::completion::complete;
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
 use crate::document::{BaseLock, CompilerLock, Distribution, InterpreterLock, PlatformLock};
-use crate::download::{Downloads, Wanted};
+use crate::download::Downloads;
 use crate::implied::implied;
-use crate::python::{
-    Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
-};
+use crate::python::{Asked, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve};
 use crate::threshold::threshold;
 use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
@@ -64,8 +62,6 @@ pub struct Locked {
     pub warnings: Vec<PythonWarning>,
 }
 
-/// How many answers about sizes are waited for at once.
-const SIZES_AT_ONCE: usize = 16;
 /// Layers that an image may have beside the base's and those of packages: Debian's three, removal, skeleton.
 const OWN_LAYERS: usize = 5;
 
@@ -92,10 +88,10 @@ impl Locker<'_> {
         let python = (&interpreter, compiler.as_ref());
         let resolution = self.resolve(platform, &base, &choice, python, previous).await?;
         let PythonResolution { packages, kept, warnings } = resolution;
-        let packages = self.complete(packages).await?;
+        let packages = complete(self.downloads, packages).await?;
         let replaced = choice.owned(&base.facts);
         let is_new = |name: &PackageName| packages.iter().any(|package| package.name == *name);
-        let sizes: Vec<u64> = packages.iter().filter_map(|package| package.size).collect();
+        let sizes: Vec<u64> = packages.iter().map(|package| package.size).collect();
         let lock = PlatformLock {
             threshold: threshold(&sizes, base.layers.len() + OWN_LAYERS),
             base: pinned,
@@ -195,33 +191,6 @@ impl Locker<'_> {
             host: self.host,
         };
         Ok(resolve(self.uv, &request).await?)
-    }
-
-    /// Fills in digests and sizes that the index did not state.
-    async fn complete(&self, packages: Vec<LockedPackage>) -> Result<Vec<LockedPackage>, LockError> {
-        let completed = packages.into_iter().map(|package| self.complete_one(package));
-        stream::iter(completed).buffered(SIZES_AT_ONCE).try_collect().await
-    }
-
-    async fn complete_one(&self, package: LockedPackage) -> Result<LockedPackage, LockError> {
-        if package.sha256.is_some() && package.size.is_some() {
-            return Ok(package);
-        }
-        if let Some(digest) = package.sha256
-            && let Some(artifact) = self.store.artifact(&digest)?
-        {
-            return Ok(LockedPackage { size: Some(artifact.size), ..package });
-        }
-        let url = wheel_url(&package.source);
-        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
-        if package.sha256.is_some()
-            && url.scheme() != "file"
-            && let Some(size) = self.downloads.size(&wanted).await?
-        {
-            return Ok(LockedPackage { size: Some(size), ..package });
-        }
-        let artifact = self.downloads.artifact(&wanted).await?;
-        Ok(LockedPackage { sha256: Some(artifact.digest), size: Some(artifact.size), ..package })
     }
 }
 

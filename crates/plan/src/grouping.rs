@@ -14,7 +14,7 @@ use crate::planner::Scope;
 pub(crate) fn package_layers(scope: &Scope<'_>) -> Vec<LayerDefinition> {
     let lock: &PlatformLock = scope.lock;
     let (own, small): (Vec<_>, Vec<_>) =
-        lock.packages.iter().partition(|package| package.size.unwrap_or(0) >= lock.threshold);
+        lock.packages.iter().partition(|package| package.size >= lock.threshold);
     let mut buckets: BTreeMap<u64, Vec<&LockedPackage>> = BTreeMap::new();
     for package in small {
         buckets.entry(bucket(package)).or_default().push(package);
@@ -62,8 +62,7 @@ fn layer(scope: &Scope<'_>, kind: LayerKind, title: String, packages: &[&LockedP
 }
 
 fn wheel(package: &LockedPackage) -> String {
-    let digest = package.sha256.expect("a lock has the digest of every wheel");
-    format!("{} {digest}", package.version)
+    format!("{} {}", package.version, package.sha256)
 }
 
 fn because(scope: &Scope<'_>, package: &LockedPackage) -> String {

@@ -37,7 +37,7 @@ impl Producer {
 
     async fn fetch(&self, package: &LockedPackage) -> Result<ArtifactFile, BuildError> {
         let url = wheel_url(&package.source);
-        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
+        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: Some(package.sha256) };
         Ok(self.downloads.artifact(&wanted).await?)
     }
 

@@ -128,8 +128,8 @@ pub enum PythonError {
         version: Version,
         /// What the user wrote.
         allowed: Vec<Digest>,
-        /// What the index states.
-        stated: Vec<Digest>,
+        /// What the index states or, where it states none, what the wheel is.
+        found: Vec<Digest>,
     },
     /// Hashes are required, and a distribution has none.
     #[error("{name} {version} is needed, but no hash is written for it")]
@@ -247,9 +247,9 @@ impl PythonError {
             Self::Unreachable { .. } => {
                 Some("is the index right, and does the machine need a proxy or a certificate for it?".to_owned())
             }
-            Self::HashMismatch { stated, .. } => {
-                let stated: Vec<String> = stated.iter().map(|digest| format!("--hash={digest}")).collect();
-                Some(format!("the index states {}", stated.join(" ")))
+            Self::HashMismatch { found, .. } => {
+                let found: Vec<String> = found.iter().map(|digest| format!("--hash={digest}")).collect();
+                Some(format!("the index has {}", found.join(" ")))
             }
             Self::HashMissing { name, .. } => {
                 Some(format!("add {name} with its `--hash` to the requirements file, as `pip-compile` does"))

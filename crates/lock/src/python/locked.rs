@@ -18,13 +18,10 @@ pub struct LockedPackage {
     /// Where the wheel is.
     #[serde(flatten)]
     pub source: WheelSource,
-    /// The digest of the wheel. Newer releases of uv compute it when the index states none; where it is absent, the
-    /// first download fills it in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sha256: Option<Digest>,
-    /// The length of the wheel in bytes, when the index states it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
+    /// The digest of the wheel.
+    pub sha256: Digest,
+    /// The length of the wheel in bytes.
+    pub size: u64,
     /// Whether the spec or one of its files names it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requested: bool,

@@ -6,6 +6,7 @@
 //! Credentials are in the configuration file or the environment, never on a command line, in a lock or a message.
 
 mod asked;
+mod chosen;
 mod config_file;
 mod credentials;
 mod error;
@@ -30,6 +31,7 @@ mod uv_config;
 mod warning;
 
 pub use asked::Asked;
+pub use chosen::ChosenPackage;
 pub use credentials::Credentials;
 pub use error::{Finding, PythonError, PythonErrorKind};
 pub use index::{Index, IndexSettings, IndexUrl};

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use imagewright_pypa::{PackageName, TargetPython, Version};
 
-use super::{Asked, LockedPackage, PythonWarning};
+use super::{Asked, ChosenPackage, LockedPackage, PythonWarning};
 use crate::uv::Host;
 
 /// What is to be resolved, for which Python, with which knowledge.
@@ -44,7 +44,7 @@ pub enum Refresh {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PythonResolution {
     /// What must be installed, sorted by name.
-    pub packages: Vec<LockedPackage>,
+    pub packages: Vec<ChosenPackage>,
     /// What the base has in the right version, sorted by name.
     pub kept: Vec<(PackageName, Version)>,
     /// What the user should know.

@@ -13,8 +13,8 @@ use super::requirement::Parsed;
 use super::select::Selection;
 use super::stub_wheel::stub_wheel;
 use super::{
-    LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh, Requirement,
-    config_file, interpreter, preferences,
+    ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh,
+    Requirement, config_file, interpreter, preferences,
 };
 use crate::uv::{Finished, Invocation, Uv};
 
@@ -219,7 +219,7 @@ impl<'a> Question<'a> {
             let requested = requested.contains(&name);
             let chosen = self.with_known_size(selection.choose(name, version, package)?);
             let required_by = required_by.unwrap_or_default();
-            resolution.packages.push(LockedPackage { requested, required_by, ..chosen });
+            resolution.packages.push(ChosenPackage { requested, required_by, ..chosen });
         }
         resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
         resolution.kept.sort();
@@ -227,10 +227,10 @@ impl<'a> Question<'a> {
     }
 
     /// An index need not state sizes; the previous lock has them, of the same file.
-    fn with_known_size(&self, package: LockedPackage) -> LockedPackage {
-        let is_same = |known: &&LockedPackage| known.sha256.is_some() && known.sha256 == package.sha256;
-        let known = self.request.previous.iter().find(is_same).and_then(|known| known.size);
-        LockedPackage { size: package.size.or(known), ..package }
+    fn with_known_size(&self, package: ChosenPackage) -> ChosenPackage {
+        let is_same = |known: &&LockedPackage| package.sha256 == Some(known.sha256);
+        let known = self.request.previous.iter().find(is_same).map(|known| known.size);
+        ChosenPackage { size: package.size.or(known), ..package }
     }
 
     fn hashes(&self) -> BTreeMap<PackageName, Vec<Digest>> {

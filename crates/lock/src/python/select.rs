@@ -8,7 +8,7 @@ use imagewright_pypa::{PackageName, TargetPython, Version, WheelFilename, WheelP
 use url::Url;
 
 use super::pylock::{File, Package};
-use super::{LockedPackage, PythonError, WheelSource, local_wheel};
+use super::{ChosenPackage, PythonError, WheelSource, local_wheel};
 
 /// What the choice depends on, besides the files.
 #[derive(Debug)]
@@ -45,14 +45,14 @@ impl Selection<'_> {
         name: PackageName,
         version: Version,
         package: &Package,
-    ) -> Result<LockedPackage, PythonError> {
+    ) -> Result<ChosenPackage, PythonError> {
         let available = files(package);
-        let allowed = match self.hashes.get(&name) {
-            Some(allowed) => self.allowed(&available, allowed, &name, &version)?,
-            None if self.require_hashes => return Err(PythonError::HashMissing { name, version }),
-            None => available.clone(),
-        };
-        let Some(best) = self.preference.best(allowed.iter().map(|(filename, _)| filename)) else {
+        let allowed = self.hashes.get(&name).cloned().unwrap_or_default();
+        if allowed.is_empty() && self.require_hashes {
+            return Err(PythonError::HashMissing { name, version });
+        }
+        let fitting = self.fitting(&available, &allowed, &name, &version)?;
+        let Some(best) = self.preference.best(fitting.iter().map(|(filename, _)| filename)) else {
             return Err(PythonError::NoWheel {
                 name,
                 version,
@@ -60,7 +60,7 @@ impl Selection<'_> {
                 available: available.into_iter().map(|(filename, _)| filename).collect(),
             });
         };
-        let (filename, file) = &allowed[best];
+        let (filename, file) = &fitting[best];
         let source = self.source(file)?;
         let (sha256, size) = match &source {
             WheelSource::Url(_) => (sha256(file), file.size),
@@ -71,27 +71,29 @@ impl Selection<'_> {
             }
         };
         let filename = filename.clone();
-        Ok(LockedPackage {
+        Ok(ChosenPackage {
             name,
             version,
             filename,
             source,
             sha256,
             size,
+            allowed,
             requested: false,
             required_by: Vec::new(),
         })
     }
 
-    /// The files with an allowed hash; a file whose index states none is let through and checked when it comes.
-    fn allowed<'f>(
+    /// The files with an allowed hash; one whose index states none is let through, and checked when it has come.
+    fn fitting<'f>(
         &self,
         available: &[(WheelFilename, &'f File)],
         allowed: &[Digest],
         name: &PackageName,
         version: &Version,
     ) -> Result<Vec<(WheelFilename, &'f File)>, PythonError> {
-        let fits = |file: &File| sha256(file).is_none_or(|digest| allowed.contains(&digest));
+        let fits =
+            |file: &File| allowed.is_empty() || sha256(file).is_none_or(|digest| allowed.contains(&digest));
         let fitting: Vec<_> = available.iter().filter(|(_, file)| fits(file)).cloned().collect();
         let runs = |files: &[(WheelFilename, &File)]| {
             self.preference.best(files.iter().map(|(filename, _)| filename)).is_some()
@@ -101,7 +103,7 @@ impl Selection<'_> {
                 name: name.clone(),
                 version: version.clone(),
                 allowed: allowed.to_vec(),
-                stated: available.iter().filter_map(|(_, file)| sha256(file)).collect(),
+                found: available.iter().filter_map(|(_, file)| sha256(file)).collect(),
             });
         }
         Ok(fitting)

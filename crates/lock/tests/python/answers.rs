@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use imagewright_lock::python::{LockedPackage, PythonResolution, WheelSource};
+use imagewright_lock::LockError;
+use imagewright_lock::python::{ChosenPackage, LockedPackage, PythonError, PythonResolution, WheelSource};
 use imagewright_oci::{Digest, Platform};
 use imagewright_pypa::{Libc, TargetPython};
 
@@ -66,7 +67,8 @@ async fn a_previous_lock_moves_nothing() {
     let Some(machine) = Machine::new() else { return };
     let index = index();
     let first = machine.resolve(&Ask::of(&["alpha<2"], &index.url())).await.unwrap();
-    let previous = vec![LockedPackage { size: Some(7), ..first.packages[0].clone() }];
+    let pinned = machine.complete(first.packages).await.unwrap();
+    let previous = vec![LockedPackage { size: 7, ..pinned[0].clone() }];
     let second = Ask { previous, ..Ask::of(&["alpha", "beta"], &index.url()) };
     let found = machine.resolve(&second).await.unwrap();
     assert_eq!(pins(&found), ["alpha==1.0", "beta==2.0"]);
@@ -176,6 +178,33 @@ async fn an_index_without_hashes_serves_too() {
         found.packages[0].sha256.is_none_or(|digest| digest == expected),
         "older releases of uv leave it open"
     );
+}
+
+/// Newer releases of uv find out the digests that an index does not state, older ones leave them open.
+#[tokio::test]
+async fn a_wheel_is_held_against_its_hash_when_the_index_states_none() {
+    let Some(machine) = Machine::new() else { return };
+    let index = Index::default().with("alpha", "1.0", ANY, &[]).without_hashes().start();
+    let bytes = wheel("alpha", "1.0", ANY, &[]);
+    let right = Digest::of(&bytes);
+    let asks = |hash: Digest| Ask::of(&[&format!("alpha==1.0 --hash={hash}")], &index.url());
+    let chosen = machine.resolve(&asks(right)).await.unwrap().packages;
+    let as_older = |allowed| ChosenPackage { sha256: None, allowed, ..chosen[0].clone() };
+    let pinned = machine.complete(vec![as_older(chosen[0].allowed.clone())]).await.unwrap();
+    assert_eq!((pinned[0].sha256, pinned[0].size), (right, bytes.len() as u64));
+    let wrong = Digest::of(b"something else");
+    let is_refused =
+        |error: &PythonError| matches!(error, PythonError::HashMismatch { found, .. } if *found == [right]);
+    match machine.complete(vec![as_older(vec![wrong])]).await.unwrap_err() {
+        LockError::Python { source } => assert!(is_refused(&source), "{source:?}"),
+        other => panic!("{other}"),
+    }
+    match machine.resolve(&asks(wrong)).await {
+        Err(error) => assert!(is_refused(&error), "{error:?}"),
+        Ok(found) => {
+            assert_eq!((found.packages[0].sha256, &found.packages[0].allowed[..]), (None, &[wrong][..]));
+        }
+    }
 }
 
 #[tokio::test]

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::python::{
-    Asked, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, resolve,
+    Asked, ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, resolve,
 };
 use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
+use imagewright_lock::{Downloads, LockError, complete};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, TargetPython, Version};
 use imagewright_recipe::{PackagesStep, Requirement};
+use imagewright_store::Store;
 
 /// A home, a project folder and a cache, in a temporary folder.
 pub(crate) struct Machine {
@@ -119,6 +121,16 @@ impl Machine {
             host: &host,
         };
         resolve(uv, &request).await
+    }
+
+    /// Pins what was chosen, with a store of this machine's.
+    pub(crate) async fn complete(
+        &self,
+        packages: Vec<ChosenPackage>,
+    ) -> Result<Vec<LockedPackage>, LockError> {
+        let store = Store::open(&self.path("store"), 0)?;
+        let indexes = imagewright_lock::python::IndexSettings::default();
+        complete(&Downloads::new(store, indexes, self.host(), false, Box::new(|_, _, _| ())), packages).await
     }
 }
 

@@ -1,0 +1,36 @@
+//! What an index leaves open of the wheels that were chosen: their digests and sizes.
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use crate::LockError;
+use crate::download::{Downloads, Wanted};
+use crate::locker::wheel_url;
+use crate::python::{ChosenPackage, LockedPackage};
+
+/// How many answers about sizes are waited for at once.
+const SIZES_AT_ONCE: usize = 16;
+
+/// Pins every wheel by what it is, and downloads those whose digest or size no one states.
+///
+/// Here every wheel is held against the hashes that the user allows, whoever said what its digest is.
+pub async fn complete(
+    downloads: &Downloads,
+    packages: Vec<ChosenPackage>,
+) -> Result<Vec<LockedPackage>, LockError> {
+    let completed = packages.into_iter().map(|package| complete_one(downloads, package));
+    stream::iter(completed).buffered(SIZES_AT_ONCE).try_collect().await
+}
+
+async fn complete_one(downloads: &Downloads, package: ChosenPackage) -> Result<LockedPackage, LockError> {
+    let url = wheel_url(&package.source);
+    let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
+    let size = match (package.sha256, package.size) {
+        (Some(_), None) => downloads.size(&wanted).await?,
+        (_, stated) => stated,
+    };
+    if let (Some(sha256), Some(size)) = (package.sha256, size) {
+        return Ok(package.pinned(sha256, size)?);
+    }
+    let artifact = downloads.artifact(&wanted).await?;
+    Ok(package.pinned(artifact.digest, artifact.size)?)
+}
