@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imagewright_debian::{DebianLock, PackageGroup, UnpackedPackage, package_layer};
+use imagewright_debian::{DebianLock, DebianPackage, PackageGroup, UnpackedPackage, package_layer};
 use imagewright_layer::{Content, TreeEntry, TreeKind};
 use imagewright_oci::{ImageConfig, Platform};
 use imagewright_pypa::{Libc, PythonVersion};
@@ -17,11 +17,11 @@ const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 /// The package with the masters of `passwd` and `group`.
 pub(crate) const ACCOUNTS_PACKAGE: &str = "base-passwd";
 
-/// The base of `lock`'s packages; `accounts` is the file of its [`ACCOUNTS_PACKAGE`].
+/// The base of `lock`'s packages; `accounts` is its [`accounts_package`] and the file of that.
 pub(crate) fn assembled_base(
     lock: &DebianLock,
     platform: &Platform,
-    accounts: ArtifactFile,
+    (package, file): (&DebianPackage, ArtifactFile),
 ) -> Result<BaseImage, LockError> {
     let mut config = ImageConfig::new(platform.clone());
     config.config.env = Some(vec![PATH.to_owned()]);
@@ -31,7 +31,7 @@ pub(crate) fn assembled_base(
         system: Some(format!("Debian {}", lock.suite)),
         libc: version_of(lock, "libc6").and_then(libc),
         interpreters: interpreter(lock).into_iter().collect(),
-        accounts: read_accounts(lock, accounts)?,
+        accounts: read_accounts(lock, package, file)?,
         ca_bundle: true,
         directories: [("etc", 0o755), ("home", 0o755), ("opt", 0o755), ("root", 0o700)]
             .map(directory)
@@ -70,10 +70,17 @@ pub(crate) fn has_fitting_python(lock: &DebianLock, wanted: PythonVersion) -> bo
         .map_or(lock.suite.python() != wanted.minor || wanted.patch.is_some(), |found| wanted.accepts(&found))
 }
 
-/// The users and groups that the package would set up.
-fn read_accounts(lock: &DebianLock, mut file: ArtifactFile) -> Result<Accounts, LockError> {
-    let package = lock.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE);
-    let package = package.expect("every base has the essential packages");
+/// The package with the masters of `passwd` and `group`; every base has it.
+pub(crate) fn accounts_package(lock: &DebianLock) -> Option<&DebianPackage> {
+    lock.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE)
+}
+
+/// The users and groups that `package` would set up.
+fn read_accounts(
+    lock: &DebianLock,
+    package: &DebianPackage,
+    mut file: ArtifactFile,
+) -> Result<Accounts, LockError> {
     let unpacked = UnpackedPackage::read(&package.name, &mut file.file, None)?;
     let entries = package_layer(lock.suite, lock.architecture, vec![(package, unpacked)])?;
     let mut texts: BTreeMap<String, String> = entries.into_iter().filter_map(text).collect();

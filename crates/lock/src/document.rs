@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use imagewright_debian::{Compiler, DebianLock};
 use imagewright_oci::{Digest, ImageReference, Platform, canonical_json};
 use imagewright_pypa::PythonMinor;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::archive::{InterpreterArchive, Triple};
+use crate::assembled::{ACCOUNTS_PACKAGE, accounts_package};
 use crate::python::LockedPackage;
 use crate::{EnvironmentLock, LockError};
 
@@ -62,7 +64,8 @@ pub enum BaseLock {
     },
     /// Debian's packages.
     Debian {
-        /// Which.
+        /// Which; the one with the accounts of a base is always among them.
+        #[serde(deserialize_with = "with_accounts")]
         packages: DebianLock,
     },
 }
@@ -137,14 +140,25 @@ pub struct Distribution {
 /// The time of files when nothing else was said: 1980-01-01, the first that zip can write.
 pub const DEFAULT_EPOCH: u64 = 315_532_800;
 
+fn with_accounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DebianLock, D::Error> {
+    let packages = DebianLock::deserialize(deserializer)?;
+    match accounts_package(&packages) {
+        Some(_) => Ok(packages),
+        None => Err(D::Error::custom(format_args!("the Debian base lacks {ACCOUNTS_PACKAGE}"))),
+    }
+}
+
 impl CompilerLock {
     /// The name of the store's root that the compiler is unpacked to on this machine.
     pub fn root_id(&self) -> Digest {
         match &self.source {
             CompilerSource::Debian { packages } => Digest::of(&canonical_json(&("compiler", packages))),
             CompilerSource::Archives { archives } => {
-                let own = archives.get(&Triple::of_this_machine());
-                Digest::of(&canonical_json(&("compiler", own)))
+                match archives.get(&Triple::of_this_machine()) {
+                    Some(own) => Digest::of(&canonical_json(&("compiler", own))),
+                    // None can be unpacked here, and none may be taken for that of another lock.
+                    None => Digest::of(&canonical_json(&("compiler", archives))),
+                }
             }
         }
     }
@@ -200,5 +214,83 @@ impl Lock {
     /// What is pinned for `platform`.
     pub fn platform(&self, platform: &Platform) -> Option<&PlatformLock> {
         self.platforms.get(&platform.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn lock() -> Value {
+        let accounts = json!({
+            "name": "base-passwd", "version": "3.6.1", "architecture": "amd64", "filename": "pool/p.deb",
+            "size": 1, "sha256": Digest::of(b""), "pocket": "main", "group": "userland",
+        });
+        let package = json!({
+            "name": "six", "version": "1.16.0", "filename": "six-1.16.0-py3-none-any.whl",
+            "path": "/wheels/six-1.16.0-py3-none-any.whl", "sha256": Digest::of(b"six"), "size": 7,
+        });
+        let packages = json!({ "suite": "bookworm", "architecture": "amd64", "packages": [accounts] });
+        let platform = json!({
+            "base": { "kind": "debian", "packages": packages },
+            "interpreter": {
+                "path": "/usr/bin/python3.11", "minor": "3.11", "full": null, "source": { "kind": "debian" },
+            },
+            "compiler": null,
+            "environment": { "prefix": "/opt/venv", "continues": false },
+            "packages": [package], "kept": [], "replaced": [], "threshold": 1,
+        });
+        json!({ "version": 1, "epoch": 1, "inputs": {}, "platforms": { "linux/amd64": platform } })
+    }
+
+    /// What is said of a lock in which `value` is at `place`; with none, the place is taken out.
+    fn said_of(place: &str, value: Option<Value>) -> String {
+        let mut lock = lock();
+        let (parent, key) = place.rsplit_once('/').unwrap();
+        let parent = lock.pointer_mut(&format!("/platforms/linux~1amd64{parent}")).unwrap();
+        let parent = parent.as_object_mut().unwrap();
+        assert!(parent.contains_key(key));
+        match value {
+            Some(value) => parent.insert(key.to_owned(), value),
+            None => parent.remove(key),
+        };
+        let text = serde_json::to_string_pretty(&lock).unwrap();
+        match Lock::parse(&text, "image.lock").unwrap_err() {
+            LockError::Malformed { place, source } => format!("{place}: {source}"),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[test]
+    fn what_others_rely_on_is_looked_for_when_a_lock_is_read() {
+        Lock::parse(&lock().to_string(), "image.lock").unwrap();
+        for (place, value, said) in [
+            ("/packages/0/sha256", None, "missing field `sha256` at line"),
+            ("/packages/0/size", None, "missing field `size` at line"),
+            (
+                "/packages/0/path",
+                Some(json!("six.whl")),
+                "the path `six.whl` of a wheel is not absolute at line",
+            ),
+            ("/base/packages/packages", Some(json!([])), "the Debian base lacks base-passwd at line"),
+        ] {
+            let found = said_of(place, value);
+            assert!(found.starts_with(&format!("image.lock: {said}")), "{found}");
+        }
+    }
+
+    #[test]
+    fn compilers_of_other_machines_are_not_taken_for_each_other() {
+        let compiler = |digest: Digest| {
+            let path = "20240726/cpython-3.12.4.tar.gz";
+            let archive = json!({ "version": "3.12.4", "path": path, "sha256": digest });
+            let source = json!({ "kind": "archives", "archives": { "sparc-unknown-linux-gnu": archive } });
+            let lock = json!({ "identity": "python-build-standalone", "minor": "3.12", "source": source });
+            serde_json::from_value::<CompilerLock>(lock).unwrap()
+        };
+        let (one, other) = (compiler(Digest::of(b"one")), compiler(Digest::of(b"other")));
+        assert_ne!(one.root_id(), other.root_id());
     }
 }

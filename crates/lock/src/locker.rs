@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::LockError;
 use crate::archive::PythonMirror;
-use crate::assembled::{ACCOUNTS_PACKAGE, assembled_base, has_fitting_python};
+use crate::assembled::{accounts_package, assembled_base, has_fitting_python};
 use crate::base::load_base;
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
@@ -206,10 +206,9 @@ pub async fn locked_base(
             load_base(client, debian.store, reference, platform, Some(*digest)).await
         }
         BaseLock::Debian { packages } => {
-            let accounts = packages.packages.iter().find(|package| package.name.as_str() == ACCOUNTS_PACKAGE);
-            let accounts = accounts.expect("every base has the essential packages");
+            let accounts = accounts_package(packages).expect("every base has the essential packages");
             let file = debian_artifact(debian.downloads, debian.mirrors, accounts).await?;
-            assembled_base(packages, platform, file)
+            assembled_base(packages, platform, (accounts, file))
         }
     }
 }
@@ -218,7 +217,7 @@ pub async fn locked_base(
 pub fn wheel_url(source: &WheelSource) -> Url {
     match source {
         WheelSource::Url(url) => url.clone(),
-        WheelSource::Path(path) => Url::from_file_path(path).expect("the resolver gives absolute paths"),
+        WheelSource::Path(path) => Url::from_file_path(path).expect("a lock has absolute paths"),
     }
 }
 

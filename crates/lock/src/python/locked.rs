@@ -2,7 +2,8 @@ use std::path::PathBuf;
 
 use imagewright_oci::Digest;
 use imagewright_pypa::{PackageName, Version, WheelFilename};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 /// A distribution, pinned to one wheel.
@@ -37,5 +38,15 @@ pub enum WheelSource {
     /// At a URL, without user and password; see [`IndexSettings::credentials`](super::IndexSettings::credentials).
     Url(Url),
     /// In a file of this machine, as an absolute path.
+    #[serde(deserialize_with = "absolute")]
     Path(PathBuf),
+}
+
+/// What a relative path starts from, a lock does not say.
+fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(D::Error::custom(format_args!("the path `{}` of a wheel is not absolute", path.display())))
 }
