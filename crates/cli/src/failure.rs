@@ -14,7 +14,9 @@ pub(crate) const NO: u8 = 1;
 const USAGE: u8 = 2;
 const RESOLUTION: u8 = 3;
 const NETWORK: u8 = 4;
-const MACHINE: u8 = 70;
+/// The design leaves this to us: a full disk is no bug, and nothing that a spec could mend.
+const MACHINE: u8 = 6;
+const BUG: u8 = 70;
 /// What shells say of a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -57,14 +59,15 @@ impl Failure {
             Self::No { .. } => NO,
             Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
-                source.shell_code().unwrap_or(MACHINE)
+                source.shell_code().unwrap_or(BUG)
             }
             Self::Interrupted => INTERRUPTED,
             Self::Build(source) => match source.kind() {
                 FailureKind::Usage => USAGE,
                 FailureKind::Resolution => RESOLUTION,
                 FailureKind::Network => NETWORK,
-                FailureKind::Machine | FailureKind::Internal => MACHINE,
+                FailureKind::Machine => MACHINE,
+                FailureKind::Internal => BUG,
             },
         }
     }
@@ -94,7 +97,7 @@ pub(crate) fn report(failure: &Failure) -> ExitCode {
         cause = error.source();
     }
     if let Some(hint) = failure.hint() {
-        text.extend(["hint: ", &hint, "\n"]);
+        text.extend(hint.lines().flat_map(|line| ["hint: ", line, "\n"]));
     }
     // A closed stderr is nothing that could be told to anyone.
     drop(std::io::stderr().write_all(text.as_bytes()));

@@ -54,7 +54,7 @@ fn a_full_disk_is_said_and_the_store_stays_usable() {
         let mut command = world.workshop.command(&["build", "image.yaml", "--json"]);
         run_within(command.env("IMAGEWRIGHT_STORE", disk.path().join("store")), LIMIT)
     };
-    let full = build().expect(70).says(&["No space left", "hint:"]);
+    let full = build().expect(6).says(&["No space left", "hint:"]);
     println!("{}", full.stderr);
     assert!(world.registry.tags("app").is_empty());
     disk.remount("size=200m");
@@ -78,8 +78,7 @@ fn a_read_only_store_is_said_and_still_answers() {
     assert_eq!(command(&["exists", "image.yaml"]).expect(0).stdout, "true\n");
     command(&["build", "image.yaml"]).expect(0);
     world.spec(&["beta"]);
-    let refused =
-        command(&["build", "image.yaml"]).expect(70).says(&["the store cannot be written", "hint:"]);
+    let refused = command(&["build", "image.yaml"]).expect(6).says(&["the store cannot be written", "hint:"]);
     println!("{}", refused.stderr);
     disk.remount("rw");
     command(&["build", "image.yaml"]).expect(0);
