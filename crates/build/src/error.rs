@@ -1,6 +1,5 @@
 use imagewright_debian::DebianError;
 use imagewright_layer::LayerError;
-use imagewright_lock::python::PythonErrorKind;
 use imagewright_lock::uv::UvError;
 use imagewright_lock::{DownloadError, LockError};
 use imagewright_oci::{Digest, ImageReference, Platform, ReferenceError};
@@ -139,21 +138,6 @@ pub enum BuildError {
     },
 }
 
-/// What kind of failure it is, which decides the exit code (design D12).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailureKind {
-    /// The user's spec or arguments.
-    Usage,
-    /// Packages cannot be resolved.
-    Resolution,
-    /// Network or registry.
-    Network,
-    /// The machine: a full disk, a read-only store.
-    Machine,
-    /// A bug of ours.
-    Internal,
-}
-
 impl BuildError {
     pub(crate) fn artifact(source: std::io::Error) -> Self {
         Self::Artifact { source }
@@ -191,90 +175,5 @@ impl BuildError {
             Self::LayerLost { .. } => Some("run the command again".to_owned()),
             Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
-    }
-
-    /// What kind of failure it is.
-    pub fn kind(&self) -> FailureKind {
-        match self {
-            Self::Spec(_)
-            | Self::Uv(_)
-            | Self::Recipe(_)
-            | Self::Plan(_)
-            | Self::Reference(_)
-            | Self::NotCovered { .. }
-            | Self::NoLock
-            | Self::NoPlatform { .. } => FailureKind::Usage,
-            Self::Lock(source) => lock_kind(source),
-            Self::Layer(_) => FailureKind::Resolution,
-            Self::Download(source) => download_kind(source),
-            Self::Debian(_)
-            | Self::Registry(_)
-            | Self::UnknownExistence { .. }
-            | Self::ForeignManifest { .. }
-            | Self::ForeignConfig { .. }
-            | Self::NoImage { .. }
-            | Self::NoImagePlatform { .. } => FailureKind::Network,
-            Self::Sandbox(source) => sandbox_kind(source),
-            Self::LayerLost { .. }
-            | Self::Store(_)
-            | Self::Owner { .. }
-            | Self::Artifact { .. }
-            | Self::Bytecode(_) => FailureKind::Machine,
-        }
-    }
-}
-
-fn lock_kind(error: &LockError) -> FailureKind {
-    match error {
-        LockError::Python { source } => match source.kind() {
-            PythonErrorKind::Input => FailureKind::Usage,
-            PythonErrorKind::Unresolvable => FailureKind::Resolution,
-            PythonErrorKind::Network => FailureKind::Network,
-            PythonErrorKind::Defect => FailureKind::Internal,
-        },
-        LockError::NoWheels { .. }
-        | LockError::NoLibc
-        | LockError::NoArchive { .. }
-        | LockError::NoArchivePlatform { .. } => FailureKind::Resolution,
-        LockError::NoCompiler { source, .. } => lock_kind(source),
-        LockError::Download(source) => download_kind(source),
-        LockError::Archive { source, .. } => download_kind(source),
-        LockError::ArchiveListing { .. }
-        | LockError::NoArchiveListing { .. }
-        | LockError::ArchiveListingAnswer { .. }
-        | LockError::Store(_) => FailureKind::Machine,
-        LockError::Debian(_)
-        | LockError::PackageGone { .. }
-        | LockError::NoChecksum { .. }
-        | LockError::Registry { .. }
-        | LockError::NoBase { .. }
-        | LockError::NoBasePlatform { .. }
-        | LockError::BaseManifest { .. }
-        | LockError::NestedIndex { .. }
-        | LockError::BaseConfig { .. }
-        | LockError::BaseLayer { .. } => FailureKind::Network,
-        LockError::NoSuchInterpreter { .. }
-        | LockError::InterpreterMismatch { .. }
-        | LockError::Malformed { .. }
-        | LockError::OtherVersion { .. } => FailureKind::Usage,
-    }
-}
-
-fn sandbox_kind(error: &SandboxError) -> FailureKind {
-    match error {
-        SandboxError::UnknownMode { .. }
-        | SandboxError::ModeUnavailable { .. }
-        | SandboxError::NoSuchUser { .. }
-        | SandboxError::NoCommand => FailureKind::Usage,
-        _ => FailureKind::Machine,
-    }
-}
-
-fn download_kind(error: &DownloadError) -> FailureKind {
-    match error {
-        // What came is something else: whoever sent it, it was not this machine.
-        DownloadError::Store(StoreError::Mismatch { .. }) => FailureKind::Network,
-        DownloadError::Store(_) => FailureKind::Machine,
-        _ => FailureKind::Network,
     }
 }

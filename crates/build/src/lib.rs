@@ -24,6 +24,7 @@ mod push;
 
 mod error;
 mod event;
+mod failure;
 mod report;
 
 mod found;
@@ -32,9 +33,10 @@ mod layer_bytes;
 mod unpack;
 
 pub use bytecode::BytecodeError;
-pub use error::{BuildError, FailureKind};
+pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
+pub use failure::FailureKind;
 pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
 pub use found::{FoundImage, host_platform};
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
