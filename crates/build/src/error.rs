@@ -12,6 +12,7 @@ use imagewright_store::StoreError;
 use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
+use crate::provenance::AnnotationError;
 
 /// Why an image could not be made.
 #[derive(Debug, Error)]
@@ -96,6 +97,24 @@ pub enum BuildError {
         #[source]
         source: serde_json::Error,
     },
+    /// What is under a tag is annotated in our name, and not as we do.
+    #[error("what {reference} names says in an unknown way where it came from")]
+    ForeignAnnotation {
+        /// What was asked for.
+        reference: ImageReference,
+        /// What it says.
+        #[source]
+        source: AnnotationError,
+    },
+    /// What the store keeps as an image is none.
+    #[error("what the store has as the manifest of {reference} is none")]
+    StoredManifest {
+        /// What was asked for.
+        reference: ImageReference,
+        /// Why.
+        #[source]
+        source: imagewright_oci::ManifestError,
+    },
     /// An image that is neither in the store nor in its registry.
     #[error("there is no image {reference}, neither in the store nor in its registry")]
     NoImage {
@@ -161,7 +180,8 @@ impl BuildError {
             Self::NotCovered { .. } | Self::NoLock | Self::NoPlatform { .. } => {
                 Some("make it with `imagewright lock SPEC`; what an earlier lock pins stays".to_owned())
             }
-            Self::ForeignManifest { .. } | Self::ForeignConfig { .. } => {
+            Self::StoredManifest { .. } => Some("build the image with `--force`".to_owned()),
+            Self::ForeignManifest { .. } | Self::ForeignConfig { .. } | Self::ForeignAnnotation { .. } => {
                 Some("delete the tag, or build with `--force`".to_owned())
             }
             Self::NoImage { .. } => {

@@ -1,16 +1,17 @@
 //! Whether an image exists: yes, no, or stale; what cannot be found out is an error, never a guess (design D10).
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
-use imagewright_oci::{Annotations, Digest, ImageManifest, ImageReference, Manifest, Platform};
+use imagewright_oci::{Digest, ImageReference, Manifest, Platform};
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::BuildError;
-use crate::image::{DECLARED, INPUTS, LAYER_KEY, LOCK};
+use crate::found::stored;
+use crate::image::LAYER_KEY;
+use crate::provenance::Provenance;
 
 /// The answer for one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,14 +44,6 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lock: Option<(&'a str, Digest)>,
 }
 
-/// What an image says it was made from.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Origin {
-    declared: Option<Digest>,
-    inputs: BTreeMap<String, Digest>,
-    lock: Option<Digest>,
-}
-
 /// Asks the registry for `reference`: one HEAD, and one GET of the manifest if this machine did not push it.
 pub(crate) async fn existence(
     client: &Client,
@@ -65,8 +58,8 @@ pub(crate) async fn existence(
         return Ok(Existence::Missing { platforms: Vec::new() });
     };
     let recorded = store.tag(reference, platforms)?.filter(|record| record.manifest == descriptor.digest);
-    if let Some(record) = recorded {
-        return Ok(wanted.compare(record.manifest, &Origin::recorded(&record)));
+    if let Some(origin) = recorded.as_ref().and_then(Provenance::recorded) {
+        return Ok(wanted.compare(descriptor.digest, Some(&origin)));
     }
     let pinned = reference.with_digest(descriptor.digest);
     let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown)? else {
@@ -92,10 +85,11 @@ pub(crate) async fn existence(
         }
     };
     // An image without our annotations was made by another builder from the same tag, which is all there is to ask.
-    let origin = Origin::annotated(&annotations);
-    let answer = wanted.compare(descriptor.digest, &origin);
+    let origin = Provenance::of(&annotations)
+        .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?;
+    let answer = wanted.compare(descriptor.digest, origin.as_ref());
     if let Existence::Exists { digest } = &answer {
-        record(store, reference, platforms, *digest, wanted.declared, origin.lock)?;
+        record(store, reference, platforms, *digest, wanted.declared, origin.and_then(|one| one.lock))?;
     }
     Ok(answer)
 }
@@ -109,18 +103,23 @@ pub(crate) fn local_existence(
 ) -> Result<Existence, BuildError> {
     let missing = Existence::Missing { platforms: Vec::new() };
     let Some(record) = store.tag(reference, platforms)? else { return Ok(missing) };
-    let Some(mut blob) = store.blob(&record.manifest)? else { return Ok(missing) };
-    let mut manifest = Vec::new();
-    blob.read_to_end(&mut manifest).map_err(BuildError::artifact)?;
-    let manifest: ImageManifest = serde_json::from_slice(&manifest)
-        .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
+    let Some(manifest) = stored(store, record.manifest)? else { return Ok(missing) };
+    let manifest = Manifest::parse_untyped(&manifest)
+        .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source })?;
+    // An index is of a registry: what was built here alone is for one platform.
+    let Manifest::Image(manifest) = manifest else { return Ok(missing) };
     let ours = manifest.layers.iter().filter(|layer| layer.annotations.contains_key(LAYER_KEY));
     for descriptor in ours.chain([&manifest.config]) {
         if store.blob(&descriptor.digest)?.is_none() {
             return Ok(missing);
         }
     }
-    Ok(wanted.compare(record.manifest, &Origin::recorded(&record)))
+    let origin = match Provenance::recorded(&record) {
+        Some(origin) => Some(origin),
+        None => Provenance::of(&manifest.annotations)
+            .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?,
+    };
+    Ok(wanted.compare(record.manifest, origin.as_ref()))
 }
 
 /// Remembers what is under a tag, so that the next question costs one request.
@@ -132,7 +131,7 @@ pub(crate) fn record(
     declared: &Declared,
     lock: Option<Digest>,
 ) -> Result<(), BuildError> {
-    let origin = Origin { declared: Some(declared.digest), inputs: declared.inputs.clone(), lock };
+    let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
     let inputs = serde_json::to_value(&origin).expect("digests serialise");
     let record = TagRecord { manifest, declared: declared.digest, inputs };
     Ok(store.put_tag(reference, platforms, &record)?)
@@ -140,9 +139,10 @@ pub(crate) fn record(
 
 impl Wanted<'_> {
     /// Another lock makes another image, so one that does not fit is stale like any other input.
-    fn compare(&self, digest: Digest, has: &Origin) -> Existence {
+    fn compare(&self, digest: Digest, has: Option<&Provenance>) -> Existence {
+        let Some(has) = has else { return Existence::Exists { digest } };
         let mut different = Vec::new();
-        if has.declared.is_some_and(|declared| declared != self.declared.digest) {
+        if has.declared != self.declared.digest {
             different = changed(&self.declared.inputs, &has.inputs);
         }
         if let (Some((place, wanted)), Some(lock)) = (self.lock, has.lock)
@@ -158,25 +158,47 @@ impl Wanted<'_> {
     }
 }
 
-impl Origin {
-    /// What the store remembers. A record of another version says less, and what it does not say is not compared.
-    fn recorded(record: &TagRecord) -> Self {
-        let origin: Self = serde_json::from_value(record.inputs.clone()).unwrap_or_default();
-        Self { declared: Some(record.declared), ..origin }
-    }
-
-    fn annotated(annotations: &Annotations) -> Self {
-        let digest = |name| annotations.get(name).and_then(|text: &String| text.parse().ok());
-        let inputs = annotations.get(INPUTS).and_then(|text| serde_json::from_str(text).ok());
-        Self { declared: digest(DECLARED), inputs: inputs.unwrap_or_default(), lock: digest(LOCK) }
-    }
-}
-
-/// The names whose digests differ, or that only one side has.
+/// The names whose digests differ, or that only one side has: of inputs that are known to differ as a whole. Where
+/// no name can be said, it is the spec.
 fn changed(now: &BTreeMap<String, Digest>, then: &BTreeMap<String, Digest>) -> Vec<String> {
+    if then.is_empty() || now == then {
+        return vec!["spec".to_owned()];
+    }
     let mut names: Vec<String> =
         now.keys().chain(then.keys()).filter(|name| now.get(*name) != then.get(*name)).cloned().collect();
     names.sort();
     names.dedup();
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inputs(written: &[(&str, &str)]) -> BTreeMap<String, Digest> {
+        written.iter().map(|(name, text)| ((*name).to_owned(), Digest::of(text.as_bytes()))).collect()
+    }
+
+    #[test]
+    fn what_differs_is_never_said_to_exist() {
+        let now = inputs(&[("packages", "numpy"), ("requirements: a.txt", "six")]);
+        let declared = Declared { digest: Digest::of(b"now"), inputs: now.clone() };
+        let wanted = Wanted { declared: &declared, lock: None };
+        let digest = Digest::of(b"image");
+        let stale = |names: &[&str]| {
+            let changed = names.iter().map(|&name| name.to_owned()).collect();
+            Existence::Stale { digest, changed }
+        };
+        let check = |declared: &[u8], then: &[(&str, &str)], expected: Existence| {
+            let has = Provenance { declared: Digest::of(declared), inputs: inputs(then), lock: None };
+            assert_eq!(wanted.compare(digest, Some(&has)), expected, "{then:?}");
+        };
+        let same = [("packages", "numpy"), ("requirements: a.txt", "six")];
+        check(b"now", &same, Existence::Exists { digest });
+        check(b"then", &[("packages", "scipy"), same[1]], stale(&["packages"]));
+        // Both agree on every name, and still on nothing: the digest is over more than the names.
+        check(b"then", &same, stale(&["spec"]));
+        check(b"then", &[], stale(&["spec"]));
+        assert_eq!(wanted.compare(digest, None), Existence::Exists { digest });
+    }
 }

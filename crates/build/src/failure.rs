@@ -53,12 +53,15 @@ impl BuildError {
             Self::UnknownExistence { source, .. } => registry_kind(source),
             Self::ForeignManifest { .. }
             | Self::ForeignConfig { .. }
+            | Self::ForeignAnnotation { .. }
             | Self::NoImage { .. }
             | Self::NoImagePlatform { .. } => FailureKind::Network,
             Self::Sandbox(source) => sandbox_kind(source),
-            Self::LayerLost { .. } | Self::Owner { .. } | Self::Artifact { .. } | Self::Bytecode(_) => {
-                FailureKind::Machine
-            }
+            Self::LayerLost { .. }
+            | Self::StoredManifest { .. }
+            | Self::Owner { .. }
+            | Self::Artifact { .. }
+            | Self::Bytecode(_) => FailureKind::Machine,
         }
     }
 }
@@ -124,6 +127,7 @@ fn layer_kind(error: &LayerError) -> FailureKind {
 /// unpacked is like a wheel that is refused.
 fn debian_kind(error: &DebianError) -> FailureKind {
     match error {
+        DebianError::Deb { problem: DebProblem::Read(source), .. } => content_kind(source),
         DebianError::UnknownSuite { .. }
         | DebianError::Platform { .. }
         | DebianError::PackageName { .. }
@@ -133,9 +137,8 @@ fn debian_kind(error: &DebianError) -> FailureKind {
         | DebianError::NoPython { .. }
         | DebianError::PathTwice { .. }
         | DebianError::PackageText { .. }
-        | DebianError::Certificate { .. } => FailureKind::Resolution,
-        DebianError::Deb { problem: DebProblem::Read(source), .. } => content_kind(source),
-        DebianError::Deb { .. } => FailureKind::Resolution,
+        | DebianError::Certificate { .. }
+        | DebianError::Deb { .. } => FailureKind::Resolution,
         DebianError::Open { .. } | DebianError::Write { .. } => FailureKind::Machine,
         DebianError::Fetch { source: FetchError::Transfer { source }, .. } => {
             source.downcast_ref().map_or(FailureKind::Network, download_kind)

@@ -3,8 +3,9 @@
 use std::io::Read as _;
 
 use imagewright_lock::python::Refresh;
+use imagewright_oci::Manifest;
 use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageManifest, ImageReference, Platform};
-use imagewright_oci::{Manifest, MediaType};
+use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::existence::Existence;
@@ -31,8 +32,9 @@ impl FoundImage {
         self.manifest.layers.iter().zip(self.config.rootfs.diff_ids.iter().copied())
     }
 
-    /// The image that it was built on, when it says so.
-    pub fn base(&self) -> Option<ImageReference> {
+    /// The image that it was built on, when it says so. Any builder may write that annotation, and some leave it
+    /// empty, so what names no image is as good as none.
+    pub(crate) fn base(&self) -> Option<ImageReference> {
         let name: ImageReference = self.manifest.annotations.get(BASE_NAME)?.parse().ok()?;
         let digest = self.manifest.annotations.get(BASE_DIGEST).and_then(|text| text.parse().ok());
         Some(digest.map_or(name.clone(), |digest| name.with_digest(digest)))
@@ -154,16 +156,16 @@ impl Machine {
     }
 
     async fn manifest(&self, reference: &ImageReference, digest: Digest) -> Result<Manifest, BuildError> {
-        let (media_type, bytes) = if let Some(bytes) = self.stored(digest)? {
-            (MediaType::Other(String::new()), bytes)
-        } else {
-            let found = self.client.get_manifest(&reference.with_digest(digest)).await?;
-            let found = found.ok_or_else(|| no_image(&reference.with_digest(digest)))?;
-            self.keep_document(&found.bytes)?;
-            (found.descriptor.media_type, found.bytes.to_vec())
-        };
-        Manifest::parse(&media_type, &bytes)
-            .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })
+        if let Some(bytes) = stored(&self.store, digest)? {
+            return Manifest::parse_untyped(&bytes)
+                .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source });
+        }
+        let found = self.client.get_manifest(&reference.with_digest(digest)).await?;
+        let found = found.ok_or_else(|| no_image(&reference.with_digest(digest)))?;
+        let manifest = Manifest::parse(&found.descriptor.media_type, &found.bytes)
+            .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
+        self.keep_document(&found.bytes)?;
+        Ok(manifest)
     }
 
     async fn config(
@@ -171,7 +173,7 @@ impl Machine {
         reference: &ImageReference,
         descriptor: &Descriptor,
     ) -> Result<ImageConfig, BuildError> {
-        let bytes = if let Some(bytes) = self.stored(descriptor.digest)? {
+        let bytes = if let Some(bytes) = stored(&self.store, descriptor.digest)? {
             bytes
         } else {
             let bytes = self.client.fetch_bytes(reference, descriptor).await?;
@@ -182,13 +184,6 @@ impl Machine {
             .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })
     }
 
-    /// A document of the store; one that is damaged is as good as none.
-    fn stored(&self, digest: Digest) -> Result<Option<Vec<u8>>, BuildError> {
-        let Some(blob) = self.store.blob(&digest)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        Ok(blob.verified().read_to_end(&mut bytes).is_ok().then_some(bytes))
-    }
-
     /// Keeps a document, so that the next look needs no network.
     fn keep_document(&self, bytes: &[u8]) -> Result<(), BuildError> {
         if !self.store.is_read_only() {
@@ -196,6 +191,13 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// A document of the store; one that is damaged is as good as none, and is replaced when it is kept again.
+pub(crate) fn stored(store: &Store, digest: Digest) -> Result<Option<Vec<u8>>, BuildError> {
+    let Some(blob) = store.blob(&digest)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    Ok(blob.verified().read_to_end(&mut bytes).is_ok().then_some(bytes))
 }
 
 /// The platform to run: this machine's if the image is made for it.

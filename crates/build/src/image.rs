@@ -1,7 +1,5 @@
 //! The image's own documents: configuration and manifest, canonical and reproducible (design D10, D11).
 
-use std::collections::BTreeMap;
-
 use imagewright_layer::LayerKey;
 use imagewright_lock::facts::Installed;
 use imagewright_lock::{BaseOrigin, FACTS_ANNOTATION};
@@ -10,6 +8,8 @@ use imagewright_oci::{
     canonical_json,
 };
 use imagewright_plan::{LayerKind, Plan};
+
+use crate::provenance::Provenance;
 
 /// Digest of the spec and of every local file it reaches.
 pub const DECLARED: &str = "io.imagewright.declared";
@@ -53,17 +53,6 @@ pub(crate) struct FinishedLayer {
     pub(crate) kind: LayerKind,
     /// The packages in it, as `name version`: distributions, or those of the system.
     pub(crate) packages: Vec<String>,
-}
-
-/// What an image says about where it came from.
-#[derive(Clone, Debug)]
-pub(crate) struct Provenance {
-    /// Digests of the spec and of every local file it reaches, by the name the user knows.
-    pub(crate) inputs: BTreeMap<String, Digest>,
-    /// The digest over them.
-    pub(crate) declared: Digest,
-    /// The digest of the lock.
-    pub(crate) lock: Digest,
 }
 
 /// The documents of an image for one platform.
@@ -132,12 +121,7 @@ fn base_history(plan: &Plan) -> Vec<History> {
 }
 
 fn annotations(plan: &Plan, provenance: &Provenance) -> Annotations {
-    let inputs = String::from_utf8(canonical_json(&provenance.inputs)).expect("JSON is UTF-8");
-    let mut annotations = Annotations::from([
-        (DECLARED.to_owned(), provenance.declared.to_string()),
-        (INPUTS.to_owned(), inputs),
-        (LOCK.to_owned(), provenance.lock.to_string()),
-    ]);
+    let mut annotations = provenance.annotations();
     if let Some(BaseOrigin { reference, digest }) = &plan.base.origin {
         annotations.insert(BASE_NAME.to_owned(), reference.to_string());
         annotations.insert(BASE_DIGEST.to_owned(), digest.to_string());

@@ -1,15 +1,12 @@
 //! What an image says about itself: everything here is in its manifest and configuration.
 
-use std::collections::BTreeMap;
-
 use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, ImageReference, MediaType, Platform};
-use imagewright_plan::LayerKind;
 use serde::Serialize;
 
+use crate::BuildError;
 use crate::found::FoundImage;
-use crate::image::{
-    BASE_DIGEST, BASE_NAME, DECLARED, INPUTS, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK,
-};
+use crate::image::{BASE_DIGEST, BASE_NAME, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE};
+use crate::provenance::{AnnotationError, Provenance, annotation};
 
 /// An image, described: the object that `inspect --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -29,7 +26,7 @@ pub struct Inspection {
     pub config: InspectedConfig,
     /// What it was made from, if imagewright made it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<InspectedProvenance>,
+    pub provenance: Option<Provenance>,
     /// The image that it was built on, if it says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<InspectedBase>,
@@ -50,18 +47,6 @@ pub struct InspectedConfig {
     pub cmd: Vec<String>,
     /// `NAME=value`, in order.
     pub env: Vec<String>,
-}
-
-/// What an image was made from.
-#[derive(Clone, Debug, Serialize)]
-pub struct InspectedProvenance {
-    /// The digest of the spec and of every local file it reaches.
-    pub declared: Digest,
-    /// What that covers, by the name the user knows.
-    pub inputs: BTreeMap<String, Digest>,
-    /// The digest of the lock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lock: Option<Digest>,
 }
 
 /// What an image was built on.
@@ -88,9 +73,9 @@ pub struct InspectedLayer {
     /// What it holds or what made it, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// What it is for, if imagewright made it.
+    /// What it is for, if imagewright made it: in the plan's words, of whatever version.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub kind: Option<LayerKind>,
+    pub kind: Option<String>,
     /// What it was made from, if imagewright made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -100,13 +85,16 @@ pub struct InspectedLayer {
 
 impl Inspection {
     /// Describes `image`.
-    pub fn of(image: &FoundImage) -> Self {
+    pub fn of(image: &FoundImage) -> Result<Self, BuildError> {
+        let reference = &image.reference;
+        let unreadable = |source| BuildError::ForeignAnnotation { reference: reference.clone(), source };
         let annotations = &image.manifest.annotations;
         let container = &image.config.config;
         // Entries without a layer only changed the configuration.
         let history = image.config.history.iter().filter(|entry| entry.empty_layer != Some(true));
         let made_by = history.map(|entry| entry.created_by.as_deref()).chain(std::iter::repeat(None));
-        Self {
+        let layers = image.layers().zip(made_by).map(|((layer, id), by)| describe(layer, id, by));
+        Ok(Self {
             image: image.reference.clone(),
             digest: image.digest,
             platform: image.config.platform.clone(),
@@ -119,21 +107,11 @@ impl Inspection {
                 cmd: container.cmd.clone().unwrap_or_default(),
                 env: container.env.clone().unwrap_or_default(),
             },
-            provenance: provenance(annotations),
+            provenance: Provenance::of(annotations).map_err(unreadable)?,
             base: base(annotations),
-            layers: image.layers().zip(made_by).map(|((layer, id), by)| describe(layer, id, by)).collect(),
-        }
+            layers: layers.collect::<Result<_, _>>().map_err(unreadable)?,
+        })
     }
-}
-
-fn provenance(annotations: &Annotations) -> Option<InspectedProvenance> {
-    let digest = |name| annotations.get(name).and_then(|text: &String| text.parse().ok());
-    let inputs = annotations.get(INPUTS).and_then(|text| serde_json::from_str(text).ok());
-    Some(InspectedProvenance {
-        declared: digest(DECLARED)?,
-        inputs: inputs.unwrap_or_default(),
-        lock: digest(LOCK),
-    })
 }
 
 fn base(annotations: &Annotations) -> Option<InspectedBase> {
@@ -141,19 +119,21 @@ fn base(annotations: &Annotations) -> Option<InspectedBase> {
     Some(InspectedBase { name, digest: annotations.get(BASE_DIGEST).cloned() })
 }
 
-fn describe(layer: &Descriptor, diff_id: DiffId, made_by: Option<&str>) -> InspectedLayer {
-    let annotation = |name| layer.annotations.get(name).map(String::as_str);
-    let title = annotation(LAYER_TITLE).or(made_by).map(str::to_owned);
-    let kind = annotation(LAYER_KIND).map(serde_json::Value::from);
-    let packages = annotation(LAYER_PACKAGES).and_then(|text| serde_json::from_str(text).ok());
-    InspectedLayer {
+fn describe(
+    layer: &Descriptor,
+    diff_id: DiffId,
+    made_by: Option<&str>,
+) -> Result<InspectedLayer, AnnotationError> {
+    let written = |name| layer.annotations.get(name).map(String::as_str);
+    let packages = annotation(&layer.annotations, LAYER_PACKAGES, |text| serde_json::from_str(text))?;
+    Ok(InspectedLayer {
         digest: layer.digest,
         diff_id,
         size: layer.size,
         media_type: layer.media_type.clone(),
-        title,
-        kind: kind.and_then(|kind| serde_json::from_value(kind).ok()),
-        key: annotation(LAYER_KEY).map(str::to_owned),
+        title: written(LAYER_TITLE).or(made_by).map(str::to_owned),
+        kind: written(LAYER_KIND).map(str::to_owned),
+        key: written(LAYER_KEY).map(str::to_owned),
         packages: packages.unwrap_or_default(),
-    }
+    })
 }

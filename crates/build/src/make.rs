@@ -7,10 +7,11 @@ use imagewright_plan::{Content, LayerDefinition, Plan};
 
 use crate::BuildError;
 use crate::event::{Event, LayerSource};
-use crate::image::{FinishedLayer, Image, Provenance, assemble};
+use crate::image::{FinishedLayer, Image, assemble};
 use crate::job::{Inputs, Job};
 use crate::overlap::overlaps;
 use crate::produce::{Memory, Obtained, Producer};
+use crate::provenance::Provenance;
 use crate::push::Pusher;
 use crate::report::LayerReport;
 
@@ -61,7 +62,7 @@ impl Job<'_> {
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,
-            lock: lock.digest(),
+            lock: Some(lock.digest()),
         };
         let image = assemble(plan, &finished, &provenance);
         if let Some(pusher) = &pusher {

@@ -110,6 +110,16 @@ pub enum ManifestError {
         /// The type it was served as.
         media_type: MediaType,
     },
+    /// What is to say itself what it is does not even have the form of a document.
+    #[error("it is not JSON")]
+    NotJson {
+        /// Where and why.
+        #[from]
+        source: serde_json::Error,
+    },
+    /// What is to say itself what it is does not say it.
+    #[error("it has neither the type nor the shape of a manifest")]
+    NoType,
 }
 
 impl ImageManifest {
@@ -162,13 +172,21 @@ impl ImageIndex {
 impl Manifest {
     /// Reads what was served as `media_type`; a generic type is decided by the `mediaType` or shape inside.
     pub fn parse(media_type: &MediaType, bytes: &[u8]) -> Result<Self, ManifestError> {
-        let malformed = |source| ManifestError::Malformed { media_type: media_type.clone(), source };
-        let media_type = match media_type {
+        match media_type {
             MediaType::Other(_) => {
-                type_inside(bytes).map_err(malformed)?.unwrap_or_else(|| media_type.clone())
+                Self::parse_as(type_inside(bytes)?.unwrap_or_else(|| media_type.clone()), bytes)
             }
-            known => known.clone(),
-        };
+            known => Self::parse_as(known.clone(), bytes),
+        }
+    }
+
+    /// Reads what was kept without a media type, which is decided by the `mediaType` or shape inside.
+    pub fn parse_untyped(bytes: &[u8]) -> Result<Self, ManifestError> {
+        Self::parse_as(type_inside(bytes)?.ok_or(ManifestError::NoType)?, bytes)
+    }
+
+    fn parse_as(media_type: MediaType, bytes: &[u8]) -> Result<Self, ManifestError> {
+        let malformed = |source| ManifestError::Malformed { media_type: media_type.clone(), source };
         if media_type.is_manifest() {
             Ok(Self::Image(Box::new(serde_json::from_slice(bytes).map_err(malformed)?)))
         } else if media_type.is_index() {

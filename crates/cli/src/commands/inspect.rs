@@ -36,7 +36,7 @@ pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Re
         }
         Subject::Image { reference, platform } => interrupt::run(machine.find(&reference, &platform))?,
     };
-    let inspection = Inspection::of(&image);
+    let inspection = Inspection::of(&image)?;
     if arguments.json {
         print(serde_json::to_string(&inspection).expect("an inspection serialises"));
     } else {

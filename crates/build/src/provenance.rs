@@ -1,0 +1,92 @@
+//! What an image says about where it came from, in annotations that this crate writes and reads (design D10).
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use imagewright_oci::{Annotations, Digest, canonical_json};
+use imagewright_store::TagRecord;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::image::{DECLARED, INPUTS, LOCK};
+
+/// What an image was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The digest of the spec and of every local file it reaches.
+    pub declared: Digest,
+    /// What that covers, by the name the user knows; empty when the image does not say.
+    pub inputs: BTreeMap<String, Digest>,
+    /// The digest of the lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Digest>,
+}
+
+/// An annotation of ours that is not as we write it.
+#[derive(Debug, Error)]
+#[error("its annotation `{name}` cannot be read: `{text}`")]
+pub struct AnnotationError {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub text: String,
+    /// What is wrong with that.
+    pub source: Box<dyn Error + Send + Sync>,
+}
+
+impl Provenance {
+    /// What the annotations of an image say; nothing when another builder made it.
+    pub fn of(annotations: &Annotations) -> Result<Option<Self>, AnnotationError> {
+        let digest = |name| annotation(annotations, name, str::parse::<Digest>);
+        let Some(declared) = digest(DECLARED)? else { return Ok(None) };
+        let inputs = annotation(annotations, INPUTS, |text| serde_json::from_str(text))?;
+        Ok(Some(Self { declared, inputs: inputs.unwrap_or_default(), lock: digest(LOCK)? }))
+    }
+
+    /// What the store remembers of a tag; nothing when another version wrote that down in another way.
+    pub(crate) fn recorded(record: &TagRecord) -> Option<Self> {
+        serde_json::from_value(record.inputs.clone()).ok()
+    }
+
+    /// The annotations that say it.
+    pub(crate) fn annotations(&self) -> Annotations {
+        let inputs = String::from_utf8(canonical_json(&self.inputs)).expect("JSON is UTF-8");
+        let mut annotations = Annotations::from([
+            (DECLARED.to_owned(), self.declared.to_string()),
+            (INPUTS.to_owned(), inputs),
+        ]);
+        annotations.extend(self.lock.map(|lock| (LOCK.to_owned(), lock.to_string())));
+        annotations
+    }
+}
+
+/// Reads one annotation, if it is there.
+pub(crate) fn annotation<T, E: Into<Box<dyn Error + Send + Sync>>>(
+    annotations: &Annotations,
+    name: &'static str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, AnnotationError> {
+    let Some(text) = annotations.get(name) else { return Ok(None) };
+    read(text).map(Some).map_err(|error| AnnotationError { name, text: text.clone(), source: error.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn annotations_are_read_as_they_are_written() {
+        let (declared, lock) = (Digest::of(b"declared"), Some(Digest::of(b"lock")));
+        let inputs = BTreeMap::from([("packages".to_owned(), Digest::of(b"packages"))]);
+        let written = Provenance { declared, inputs, lock };
+        assert_eq!(Provenance::of(&written.annotations()).unwrap(), Some(written.clone()));
+        assert_eq!(Provenance::of(&Annotations::new()).unwrap(), None);
+        for (name, text) in [(DECLARED, "sha256:12"), (INPUTS, "[]"), (LOCK, "")] {
+            let mut annotations = written.annotations();
+            annotations.insert(name.to_owned(), text.to_owned());
+            let error = Provenance::of(&annotations).unwrap_err();
+            assert_eq!((error.name, &*error.text), (name, text));
+            assert!(error.source().is_some());
+        }
+    }
+}
