@@ -1,11 +1,12 @@
 //! Looks whether the layers of a plan are there, and says why when they are not.
 
 use imagewright_layer::LayerKey;
+use imagewright_lock::facts::Installed;
 use imagewright_oci::ImageReference;
 use imagewright_plan::LayerDefinition;
 use imagewright_registry::Client;
 use imagewright_store::{BlobState, LayerRecord, Store};
-use serde::Serialize;
+use serde::{Deserialize as _, Serialize};
 
 use crate::BuildError;
 use crate::last_build::KnownLayer;
@@ -54,20 +55,37 @@ pub(crate) struct Shelves {
 #[derive(Clone, Debug)]
 pub(crate) struct OnShelf {
     pub(crate) record: LayerRecord,
+    /// The distributions in it.
+    pub(crate) installed: Vec<Installed>,
     pub(crate) place: Place,
 }
 
+/// What became of a layer that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// Nothing is known of it.
+    Unknown,
+    /// It was made before, and its bytes were pruned.
+    Removed,
+    /// Its bytes are damaged or gone, or what is in it cannot be read.
+    Damaged,
+}
+
 impl Shelves {
-    /// The layer of a key. One whose bytes were lost is made again; one whose bytes were pruned serves only where
-    /// the image's repository has it.
-    pub(crate) async fn find(&self, key: &LayerKey) -> Result<Option<OnShelf>, BuildError> {
-        let Some(record) = self.store.layer_by_key(key)? else { return Ok(None) };
-        let place = match record.blob {
-            BlobState::Present => Some(Place::Store),
-            BlobState::Lost { .. } => None,
-            BlobState::Remote => self.in_repository(&record).await?,
+    /// The layer of a key. One whose bytes were lost is made again, and so is one that does not say which
+    /// distributions it has: the image's facts would lack them. One whose bytes were pruned serves only where the
+    /// image's repository has it.
+    pub(crate) async fn find(&self, key: &LayerKey) -> Result<Result<OnShelf, Absence>, BuildError> {
+        let Some(record) = self.store.layer_by_key(key)? else { return Ok(Err(Absence::Unknown)) };
+        let Ok(installed) = Vec::deserialize(&record.facts.details) else {
+            return Ok(Err(Absence::Damaged));
         };
-        Ok(place.map(|place| OnShelf { record, place }))
+        let place = match record.blob {
+            BlobState::Present => Ok(Place::Store),
+            BlobState::Lost { .. } => Err(Absence::Damaged),
+            BlobState::Remote => self.in_repository(&record).await?.ok_or(Absence::Removed),
+        };
+        Ok(place.map(|place| OnShelf { record, installed, place }))
     }
 
     async fn in_repository(&self, record: &LayerRecord) -> Result<Option<Place>, BuildError> {
@@ -83,10 +101,44 @@ impl Shelves {
         definition: &LayerDefinition,
         last: Option<&[KnownLayer]>,
     ) -> Result<Lookup, BuildError> {
-        if let Some(OnShelf { record, place }) = self.find(&definition.key).await? {
-            return Ok(Lookup::Hit { place, size: record.size });
-        }
-        let known = self.store.layer_by_key(&definition.key)?;
-        Ok(Lookup::Miss { reasons: reasons(definition, last, known.as_ref().map(|record| record.blob)) })
+        Ok(match self.find(&definition.key).await? {
+            Ok(OnShelf { record, place, .. }) => Lookup::Hit { place, size: record.size },
+            Err(absence) => Lookup::Miss { reasons: reasons(definition, last, absence) },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
+    use imagewright_oci::{Digest, MediaType};
+    use imagewright_store::LayerFacts;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_layer_that_does_not_say_what_is_in_it_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 1).unwrap();
+        let key = LayerKey(Digest::of(b"six"));
+        let shelves = Shelves { store: store.clone(), target: None };
+        assert_eq!(shelves.find(&key).await.unwrap().unwrap_err(), Absence::Unknown);
+        let put = |details: Value| {
+            let mut staging = store.begin_layer().unwrap();
+            let entries = vec![TreeEntry::file(TreePath::new("six.py").unwrap(), 0o644, b"x = 1".to_vec())];
+            let options = EncodeOptions { epoch: 1, threads: NonZeroUsize::MIN };
+            let layer = encode_tree(entries, &options, &mut staging).unwrap();
+            let facts = LayerFacts { media_type: MediaType::OciLayerGzip, kind: "package".into(), details };
+            staging.commit(&key, &layer, &facts).unwrap();
+        };
+        put(json!([{ "distribution": "six" }]));
+        assert_eq!(shelves.find(&key).await.unwrap().unwrap_err(), Absence::Damaged);
+        let six = json!({ "name": "six", "version": "1.17.0", "site": "opt", "metadata": "", "roots": [] });
+        put(json!([six]));
+        let found = shelves.find(&key).await.unwrap().unwrap();
+        assert_eq!(found.installed[0].name.as_str(), "six");
     }
 }

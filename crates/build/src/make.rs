@@ -77,7 +77,7 @@ impl Job<'_> {
         pusher: Option<&Pusher<'_>>,
         definition: &LayerDefinition,
     ) -> Result<(FinishedLayer, LayerReport), BuildError> {
-        let Obtained { record, was_made } = producer.obtain(definition).await?;
+        let Obtained { record, installed, was_made } = producer.obtain(definition).await?;
         let source = if was_made { LayerSource::Produced } else { LayerSource::Cached };
         self.machine.reporter.report(Event::Layer {
             title: definition.title.clone(),
@@ -86,7 +86,6 @@ impl Job<'_> {
             size: record.size,
             source,
         });
-        let installed: Vec<Installed> = serde_json::from_value(record.facts.details).unwrap_or_default();
         let packages: Vec<String> = match &definition.content {
             Content::Debian(group) => {
                 group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use imagewright_plan::{LayerDefinition, LayerKind};
-use imagewright_store::BlobState;
 use serde::Serialize;
 
 use crate::last_build::KnownLayer;
+use crate::lookup::Absence;
 
 /// Why a layer is not there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub enum MissReason {
     },
     /// It was made before, and the store keeps it no longer.
     Removed,
-    /// It was made before, and its bytes are damaged or gone.
+    /// It was made before, and its bytes, or what the store knows of them, are damaged or gone.
     Damaged,
 }
 
@@ -57,17 +57,17 @@ pub struct InputChange {
 /// The prefix of inputs that are distributions or Debian packages.
 const PACKAGE: &str = "package ";
 
-/// Why a layer that is not there is not there. `last` is what the last build had, `blob` what became of the bytes
-/// of an equal layer.
+/// Why a layer that is not there is not there. `last` is what the last build had, `absence` what became of
+/// an equal layer.
 pub(crate) fn reasons(
     definition: &LayerDefinition,
     last: Option<&[KnownLayer]>,
-    blob: Option<BlobState>,
+    absence: Absence,
 ) -> Vec<MissReason> {
-    match blob {
-        Some(BlobState::Lost { .. }) => return vec![MissReason::Damaged],
-        Some(BlobState::Remote | BlobState::Present) => return vec![MissReason::Removed],
-        None => {}
+    match absence {
+        Absence::Damaged => return vec![MissReason::Damaged],
+        Absence::Removed => return vec![MissReason::Removed],
+        Absence::Unknown => {}
     }
     let Some(last) = last else { return vec![MissReason::FirstBuild] };
     if last.iter().any(|layer| layer.key == definition.key.0) {
@@ -139,7 +139,7 @@ impl fmt::Display for MissReason {
             Self::Changed(change) => change.fmt(f),
             Self::Moved { subject, from } => write!(f, "{subject} was in the layer `{from}`"),
             Self::Removed => f.write_str("the store keeps it no longer"),
-            Self::Damaged => f.write_str("its bytes in the store are damaged"),
+            Self::Damaged => f.write_str("what the store has of it is damaged"),
         }
     }
 }
@@ -222,13 +222,13 @@ mod tests {
         ]
     }
 
-    fn told(definition: &LayerDefinition, last: Option<&[KnownLayer]>, blob: Option<BlobState>) -> String {
-        let reasons = reasons(definition, last, blob);
+    fn told(definition: &LayerDefinition, last: Option<&[KnownLayer]>, absence: Absence) -> String {
+        let reasons = reasons(definition, last, absence);
         reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     }
 
     fn check(kind: LayerKind, title: &str, inputs: &[(&str, &str)], expected: &str) {
-        assert_eq!(told(&definition(kind, title, inputs), Some(&last()), None), expected);
+        assert_eq!(told(&definition(kind, title, inputs), Some(&last()), Absence::Unknown), expected);
     }
 
     #[test]
@@ -272,10 +272,9 @@ mod tests {
             "small packages (3 of 16)",
             &[("package six", "1.16.0 sha256:b")],
         );
-        assert_eq!(told(&six, Some(&last()), None), "the store keeps it no longer");
-        assert_eq!(told(&six, None, Some(BlobState::Remote)), "the store keeps it no longer");
-        assert_eq!(told(&six, None, None), "this machine has not built the image before");
-        let lost = BlobState::Lost { because: imagewright_store::Loss::File };
-        assert_eq!(told(&six, Some(&last()), Some(lost)), "its bytes in the store are damaged");
+        assert_eq!(told(&six, Some(&last()), Absence::Unknown), "the store keeps it no longer");
+        assert_eq!(told(&six, None, Absence::Removed), "the store keeps it no longer");
+        assert_eq!(told(&six, None, Absence::Unknown), "this machine has not built the image before");
+        assert_eq!(told(&six, Some(&last()), Absence::Damaged), "what the store has of it is damaged");
     }
 }

@@ -15,6 +15,7 @@ use imagewright_lock::{Downloads, PythonMirror};
 use imagewright_oci::MediaType;
 use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
 use imagewright_store::{LayerFacts, LayerRecord, Store};
+use serde::Deserialize as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
@@ -67,18 +68,20 @@ impl Default for Memory {
 #[derive(Clone, Debug)]
 pub(crate) struct Obtained {
     pub(crate) record: LayerRecord,
+    /// The distributions in it.
+    pub(crate) installed: Vec<Installed>,
     pub(crate) was_made: bool,
 }
 
 impl Producer {
     /// The layer of a definition: from the store, from another process that is making it, else made here.
     pub(crate) async fn obtain(&self, definition: &LayerDefinition) -> Result<Obtained, BuildError> {
-        if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
-            return Ok(Obtained { record, was_made: false });
+        if let Ok(OnShelf { record, installed, .. }) = self.shelves.find(&definition.key).await? {
+            return Ok(Obtained { record, installed, was_made: false });
         }
         let _lease = lease(&self.store, definition.key.0).await?;
-        if let Some(OnShelf { record, .. }) = self.shelves.find(&definition.key).await? {
-            return Ok(Obtained { record, was_made: false });
+        if let Ok(OnShelf { record, installed, .. }) = self.shelves.find(&definition.key).await? {
+            return Ok(Obtained { record, installed, was_made: false });
         }
         self.reporter.report(Event::Started { stage: Stage::Produce, subject: definition.title.clone() });
         let record = match &definition.content {
@@ -88,7 +91,8 @@ impl Producer {
             Content::Debian(group) => self.debian(definition, group).await?,
             Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
         };
-        Ok(Obtained { record, was_made: true })
+        let installed = Vec::deserialize(&record.facts.details).expect("they were written just now");
+        Ok(Obtained { record, installed, was_made: true })
     }
 
     async fn tree(
