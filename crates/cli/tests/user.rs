@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -51,8 +51,11 @@ exec setpriv --clear-groups --reuid="$user" --regid="$user" "$@"
 impl User {
     pub(crate) fn new(who: Who) -> Self {
         let folder = tempfile::Builder::new().prefix("imagewright-cli-").tempdir_in("/var/tmp").unwrap();
+        // In memory: every layer that is unpacked is synced, and that waits for whatever else the machine writes.
+        let mounted =
+            program("mount").args(["-t", "tmpfs", "-o", "mode=755", "tmpfs"]).arg(folder.path()).status();
+        assert!(mounted.unwrap().success());
         let user = Self { who, folder };
-        fs_err::set_permissions(user.folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
         for (file, line) in [
             ("passwd", format!("tester:x:{USER}:{USER}::/:/bin/sh\n")),
             ("subuid", "tester:5000000:65536\n".to_owned()),
@@ -139,6 +142,13 @@ impl User {
         if self.who != Who::Root {
             chown(path, Some(USER), Some(USER)).unwrap();
         }
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        // A mount that stays is a nuisance and no reason to fail.
+        drop(program("umount").arg("--lazy").arg(self.folder.path()).status());
     }
 }
 
