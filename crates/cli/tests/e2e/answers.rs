@@ -54,3 +54,23 @@ fn a_missing_repository_is_no_whatever_the_registry_calls_it() {
     world.registry.inject(Fault::on("*", "/manifests/", Effect::status(404)));
     world.workshop.run(&["exists", "image.yaml"]).expect(4).says(&["is unknown"]);
 }
+
+#[test]
+fn an_image_of_the_store_whose_manifest_is_damaged_is_built_again() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["gamma"]);
+    let text = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
+    let registry = format!("registry: {}\n", world.registry.host());
+    workshop.write("image.yaml", text.replace(&registry, ""));
+    let exists = || workshop.run(&["exists", "image.yaml"]);
+    let digest = workshop.build("image.yaml", &[]).digest().to_owned();
+    assert_eq!(exists().expect(0).stdout, "true\n");
+
+    let manifest = workshop.store_path().join("blobs").join(digest.trim_start_matches("sha256:"));
+    let damaged = fs_err::read_to_string(&manifest).unwrap().replace("schemaVersion", "schemaVersioM");
+    fs_err::write(&manifest, damaged).unwrap();
+    assert_eq!(exists().expect(1).stdout, "false\n");
+    assert_eq!(workshop.build("image.yaml", &[]).digest(), digest);
+    assert_eq!(exists().expect(0).stdout, "true\n");
+}
