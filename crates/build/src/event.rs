@@ -24,7 +24,7 @@ pub enum Event {
         /// Bytes in all, when that is known.
         total: Option<u64>,
     },
-    /// A layer is known, and where it came from.
+    /// A layer is here, and where it came from; whether the registry has it is told by what is pushed.
     Layer {
         /// What it holds.
         title: String,
@@ -80,7 +80,7 @@ pub enum Stage {
     Produce,
     /// A layer becomes a directory.
     Unpack,
-    /// Blobs and manifest are sent.
+    /// Manifest and tag are sent: all that they refer to is there.
     Push,
 }
 
@@ -134,6 +134,11 @@ impl Reporter {
     /// Reports `event`.
     pub fn report(&self, event: Event) {
         (self.0)(event);
+    }
+
+    /// Reports that a part of the work begins.
+    pub(crate) fn started(&self, stage: Stage, subject: impl Into<String>) {
+        self.report(Event::Started { stage, subject: subject.into() });
     }
 
     /// Reports a warning.

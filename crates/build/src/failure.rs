@@ -1,7 +1,8 @@
 //! What kind of failure an error is (design D12).
 //!
-//! The rule: 70 when this machine or its store failed, whatever was being done; 4 when what was to come did not come,
-//! or came as something else than it was signed or pinned as; 3 when it came as it was pinned and is of no use.
+//! The rule: it is the machine's when this machine or its store failed, whatever was being done; the network's when
+//! what was to come did not come, or came as something else than it was signed or pinned as; one of resolution when it
+//! came as it was pinned and is of no use.
 
 use std::error::Error;
 use std::io;

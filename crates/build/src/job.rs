@@ -6,19 +6,20 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
-use imagewright_lock::{DebianResolver, Downloads, Lock, PlatformLock, locked_base, locked_inputs};
+use imagewright_lock::{BaseLock, DebianResolver, Downloads, Lock, PlatformLock, locked_base, locked_inputs};
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
 use imagewright_spec::{Declared, DeclaredContext, declared};
 
 use crate::BuildError;
-use crate::event::Event;
+use crate::event::Stage;
 use crate::existence::{Existence, Wanted, existence, local_existence};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
 use crate::native::{BuildRequest, Machine};
+use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, LayerReport};
 
 /// A request, and what follows from it without asking anyone.
@@ -95,13 +96,15 @@ impl<'a> Job<'a> {
 
     /// Whether the image is in its registry, or in the store when it is meant for no registry.
     pub(crate) async fn existence(&self, in_registry: bool) -> Result<Existence, BuildError> {
-        let Machine { client, store, .. } = self.machine;
+        let machine = self.machine;
+        let Machine { client, store, .. } = machine;
         let (platforms, given) = (&self.recipe.platforms, self.request.lock.as_ref());
         let covering =
             given.filter(|given| given.lock.uncovered(&self.locked_inputs(), platforms).is_empty());
         let lock = covering.map(|given| (given.place.as_str(), given.lock.digest()));
         let wanted = Wanted { declared: &self.declared, lock };
         if in_registry {
+            machine.reporter.started(Stage::Check, self.target.to_string());
             existence(client, store, &self.target, platforms, wanted).await
         } else {
             local_existence(store, &self.target, platforms, wanted)
@@ -129,10 +132,10 @@ impl<'a> Job<'a> {
     pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
         let Machine { store, host, reporter, .. } = self.machine;
         let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
-        let (reporter, fetched) = (reporter.clone(), self.fetched.clone());
+        let (progress, fetched) = (Progress::new(reporter), self.fetched.clone());
         let progress = Box::new(move |subject: &str, done, total| {
             fetched.note(subject, done);
-            reporter.report(Event::Progress { subject: subject.to_owned(), done, total });
+            progress.at(subject, done, total);
         });
         let indexes = asked.indexes.clone();
         let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);
@@ -159,6 +162,9 @@ impl<'a> Job<'a> {
         let pinned = lock.platform(platform);
         let pinned = pinned.ok_or_else(|| BuildError::NoPlatform { platform: platform.clone() })?;
         let debian = self.debian(inputs);
+        if let BaseLock::Image { reference, .. } = &pinned.base {
+            self.machine.reporter.started(Stage::Base, reference.to_string());
+        }
         let base = locked_base(&self.machine.client, &debian, &pinned.base, platform).await?;
         let plan = plan(&self.recipe, platform, pinned, &base, lock.epoch)?;
         Ok(Planned { lock: pinned.clone(), plan })

@@ -7,10 +7,11 @@ use imagewright_store::{BlobReader, BlobStaging, StoreError};
 
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
-use crate::event::{Event, Stage};
+use crate::event::Stage;
 use crate::found::FoundImage;
 use crate::image::LAYER_TITLE;
 use crate::native::Machine;
+use crate::progress::Progress;
 
 impl Machine {
     /// The bytes of a layer of `image`. Two processes that need the same share one download.
@@ -26,8 +27,7 @@ impl Machine {
         if let Some(blob) = self.store.blob(&layer.digest)? {
             return Ok(blob);
         }
-        let subject = layer_title(layer);
-        self.reporter.report(Event::Started { stage: Stage::Download, subject });
+        self.reporter.started(Stage::Download, layer_title(layer));
         let mut first = None;
         for repository in image.repositories_with(layer) {
             match self.fetch_layer(&repository, layer).await {
@@ -49,12 +49,12 @@ impl Machine {
         let mut stream = self.client.fetch_blob(repository, layer).await?;
         let mut staging = self.store.begin_blob()?;
         let subject = layer_title(layer);
+        let progress = Progress::new(&self.reporter);
         let mut done = 0;
         while let Some(chunk) = stream.chunk().await? {
             write(&mut staging, &chunk, &subject)?;
             done += chunk.len() as u64;
-            let subject = subject.clone();
-            self.reporter.report(Event::Progress { subject, done, total: Some(layer.size) });
+            progress.at(&subject, done, Some(layer.size));
         }
         let digest = layer.digest;
         blocking(move || Ok(staging.commit(Some(digest)).map(drop)?)).await

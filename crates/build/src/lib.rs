@@ -26,6 +26,7 @@ mod push;
 mod error;
 mod event;
 mod failure;
+mod progress;
 mod report;
 
 mod found;

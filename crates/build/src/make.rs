@@ -103,9 +103,12 @@ impl Job<'_> {
             kind: definition.kind,
             packages: packages.clone(),
         };
-        if let Some(pusher) = pusher {
-            pusher.push_layer(&finished).await?;
-        }
+        let is_mounted = match pusher {
+            Some(pusher) => pusher.push_layer(&finished).await?,
+            None => false,
+        };
+        // One that was made now cost that, whatever the registry has.
+        let source = if is_mounted && !was_made { LayerSource::Mounted } else { source };
         let report = LayerReport {
             digest: record.digest,
             diff_id: record.diff_id,

@@ -5,7 +5,7 @@ use imagewright_lock::uv::{Uv, UvSearch, locate};
 use imagewright_lock::{Lock, Locked, Locker, Upgrade};
 
 use crate::BuildError;
-use crate::event::{Event, Stage};
+use crate::event::Stage;
 use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
 use crate::native::GivenLock;
@@ -24,7 +24,7 @@ impl Job<'_> {
             let uncovered = lock.uncovered(&wanted, &self.recipe.platforms);
             let is_kept = request.upgrade == Upgrade::Nothing && request.refresh == Refresh::WhenOld;
             if uncovered.is_empty() && (request.frozen || is_kept) {
-                self.started(Stage::Lock, place.clone());
+                self.machine.reporter.started(Stage::Lock, place.clone());
                 return Ok(lock.clone());
             }
             keeping = preference(place, &uncovered);
@@ -69,7 +69,9 @@ impl Job<'_> {
             offline: request.offline,
         };
         for platform in &self.recipe.platforms {
-            self.started(Stage::Resolve, format!("{} for {platform}{keeping}", request.spec.name));
+            self.machine
+                .reporter
+                .started(Stage::Resolve, format!("{} for {platform}{keeping}", request.spec.name));
             let previous = previous.and_then(|lock| lock.platform(platform));
             let Locked { lock: pinned, warnings, .. } = locker.lock(&self.recipe, platform, previous).await?;
             for warning in &warnings {
@@ -89,10 +91,6 @@ impl Job<'_> {
             host: &machine.host,
         };
         Ok(locate(&search).await?)
-    }
-
-    fn started(&self, stage: Stage, subject: String) {
-        self.machine.reporter.report(Event::Started { stage, subject });
     }
 }
 

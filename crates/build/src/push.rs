@@ -10,8 +10,9 @@ use imagewright_registry::{BlobSource, Client, Pushed};
 use imagewright_store::Store;
 
 use crate::BuildError;
-use crate::event::{Event, PushOutcome, Reporter};
+use crate::event::{Event, PushOutcome, Reporter, Stage};
 use crate::image::{FinishedLayer, Image};
+use crate::progress::Progress;
 
 /// How many blobs are pushed at once; the client bounds what is really on its way.
 const AT_ONCE: usize = 8;
@@ -37,27 +38,36 @@ impl Pusher<'_> {
         stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// Sees to it that a layer of ours is in the repository.
-    pub(crate) async fn push_layer(&self, layer: &FinishedLayer) -> Result<(), BuildError> {
+    /// Sees to it that a layer of ours is in the repository; whether the registry took it from another one.
+    pub(crate) async fn push_layer(&self, layer: &FinishedLayer) -> Result<bool, BuildError> {
         let candidates = self.store.mount_candidates(self.target.registry(), &layer.digest)?;
-        let mount_from: Vec<ImageReference> = candidates
-            .iter()
-            .filter_map(|name| ImageReference::new(Some(self.target.registry()), name, None, None).ok())
-            .collect();
+        let mut mount_from = Vec::new();
+        for name in candidates {
+            match ImageReference::new(Some(self.target.registry()), &name, None, None) {
+                Ok(repository) => mount_from.push(repository),
+                // A mount would only have saved the upload.
+                Err(error) => self.reporter.warn(
+                    format!("the store remembers `{name}` as a repository, and it is none: {error}"),
+                    Some("`imagewright cache check` finds what is damaged".to_owned()),
+                ),
+            }
+        }
         let blob = StoredBlob {
             store: self.store.clone(),
             digest: layer.digest,
             size: layer.size,
             title: layer.title.clone(),
-            reporter: self.reporter.clone(),
+            progress: Progress::new(self.reporter),
         };
         let pushed = self.client.push_blob(self.target, &blob, &mount_from).await?;
+        let is_mounted = matches!(pushed, Pushed::Mounted { .. });
         self.report(&layer.title, layer.digest, pushed);
-        Ok(())
+        Ok(is_mounted)
     }
 
     /// Sends configuration and manifest, and with the manifest the tag: everything else is there by now.
     pub(crate) async fn commit(&self, image: &Image, layers: &[FinishedLayer]) -> Result<(), BuildError> {
+        self.reporter.started(Stage::Push, self.target.to_string());
         let config = MemoryBlob(Bytes::from(image.config.clone()));
         let pushed = self.client.push_blob(self.target, &config, &[]).await?;
         self.report("configuration", config.digest(), pushed);
@@ -83,26 +93,7 @@ struct StoredBlob {
     digest: Digest,
     size: u64,
     title: String,
-    reporter: Reporter,
-}
-
-/// Tells of what was read; another try begins at nothing again.
-struct Told<R> {
-    reader: R,
-    done: u64,
-    total: u64,
-    title: String,
-    reporter: Reporter,
-}
-
-impl<R: Read> Read for Told<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.reader.read(buffer)?;
-        self.done += count as u64;
-        let (subject, done, total) = (format!("{} to the registry", self.title), self.done, Some(self.total));
-        self.reporter.report(Event::Progress { subject, done, total });
-        Ok(count)
-    }
+    progress: Progress,
 }
 
 impl BlobSource for StoredBlob {
@@ -119,8 +110,7 @@ impl BlobSource for StoredBlob {
         let reader = blob.ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("the store lost {}", self.digest))
         })?;
-        let (title, reporter) = (self.title.clone(), self.reporter.clone());
-        Ok(Box::new(Told { reader, done: 0, total: self.size, title, reporter }))
+        Ok(Box::new(self.progress.counted(reader, format!("{} to the registry", self.title), self.size)))
     }
 }
 

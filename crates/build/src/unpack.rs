@@ -11,16 +11,14 @@ use imagewright_store::{Abandoned, BlobReader, Flag, Store};
 
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
-use crate::event::{Event, Reporter, Stage};
+use crate::event::Stage;
 use crate::found::FoundImage;
 use crate::layer_bytes::layer_title;
 use crate::native::Machine;
+use crate::progress::{Counted, Progress};
 
 /// How many layers are unpacked at once: each has a process that writes and a thread that inflates.
 const AT_ONCE: usize = 3;
-
-/// After how many compressed bytes progress is reported.
-const PROGRESS_STEP: u64 = 1 << 20;
 
 impl Machine {
     /// Unpacks the layers of an image, as far as they are not yet, and gives back where they are, lowest first.
@@ -51,16 +49,11 @@ impl Machine {
         }
         let blob = self.layer_bytes(image, layer).await?;
         let subject = layer_title(layer);
-        self.reporter.report(Event::Started { stage: Stage::Unpack, subject: subject.clone() });
+        self.reporter.started(Stage::Unpack, &subject);
         let abandoned = Abandoned::default();
-        let bytes = Watched {
-            blob,
-            subject,
-            done: 0,
-            told: 0,
-            reporter: self.reporter.clone(),
-            abandoned: abandoned.flag(),
-        };
+        let total = blob.size();
+        let bytes = Progress::new(&self.reporter).counted(blob, subject, total);
+        let bytes = Watched { bytes, abandoned: abandoned.flag() };
         let unpacking = Unpacking {
             store: self.store.clone(),
             sandbox: sandbox.clone(),
@@ -97,11 +90,7 @@ impl Unpacking {
 
 /// A blob that tells how far it was read, and ends when nobody waits for it any more.
 struct Watched {
-    blob: BlobReader,
-    subject: String,
-    done: u64,
-    told: u64,
-    reporter: Reporter,
+    bytes: Counted<BlobReader>,
     abandoned: Flag,
 }
 
@@ -110,13 +99,6 @@ impl Read for Watched {
         if self.abandoned.is_set() {
             return Err(io::Error::other("the work was given up"));
         }
-        let count = self.blob.read(buffer)?;
-        self.done += count as u64;
-        if self.done >= self.told + PROGRESS_STEP || self.done == self.blob.size() {
-            self.told = self.done;
-            let (subject, done, total) = (self.subject.clone(), self.done, Some(self.blob.size()));
-            self.reporter.report(Event::Progress { subject, done, total });
-        }
-        Ok(count)
+        self.bytes.read(buffer)
     }
 }

@@ -20,7 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
-use crate::event::{Event, Reporter, Stage};
+use crate::event::{Reporter, Stage};
 use crate::lookup::{OnShelf, Shelves};
 
 /// What making layers needs.
@@ -83,7 +83,7 @@ impl Producer {
         if let Ok(OnShelf { record, installed, .. }) = self.shelves.find(&definition.key).await? {
             return Ok(Obtained { record, installed, was_made: false });
         }
-        self.reporter.report(Event::Started { stage: Stage::Produce, subject: definition.title.clone() });
+        self.reporter.started(Stage::Produce, &definition.title);
         let record = match &definition.content {
             Content::Tree(files) => self.tree(definition, files.clone()).await?,
             Content::Wheels(group) => self.wheels(definition, group).await?,

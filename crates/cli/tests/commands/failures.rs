@@ -18,8 +18,8 @@ fn told(world: &Offline, command: &mut Command) -> String {
             .replace(index, "index.test")
             .replace(&world.workshop.path("").display().to_string(), "/workshop/");
         // What uv says of a conflict is in the words of its release.
-        let lines =
-            printed.lines().filter(|line| !line.starts_with("resolving ") && !line.starts_with("  cause: "));
+        let passing = ["resolving ", " checking ", "  cause: "];
+        let lines = printed.lines().filter(|line| !passing.iter().any(|start| line.starts_with(start)));
         lines.for_each(|line| writeln!(text, "{stream}: {}", without_tag(line)).unwrap());
     }
     text

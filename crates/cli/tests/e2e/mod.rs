@@ -13,3 +13,4 @@ mod platform;
 mod pushed;
 mod reproducible;
 mod together;
+mod told;

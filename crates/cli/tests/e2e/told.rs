@@ -1,0 +1,42 @@
+//! What a build tells while it is under way, for programs.
+
+use serde_json::Value;
+
+use crate::support::{Offline, Report};
+
+/// The events of a build with `--progress json`, and its report.
+fn events(world: &Offline) -> (Vec<Value>, Report) {
+    let run = world.workshop.run(&["build", "image.yaml", "--json", "--progress", "json"]).expect(0);
+    let events = run.stderr.lines().map(|line| serde_json::from_str(line).unwrap());
+    (events.collect(), Report::parse(&run.stdout))
+}
+
+fn stages(events: &[Value]) -> Vec<&str> {
+    let mut stages: Vec<&str> = events.iter().filter_map(|event| event["stage"].as_str()).collect();
+    stages.dedup();
+    stages
+}
+
+#[test]
+fn every_stage_is_told_and_progress_by_the_megabyte() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["alpha", "gamma"]);
+    let (first, _) = events(&world);
+    assert_eq!(stages(&first), ["check", "resolve", "base", "produce", "push"]);
+    let of_alpha = |event: &&Value| {
+        let subject = event["subject"].as_str().unwrap_or_default();
+        event["event"] == "progress" && subject.starts_with("alpha") && subject.ends_with("to the registry")
+    };
+    let sent: Vec<&Value> = first.iter().filter(of_alpha).collect();
+    assert!((2..=5).contains(&sent.len()), "{sent:?}");
+    let last = sent[sent.len() - 1];
+    assert!(last["done"] == last["total"] && last["total"].as_u64().unwrap() > 2_000_000, "{last}");
+
+    let text = fs_err::read_to_string(world.workshop.project().join("image.yaml")).unwrap();
+    world.workshop.write("image.yaml", text.replace("name: app", "name: second"));
+    let (second, report) = events(&world);
+    assert_eq!(stages(&second), ["check", "resolve", "base", "push"]);
+    let alpha = report.layers().into_iter().find(|layer| layer.packages.contains(&"alpha 2.0".to_owned()));
+    assert_eq!(alpha.unwrap().source, "mounted", "{second:?}");
+    assert!(report.layers().iter().any(|layer| layer.source == "base"));
+}
