@@ -7,7 +7,7 @@ use imagewright_spec::requirements::RequirementsError;
 use thiserror::Error;
 
 use super::option::OptionProblem;
-use super::{IndexUrl, Origin, Requirement};
+use super::{IndexUrl, Origin, Requirement, explain};
 use crate::uv::UvError;
 
 /// Why Python packages could not be pinned.
@@ -239,7 +239,7 @@ impl PythonError {
                 }
                 Some(hint)
             }
-            Self::Unreachable { explanation } if explanation.contains("40") => Some(
+            Self::Unreachable { explanation } if explain::is_about_passwords(explanation) => Some(
                 "give the index's user and password in uv's or pip's configuration, in UV_INDEX_<NAME>_USERNAME \
                  and UV_INDEX_<NAME>_PASSWORD, or in ~/.netrc"
                     .to_owned(),
@@ -306,4 +306,22 @@ fn files(files: &[WheelFilename]) -> String {
         return "none".to_owned();
     }
     files.iter().map(WheelFilename::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_advised_where_they_are_asked_for() {
+        for (explanation, is_advised) in [
+            ("Failed to fetch: `https://a/simple/b/`\nHTTP status client error (401 Unauthorized)", true),
+            ("Failed to fetch: `https://a/simple/b/`\nHTTP status client error (403 Forbidden)", true),
+            ("Failed to fetch: `https://a:8040/simple/b/`\nerror sending request", false),
+            ("Failed to fetch: `https://a/b-1.40.whl`\nHTTP status server error (500)", false),
+        ] {
+            let error = PythonError::Unreachable { explanation: explanation.to_owned() };
+            assert_eq!(error.hint().unwrap().contains("~/.netrc"), is_advised, "{explanation}");
+        }
+    }
 }

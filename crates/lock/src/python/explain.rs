@@ -16,11 +16,14 @@ const NETWORK_MARKS: [&str; 7] = [
     "Failed to fetch",
     "Request failed after",
     "error sending request",
-    "401 Unauthorized",
-    "403 Forbidden",
-    "407 Proxy",
+    UNAUTHORIZED,
+    FORBIDDEN,
+    PROXY_PASSWORD,
     "Failed to download",
 ];
+const UNAUTHORIZED: &str = "401 Unauthorized";
+const FORBIDDEN: &str = "403 Forbidden";
+const PROXY_PASSWORD: &str = "407 Proxy";
 
 /// The kind of failure that uv describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,11 @@ pub(super) fn classify(explanation: &str) -> Failure {
     } else {
         Failure::Other
     }
+}
+
+/// Whether an index, or what is before it, refuses because of who asks.
+pub(super) fn is_about_passwords(explanation: &str) -> bool {
+    [UNAUTHORIZED, FORBIDDEN, PROXY_PASSWORD].iter().any(|mark| explanation.contains(mark))
 }
 
 /// uv's words without advice that cannot be followed here.
