@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use imagewright_oci::Digest;
-use imagewright_registry::{TransportError, http_client};
+use imagewright_registry::{Backoff, Retry, TransportError, begins_at, http_client, retry_after};
 use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Store, StoreError};
 use reqwest::header::{CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -18,8 +18,9 @@ use crate::uv::Host;
 
 /// How many downloads run at once; more only divides the same line.
 const AT_ONCE: usize = 8;
-/// How often a download is taken up again after it broke.
-const TRIES: u32 = 4;
+/// How a download is taken up again after it broke.
+const RETRY: Retry =
+    Retry { repetitions: 3, first_wait: Duration::from_millis(500), longest_wait: Duration::from_secs(30) };
 /// How long nothing may come.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
@@ -85,6 +86,16 @@ pub enum DownloadError {
         server: String,
         /// Its answer.
         status: StatusCode,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The server sends another part than the one that was missing.
+    #[error("{server} answers with another part of {file_name} than was asked for")]
+    OtherPart {
+        /// What was wanted.
+        file_name: String,
+        /// Who has it.
+        server: String,
     },
     /// A document is larger than any of its kind.
     #[error("{file_name} from {server} is larger than {limit} bytes")]
@@ -109,7 +120,7 @@ impl DownloadError {
             Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => {
                 Some("give the index's credentials in its URL, in `UV_INDEX_…` or in `.netrc`".to_owned())
             }
-            Self::Refused { .. } | Self::TooLarge { .. } => None,
+            Self::Refused { .. } | Self::OtherPart { .. } | Self::TooLarge { .. } => None,
             Self::Transport { .. } => {
                 Some("check the network, and the proxy settings if there is one".to_owned())
             }
@@ -161,9 +172,25 @@ impl Downloads {
             return Ok(None);
         }
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let mut backoff = Backoff::new(RETRY);
+        loop {
+            let length = self.size_once(wanted).await;
+            if goes_on(length.as_ref().err(), &mut backoff).await {
+                continue;
+            }
+            return match length {
+                // Some servers answer no HEAD; the file says what it is.
+                Err(DownloadError::Refused { .. }) => Ok(None),
+                answer => answer,
+            };
+        }
+    }
+
+    async fn size_once(&self, wanted: &Wanted<'_>) -> Result<Option<u64>, DownloadError> {
         let response = self.send(self.request(Method::HEAD, wanted)?, wanted).await?;
+        check_status(&response, wanted)?;
         let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        Ok(length.filter(|_| response.status().is_success()).and_then(|text| text.parse().ok()))
+        Ok(length.and_then(|text| text.parse().ok()))
     }
 
     /// A small document; none when the server says that there is none.
@@ -177,15 +204,13 @@ impl Downloads {
             };
         }
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
-        let mut last = None;
-        for attempt in 0..TRIES {
-            pause(attempt).await;
-            match self.document_once(wanted).await {
-                Err(error) if error.is_transient() => last = Some(error),
-                answer => return answer,
+        let mut backoff = Backoff::new(RETRY);
+        loop {
+            let document = self.document_once(wanted).await;
+            if !goes_on(document.as_ref().err(), &mut backoff).await {
+                return document;
             }
         }
-        Err(last.expect("there was at least one try"))
     }
 
     async fn document_once(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<u8>>, DownloadError> {
@@ -219,22 +244,17 @@ impl Downloads {
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
         let mut staging = self.inner.store.begin_artifact(wanted.file_name)?;
         let mut done = 0;
-        let mut last = None;
-        for attempt in 0..TRIES {
-            pause(attempt).await;
-            match self.continue_download(wanted, &mut staging, &mut done).await {
-                Ok(()) => {
-                    let committed = tokio::task::spawn_blocking({
-                        let digest = wanted.digest;
-                        move || staging.commit(digest)
-                    });
-                    return Ok(committed.await.expect("keeping an artifact does not panic")?);
-                }
-                Err(error) if error.is_transient() => last = Some(error),
-                Err(error) => return Err(error),
+        let mut backoff = Backoff::new(RETRY);
+        loop {
+            let outcome = self.continue_download(wanted, &mut staging, &mut done).await;
+            if !goes_on(outcome.as_ref().err(), &mut backoff).await {
+                outcome?;
+                break;
             }
         }
-        Err(last.expect("there was at least one try"))
+        let digest = wanted.digest;
+        let committed = tokio::task::spawn_blocking(move || staging.commit(digest));
+        Ok(committed.await.expect("keeping an artifact does not panic")?)
     }
 
     /// Asks for what is missing from `done` on. A server that sends all of it again has its beginning skipped.
@@ -251,6 +271,10 @@ impl Downloads {
         let mut response = self.send(request, wanted).await?;
         check_status(&response, wanted)?;
         let partial = response.status() == StatusCode::PARTIAL_CONTENT;
+        if partial && begins_at(response.headers()) != Some(*done) {
+            let (file_name, server) = names(wanted);
+            return Err(DownloadError::OtherPart { file_name, server });
+        }
         let mut skip = if partial { 0 } else { *done };
         let total = response.content_length().map(|length| if partial { length + *done } else { length });
         while let Some(chunk) = next_chunk(&mut response, wanted).await? {
@@ -299,15 +323,23 @@ impl DownloadError {
             Self::Refused { status, .. } => {
                 status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
             }
-            Self::Offline { .. } | Self::TooLarge { .. } | Self::Store(_) => false,
+            Self::Offline { .. } | Self::OtherPart { .. } | Self::TooLarge { .. } | Self::Store(_) => false,
+        }
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
         }
     }
 }
 
-/// Waits before a repetition: half a second, one, two.
-async fn pause(attempt: u32) {
-    if attempt > 0 {
-        tokio::time::sleep(Duration::from_millis(250 << attempt)).await;
+/// Whether what failed is to be done again; waits for the time of that.
+async fn goes_on(error: Option<&DownloadError>, backoff: &mut Backoff) -> bool {
+    match error {
+        Some(error) if error.is_transient() => backoff.wait(error.retry_after()).await,
+        _ => false,
     }
 }
 
@@ -326,7 +358,8 @@ fn check_status(response: &Response, wanted: &Wanted<'_>) -> Result<(), Download
         return Ok(());
     }
     let (file_name, server) = names(wanted);
-    Err(DownloadError::Refused { file_name, server, status: response.status() })
+    let (status, retry_after) = (response.status(), retry_after(response.headers()));
+    Err(DownloadError::Refused { file_name, server, status, retry_after })
 }
 
 fn transport(wanted: &Wanted<'_>, source: TransportError) -> DownloadError {

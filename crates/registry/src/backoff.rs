@@ -7,13 +7,14 @@ use crate::options::Retry;
 
 /// The waits between the repetitions of one request.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     retry: Retry,
     repetitions: u32,
 }
 
 impl Backoff {
-    pub(crate) fn new(retry: Retry) -> Self {
+    /// Nothing was tried yet.
+    pub fn new(retry: Retry) -> Self {
         Self { retry, repetitions: 0 }
     }
 
@@ -30,7 +31,7 @@ impl Backoff {
     /// Waits before the next try; says no when there shall be none.
     ///
     /// A server that asks for a longer wait than the longest allowed gets no further try.
-    pub(crate) async fn wait(&mut self, asked: Option<Duration>) -> bool {
+    pub async fn wait(&mut self, asked: Option<Duration>) -> bool {
         match self.next_wait(asked) {
             Some(wait) => {
                 tokio::time::sleep(wait).await;
@@ -60,7 +61,7 @@ fn jittered(wait: Duration) -> Duration {
 }
 
 /// How long a server asks to wait: seconds, or a date, which is taken relative to the answer's own `Date`.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name)?.to_str().ok();
     let asked = text(RETRY_AFTER)?.trim();
     if let Ok(seconds) = asked.parse() {

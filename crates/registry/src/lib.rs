@@ -51,7 +51,8 @@ mod transport;
 
 pub use answer::{Answer, AnsweredError};
 pub use auth::Scopes;
-pub use blob::{BlobReader, BlobSource, BlobStream, Pushed};
+pub use backoff::{Backoff, retry_after};
+pub use blob::{BlobReader, BlobSource, BlobStream, Pushed, begins_at};
 pub use client::Client;
 pub use credentials::{
     Credential, CredentialOverview, CredentialSource, Credentials, CredentialsError, Found, Origin, Secret,

@@ -1,6 +1,7 @@
-//! `python::resolve` with a real uv: against an index made for the test, and against the machine's own.
+//! `python::resolve` with a real uv, against an index made for the test and against the machine's own; and downloads of wheels.
 
 mod answers;
+mod downloads;
 mod failures;
 mod index;
 mod locating;

@@ -257,7 +257,7 @@ impl Read for BlobReader {
 }
 
 /// Where a partial answer begins: `bytes 100-199/200`.
-fn begins_at(headers: &HeaderMap) -> Option<u64> {
+pub fn begins_at(headers: &HeaderMap) -> Option<u64> {
     let range = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
     range.split_once('-')?.0.trim().parse().ok()
 }

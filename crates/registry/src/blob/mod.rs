@@ -8,7 +8,7 @@ mod session;
 mod source;
 mod upload;
 
-pub use fetch::{BlobReader, BlobStream};
+pub use fetch::{BlobReader, BlobStream, begins_at};
 pub(crate) use once::Uploads;
 pub use push::Pushed;
 pub use source::BlobSource;
