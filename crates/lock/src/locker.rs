@@ -18,6 +18,7 @@ use crate::completion::complete;
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
 use crate::document::{BaseLock, CompilerLock, Distribution, InterpreterLock, PlatformLock};
 use crate::download::Downloads;
+use crate::facts::Installed;
 use crate::implied::implied;
 use crate::python::{Asked, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve};
 use crate::threshold::threshold;
@@ -167,11 +168,7 @@ impl Locker<'_> {
         let target = target(platform, minor, interpreter.full.as_deref(), base.facts.libc)?;
         let mut asked = self.asked.clone();
         asked.requirements.extend(implied(&asked.requirements, minor));
-        let visible = choice.visible(&base.facts);
-        let installed: Vec<(PackageName, Version)> = visible
-            .iter()
-            .filter_map(|installed| Some((installed.name.clone(), installed.version.parse().ok()?)))
-            .collect();
+        let (installed, odd) = installed(&choice.visible(&base.facts));
         // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
         let bearings = match compiler {
             Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.program(&root)),
@@ -190,8 +187,22 @@ impl Locker<'_> {
             scratch: scratch.path(),
             host: self.host,
         };
-        Ok(resolve(self.uv, &request).await?)
+        let mut resolution = resolve(self.uv, &request).await?;
+        resolution.warnings.extend(odd);
+        Ok(resolution)
     }
+}
+
+/// What of the base the resolver is told of, and a warning of each distribution that it cannot be told of.
+fn installed(visible: &[&Installed]) -> (Vec<(PackageName, Version)>, Vec<PythonWarning>) {
+    let (mut known, mut odd) = (Vec::new(), Vec::new());
+    for Installed { name, version, .. } in visible {
+        match version.parse() {
+            Ok(version) => known.push((name.clone(), version)),
+            Err(_) => odd.push(PythonWarning::OddVersion { name: name.clone(), version: version.clone() }),
+        }
+    }
+    (known, odd)
 }
 
 /// The base that a lock pins, with its facts.
@@ -235,4 +246,28 @@ fn target(
         Some(patch) => target.with_patch(patch),
         None => target,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distribution_with_an_odd_version_is_named() {
+        let of = |name: &str, version: &str| Installed {
+            name: name.parse().unwrap(),
+            version: version.to_owned(),
+            site: String::new(),
+            metadata: String::new(),
+            roots: Vec::new(),
+        };
+        let (six, odd) = (of("six", "1.16.0"), of("vendor-tool", "2.0-final-build"));
+        let (known, warnings) = installed(&[&six, &odd]);
+        assert_eq!(known, [("six".parse().unwrap(), "1.16.0".parse().unwrap())]);
+        let said: Vec<String> = warnings.iter().map(PythonWarning::to_string).collect();
+        assert!(
+            matches!(&said[..], [one] if one.contains("vendor-tool in the version `2.0-final-build`")),
+            "{said:?}"
+        );
+    }
 }

@@ -1,5 +1,7 @@
 use std::fmt;
 
+use imagewright_pypa::PackageName;
+
 use super::Origin;
 
 /// Something the user should know that does not stop the resolution.
@@ -19,6 +21,13 @@ pub enum PythonWarning {
         /// Which one.
         folder: String,
     },
+    /// The base has a distribution with a version that is none, so that it cannot count as installed.
+    OddVersion {
+        /// Which one.
+        name: PackageName,
+        /// As its metadata writes it.
+        version: String,
+    },
     /// uv said so, of a yanked release for one.
     Resolver {
         /// In its words.
@@ -34,6 +43,12 @@ impl fmt::Display for PythonWarning {
             }
             Self::NoSuchFolder { folder } => {
                 write!(f, "pip's `find-links` names {folder}, which is no folder")
+            }
+            Self::OddVersion { name, version } => {
+                write!(
+                    f,
+                    "the base has {name} in the version `{version}`, which is none: it is not counted as installed"
+                )
             }
             Self::Resolver { text } => f.write_str(text),
         }
