@@ -142,7 +142,7 @@ fn layer_descriptor(layer: &FinishedLayer) -> Descriptor {
         (LAYER_KEY.to_owned(), layer.key.to_string()),
         (LAYER_DIFF_ID.to_owned(), layer.diff_id.to_string()),
         (LAYER_TITLE.to_owned(), layer.title.clone()),
-        (LAYER_KIND.to_owned(), layer.kind.name()),
+        (LAYER_KIND.to_owned(), layer.kind.name().to_owned()),
     ]);
     if !layer.packages.is_empty() {
         let packages = String::from_utf8(canonical_json(&layer.packages)).expect("JSON is UTF-8");

@@ -20,11 +20,10 @@ fn group_layer(
     group: PackageGroup,
     packages: &[&DebianPackage],
 ) -> LayerDefinition {
-    let (kind, because) = match group {
-        PackageGroup::Python => (LayerKind::Interpreter, scope.python_because()),
-        PackageGroup::Userland | PackageGroup::Compiler => {
-            (LayerKind::Userland, "the spec names no base image".to_owned())
-        }
+    let (kind, because) = if group == PackageGroup::Python {
+        (LayerKind::Interpreter, scope.python_because())
+    } else {
+        (LayerKind::Userland, "the spec names no base image".to_owned())
     };
     let title = format!("Debian {} {} ({} packages)", lock.suite, group.as_str(), packages.len());
     let packages: Vec<DebianPackage> = packages.iter().map(|package| (*package).clone()).collect();

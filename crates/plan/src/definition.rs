@@ -49,9 +49,16 @@ pub enum LayerKind {
 
 impl LayerKind {
     /// The kind as documents write it.
-    pub fn name(self) -> String {
-        let name = serde_json::to_value(self).expect("a kind serialises");
-        name.as_str().unwrap_or_default().to_owned()
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Userland => "userland",
+            Self::Interpreter => "interpreter",
+            Self::PackageDatabase => "package_database",
+            Self::Removal => "removal",
+            Self::Skeleton => "skeleton",
+            Self::Package => "package",
+            Self::Packages => "packages",
+        }
     }
 }
 
@@ -187,6 +194,26 @@ impl TreeFile {
             TreeKind::File(content) => format!("file {mode:o} {uid}:{gid} {}", Digest::of(content)),
             TreeKind::Symlink(target) => format!("link to {target} {uid}:{gid}"),
             TreeKind::Whiteout => "removed".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_has_one_name() {
+        for kind in [
+            LayerKind::Userland,
+            LayerKind::Interpreter,
+            LayerKind::PackageDatabase,
+            LayerKind::Removal,
+            LayerKind::Skeleton,
+            LayerKind::Package,
+            LayerKind::Packages,
+        ] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }
 }

@@ -127,7 +127,7 @@ impl Producer {
 fn layer_facts(definition: &LayerDefinition, installed: &[Installed]) -> LayerFacts {
     LayerFacts {
         media_type: MediaType::OciLayerGzip,
-        kind: definition.kind.name(),
+        kind: definition.kind.name().to_owned(),
         details: serde_json::to_value(installed).expect("distributions serialise"),
     }
 }
