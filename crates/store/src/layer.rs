@@ -48,26 +48,13 @@ pub struct LayerFacts {
 pub enum BlobState {
     /// They are.
     Present,
-    /// They are not and need not be: the layer is known from a registry's cache, or was pruned.
+    /// They are not and need not be: they were pruned.
     Remote,
     /// They should be, but something is missing. What is known of the layer still holds.
     Lost {
         /// What is missing.
         because: Loss,
     },
-}
-
-/// A layer that is known, and that is not here.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RemoteLayer {
-    /// The digest of its bytes.
-    pub digest: Digest,
-    /// The digest of its uncompressed tar stream.
-    pub diff_id: DiffId,
-    /// How many bytes it has.
-    pub size: u64,
-    /// How many bytes its uncompressed tar stream has, when that is known.
-    pub uncompressed_size: Option<u64>,
 }
 
 /// The inline bytes of a layer that is being encoded; they go away unless the layer is committed.
@@ -89,18 +76,6 @@ impl Store {
     /// What is known of the layer that this key gives.
     pub fn layer_by_key(&self, key: &LayerKey) -> Result<Option<LayerRecord>, StoreError> {
         self.inner.index.layer(key)?.map(|row| self.layer_record(row)).transpose()
-    }
-
-    /// Records that `key` gives a layer that is in some registry; a layer that is here takes precedence.
-    pub fn put_remote_layer(
-        &self,
-        key: &LayerKey,
-        layer: &RemoteLayer,
-        facts: &LayerFacts,
-    ) -> Result<(), StoreError> {
-        let RemoteLayer { digest, diff_id, size, uncompressed_size } = *layer;
-        let row = self.layer_row(key, facts, false, digest, diff_id, size, uncompressed_size);
-        self.inner.index.put_remote_layer(&row)
     }
 
     /// Begins a layer: the encoder writes the layer's inline bytes into what this gives.
@@ -178,8 +153,19 @@ impl LayerStaging {
         let used = store.inner.options.now;
         let blob_row = BlobRow { digest: blob, form, size: layer.size, stored: staged.length(), used };
         staged.publish(&store.blob_path(&blob_row))?;
-        let uncompressed_size = Some(layer.uncompressed_size);
-        let row = store.layer_row(key, facts, true, blob, layer.diff_id, layer.size, uncompressed_size);
+        let row = LayerRow {
+            key: *key,
+            digest: blob,
+            diff_id: layer.diff_id,
+            size: layer.size,
+            uncompressed_size: Some(layer.uncompressed_size),
+            media_type: facts.media_type.to_string(),
+            kind: facts.kind.clone(),
+            details: facts.details.to_string(),
+            held: true,
+            created: used,
+            used,
+        };
         let artifacts: Vec<Digest> = ranges.into_keys().collect();
         store.inner.index.put_layer(&row, &blob_row, &artifacts)?;
         store.inner.see(Stage::Recorded(Kind::Blob));
@@ -198,35 +184,6 @@ impl LayerStaging {
             .and_then(|()| self.writer.write_all(&footer))
             .map_err(|error| written(&self.store, error))?;
         Ok(BlobForm::Spliced)
-    }
-}
-
-impl Store {
-    #[expect(clippy::too_many_arguments, reason = "the columns of one row, used twice in this file")]
-    fn layer_row(
-        &self,
-        key: &LayerKey,
-        facts: &LayerFacts,
-        held: bool,
-        digest: Digest,
-        diff_id: DiffId,
-        size: u64,
-        uncompressed_size: Option<u64>,
-    ) -> LayerRow {
-        let now = self.inner.options.now;
-        LayerRow {
-            key: *key,
-            digest,
-            diff_id,
-            size,
-            uncompressed_size,
-            media_type: facts.media_type.to_string(),
-            kind: facts.kind.clone(),
-            details: facts.details.to_string(),
-            held,
-            created: now,
-            used: now,
-        }
     }
 }
 

@@ -57,7 +57,7 @@ pub use check::{CheckReport, Depth, FileProblem, Finding};
 pub use error::{Cause, StoreError};
 pub use inventory::{Tally, Usage};
 pub use knowledge::{DocumentKind, TagRecord};
-pub use layer::{BlobState, LayerFacts, LayerRecord, LayerStaging, RemoteLayer};
+pub use layer::{BlobState, LayerFacts, LayerRecord, LayerStaging};
 pub use lease::{Abandoned, Flag, Lease};
 pub use prune::{PrunePolicy, PruneReport};
 pub use root::RootStaging;

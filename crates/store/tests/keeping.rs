@@ -3,8 +3,8 @@
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use imagewright_layer::Segment;
-use imagewright_oci::{DiffId, Digest, ImageReference, MediaType, Platform};
-use imagewright_store::{BlobState, DocumentKind, LayerFacts, RemoteLayer, Store, StoreError, TagRecord};
+use imagewright_oci::{Digest, ImageReference, MediaType, Platform};
+use imagewright_store::{BlobState, DocumentKind, LayerFacts, Store, StoreError, TagRecord};
 use serde_json::json;
 
 use crate::fixture::{
@@ -125,26 +125,6 @@ fn segments_that_do_not_make_the_layer_are_refused() {
     }
     assert!(store.layer_by_key(&key("x")).unwrap().is_none());
     assert!(files_below(&place.path().join("blobs")).is_empty());
-}
-
-#[test]
-fn a_remote_layer_is_known_without_bytes_and_gives_way_to_a_local_one() {
-    let place = Place::new();
-    let store = place.open();
-    let elsewhere = RemoteLayer {
-        digest: Digest::of(b"remote"),
-        diff_id: DiffId(Digest::of(b"tar")),
-        size: 7,
-        uncompressed_size: None,
-    };
-    store.put_remote_layer(&key("a"), &elsewhere, &facts()).unwrap();
-    let record = store.layer_by_key(&key("a")).unwrap().unwrap();
-    assert_eq!((record.blob, record.digest, record.size), (BlobState::Remote, elsewhere.digest, 7));
-    assert!(store.blob(&elsewhere.digest).unwrap().is_none());
-
-    let local = put_plain(&store, "a", b"local bytes");
-    store.put_remote_layer(&key("a"), &elsewhere, &facts()).unwrap();
-    assert_eq!(store.layer_by_key(&key("a")).unwrap().unwrap(), local);
 }
 
 #[test]

@@ -79,17 +79,6 @@ impl Index {
             insert_layer(transaction, row)
         })
     }
-
-    /// Records a layer whose blob is elsewhere, unless the key has a layer that is here.
-    pub(crate) fn put_remote_layer(&self, row: &LayerRow) -> Result<(), StoreError> {
-        self.write("record a layer", |transaction| {
-            let query = "SELECT * FROM layers WHERE key = ?";
-            match find::<LayerRow>(transaction, query, [Column(row.key.0)])? {
-                Some(known) if known.held => Ok(()),
-                _ => insert_layer(transaction, row),
-            }
-        })
-    }
 }
 
 fn insert_layer(connection: &Connection, row: &LayerRow) -> rusqlite::Result<()> {
