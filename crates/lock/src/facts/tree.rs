@@ -47,8 +47,7 @@ pub enum NodeKind {
 
 /// Whether the content of the file at `path` (without a leading slash), of `size` bytes, is needed for the facts.
 pub fn wanted(path: &str, size: u64) -> bool {
-    const EXACT: [&str; 5] =
-        ["etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release", "var/lib/dpkg/status"];
+    const EXACT: [&str; 4] = ["etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release"];
     let name = path.rsplit('/').next().unwrap_or(path);
     let in_metadata = path.contains(".dist-info/") && matches!(name, "METADATA" | "RECORD");
     let is_binary = super::binary::is_python(name) || super::libc::is_libc(name);

@@ -24,8 +24,6 @@ struct State {
     requests: Vec<String>,
     /// The `Authorization` header that is asked for.
     authorization: Option<String>,
-    /// For how many seconds a page may be kept without asking again.
-    max_age: Option<u32>,
 }
 
 /// A file, and what its page says of it.
@@ -87,11 +85,6 @@ impl TestIndex {
     /// Asks for the `Authorization` header `Basic {encoded}` from now on.
     pub fn ask_for_password(&self, encoded: &str) {
         self.lock().authorization = Some(format!("Basic {encoded}"));
-    }
-
-    /// Says that pages may be kept for so many seconds.
-    pub fn allow_caching(&self, seconds: u32) {
-        self.lock().max_age = Some(seconds);
     }
 
     /// Requests so far, such as `GET /simple/demo/`.

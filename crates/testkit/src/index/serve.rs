@@ -35,9 +35,9 @@ pub(super) fn handle(state: &mut State, request: &Request<Incoming>) -> Response
 }
 
 /// Media type, cache control and body of what is at a path.
-fn find(state: &State, path: &str, accepts_json: bool) -> Option<(&'static str, String, Vec<u8>)> {
+fn find(state: &State, path: &str, accepts_json: bool) -> Option<(&'static str, &'static str, Vec<u8>)> {
     if let Some(name) = path.strip_prefix("/files/") {
-        let immutable = "max-age=365000000, immutable, public".to_owned();
+        let immutable = "max-age=365000000, immutable, public";
         let metadata =
             name.strip_suffix(".metadata").and_then(|name| state.files.get(name)?.metadata.clone());
         if let Some(text) = metadata {
@@ -50,11 +50,9 @@ fn find(state: &State, path: &str, accepts_json: bool) -> Option<(&'static str, 
     if files.is_empty() {
         return None;
     }
-    let lifetime =
-        state.max_age.map_or("no-cache".to_owned(), |seconds| format!("max-age={seconds}, public"));
     let (media_type, page) =
         if accepts_json { (JSON, json_page(project, &files)) } else { (HTML, html_page(&files)) };
-    Some((media_type, lifetime, page.into_bytes()))
+    Some((media_type, "no-cache", page.into_bytes()))
 }
 
 fn whole(bytes: Vec<u8>) -> Body {
