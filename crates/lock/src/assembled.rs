@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use imagewright_debian::{DebianLock, DebianPackage, PackageGroup, UnpackedPackage, package_layer};
+use imagewright_debian::{
+    DebianError, DebianLock, DebianPackage, PackageGroup, UnpackedPackage, package_layer,
+};
 use imagewright_layer::{Content, TreeEntry, TreeKind};
 use imagewright_oci::{ImageConfig, Platform};
 use imagewright_pypa::{Libc, PythonVersion};
@@ -84,8 +86,11 @@ fn read_accounts(
     let unpacked = UnpackedPackage::read(&package.name, &mut file.file, None)?;
     let entries = package_layer(lock.suite, lock.architecture, vec![(package, unpacked)])?;
     let mut texts: BTreeMap<String, String> = entries.into_iter().filter_map(text).collect();
-    let mut take = |path: &str| texts.remove(path).unwrap_or_default();
-    Ok(Accounts { passwd: take("etc/passwd"), group: take("etc/group") })
+    let mut take = |path: &str| {
+        let missing = || DebianError::PackageText { package: ACCOUNTS_PACKAGE, path: path.to_owned() };
+        texts.remove(path).ok_or_else(missing)
+    };
+    Ok(Accounts { passwd: take("etc/passwd")?, group: take("etc/group")? })
 }
 
 fn text(entry: TreeEntry) -> Option<(String, String)> {
