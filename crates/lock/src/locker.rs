@@ -167,8 +167,13 @@ impl Locker<'_> {
         let minor = interpreter.minor;
         let target = target(platform, minor, interpreter.full.as_deref(), base.facts.libc)?;
         let mut asked = self.asked.clone();
-        asked.requirements.extend(implied(&asked.requirements, minor));
         let (installed, odd) = installed(&choice.visible(&base.facts));
+        let is_given = |name: &PackageName| {
+            let is_kept = !asked.options.ignore_installed && installed.iter().any(|(it, _)| it == name);
+            is_kept || asked.constraints.iter().any(|it| it.name().as_ref() == Some(name))
+        };
+        let implied = implied(&asked.requirements, minor, is_given);
+        asked.requirements.extend(implied);
         // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
         let bearings = match compiler {
             Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.program(&root)),
