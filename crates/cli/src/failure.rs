@@ -54,6 +54,11 @@ impl Failure {
         }
     }
 
+    /// Whether the network or a registry failed.
+    pub(crate) fn is_network(&self) -> bool {
+        self.exit_code() == NETWORK
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             Self::No { .. } => NO,

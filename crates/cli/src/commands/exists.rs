@@ -1,6 +1,8 @@
+use std::error::Error;
 use std::process::ExitCode;
 
-use imagewright_build::{Existence, Reporter};
+use imagewright_build::{BuildError, Existence, Reporter};
+use serde_json::json;
 
 use super::print;
 use crate::arguments::ExistsArguments;
@@ -14,7 +16,11 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
     let request = session::request(environment, spec, &arguments.spec.spec, None)?;
     let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
     let request = session::starting_from(request, lock);
-    let existence = interrupt::run(machine.exists(&request))?;
+    let existence = interrupt::run(machine.exists(&request)).inspect_err(|failure| {
+        if failure.is_network() {
+            print_unknown(arguments.json, &because(failure));
+        }
+    })?;
     if arguments.json {
         print(serde_json::to_string(&existence).expect("an answer serialises"));
     } else {
@@ -24,6 +30,25 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
         Existence::Exists { .. } => ExitCode::SUCCESS,
         Existence::Missing { .. } | Existence::Stale { .. } => ExitCode::from(NO),
     })
+}
+
+/// An answer is data too when it could not be found out; the failure itself goes to stderr.
+fn print_unknown(is_json: bool, because: &str) {
+    if is_json {
+        print(json!({ "answer": "unknown", "because": because }));
+    } else {
+        print(format!("unknown: {because}"));
+    }
+}
+
+/// The failure and its causes in one line. That the answer is unknown is said before it.
+fn because(failure: &Failure) -> String {
+    let first: Option<&dyn Error> = match failure {
+        Failure::Build(unknown @ BuildError::UnknownExistence { .. }) => unknown.source(),
+        other => Some(other),
+    };
+    let causes = std::iter::successors(first, |&error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
 }
 
 fn text(existence: &Existence) -> String {

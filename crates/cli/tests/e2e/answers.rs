@@ -41,7 +41,12 @@ fn exists_says_true_false_stale_or_unknown_and_why() {
     let host = world.registry.host();
     drop(world.registry);
     let unknown = workshop.run(&["exists", "image.yaml"]).expect(4).says(&["is unknown", &host, "refused"]);
-    assert_eq!(unknown.stdout, "");
+    assert!(unknown.stdout.starts_with("unknown: ") && unknown.stdout.contains(&host), "{}", unknown.stdout);
+    assert_eq!(unknown.stdout.lines().count(), 1);
+    let unknown = workshop.run(&["exists", "image.yaml", "--json"]).expect(4).says(&["is unknown"]).stdout;
+    let unknown: serde_json::Value = serde_json::from_str(&unknown).unwrap();
+    assert_eq!(unknown["answer"], "unknown");
+    assert!(unknown["because"].as_str().unwrap().contains("refused"), "{unknown}");
 }
 
 #[test]
