@@ -1,9 +1,10 @@
 //! The lock file beside a spec: where it is, and how it is read and written.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use imagewright_build::GivenLock;
-use imagewright_lock::Lock;
+use imagewright_build::{BuildError, GivenLock};
+use imagewright_lock::{Lock, LockError};
 
 use crate::failure::Failure;
 
@@ -22,12 +23,34 @@ pub(crate) fn find(named: Option<&Path>, spec: &Path) -> Result<Option<GivenLock
 
 /// The lock in a file, when there is such a file.
 pub(crate) fn read_if_there(path: &Path) -> Result<Option<GivenLock>, Failure> {
-    if path.is_file() { read(path).map(Some) } else { Ok(None) }
+    match read(path) {
+        Err(Failure::File(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The same, for whoever writes the lock anew: `told` hears of one that cannot be understood, which then counts as
+/// none.
+pub(crate) fn read_to_replace(
+    path: &Path,
+    told: impl FnOnce(&LockError),
+) -> Result<Option<GivenLock>, Failure> {
+    match read_if_there(path) {
+        Err(Failure::Build(BuildError::Lock(
+            error @ (LockError::Malformed { .. } | LockError::OtherVersion { .. }),
+        ))) => {
+            told(&error);
+            Ok(None)
+        }
+        other => other,
+    }
 }
 
 fn read(path: &Path) -> Result<GivenLock, Failure> {
     let place = path.display().to_string();
-    let lock = Lock::parse(&fs_err::read_to_string(path)?, &place)?;
+    // What is no UTF-8 is no lock either, and is refused as such.
+    let text = String::from_utf8_lossy(&fs_err::read(path)?).into_owned();
+    let lock = Lock::parse(&text, &place)?;
     Ok(GivenLock { lock, place })
 }
 

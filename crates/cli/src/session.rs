@@ -109,6 +109,16 @@ pub(crate) fn request(
         Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
         None => None,
     };
+    request_with(environment, spec, arguments, lock)
+}
+
+/// The same, with the lock to start from.
+pub(crate) fn request_with(
+    environment: &Environment,
+    spec: ImageSpec,
+    arguments: Option<&LockArguments>,
+    lock: Option<GivenLock>,
+) -> Result<BuildRequest, Failure> {
     let epoch = epoch(environment)?;
     let request = BuildRequest {
         push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),

@@ -1,10 +1,11 @@
 //! `lock`: pins everything that an image is made from, and writes it down.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use imagewright_build::GivenLock;
+use imagewright_build::{GivenLock, Reporter};
 use imagewright_lock::{Lock, LockChange, Pin, Upgrade};
 use serde_json::json;
 
@@ -80,11 +81,13 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
     let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
-    let written = lock_file::read_if_there(&output)?;
-    let mut request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
-    if arguments.lock.lock.is_none() && written.is_some() {
-        request = session::starting_from(request, written.clone());
-    }
+    let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
+    let start = match &arguments.lock.lock {
+        None if written.is_some() => written.clone(),
+        None if output == lock_file::beside(&arguments.spec.spec) => None,
+        named => lock_file::find(named.as_deref(), &arguments.spec.spec)?,
+    };
+    let mut request = session::request_with(environment, spec, Some(&arguments.lock), start)?;
     request.upgrade = all(&arguments.upgrade);
     let lock = interrupt::run(machine.lock(&request))?;
     if arguments.lock.frozen {
@@ -102,6 +105,17 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     }
     report(arguments, &output, written.as_ref(), &lock, is_new);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The lock that is replaced. A damaged one is mended by this command, so it is in nobody's way.
+fn current(reporter: &Reporter, output: &Path, is_frozen: bool) -> Result<Option<GivenLock>, Failure> {
+    if is_frozen {
+        return lock_file::read_if_there(output);
+    }
+    lock_file::read_to_replace(output, |error| {
+        let because = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+        reporter.warn(format!("{error}{because}; it is made anew"), None);
+    })
 }
 
 fn report(arguments: &LockCommand, output: &Path, before: Option<&GivenLock>, lock: &Lock, is_new: bool) {

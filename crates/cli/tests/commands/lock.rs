@@ -169,3 +169,28 @@ fn what_is_no_lock_is_said_to_be_none() {
         .says(&["image.lock is not a lock that imagewright wrote"]);
     workshop.run(&["build", "image.yaml", "--lock", "none.lock"]).expect(2).says(&["none.lock"]);
 }
+
+#[test]
+fn a_damaged_lock_is_made_anew_by_lock_and_by_nothing_else() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["gamma"]);
+    workshop.run(&["lock", "image.yaml"]).expect(0);
+    let good = fs_err::read_to_string(workshop.project().join("image.lock")).unwrap();
+    let conflict = format!("<<<<<<< HEAD\n{good}");
+    let damaged: [&[u8]; 4] = [conflict.as_bytes(), &good.as_bytes()[..good.len() / 2], b"", b"\xff\xfe"];
+    for damage in damaged {
+        workshop.write("image.lock", damage);
+        for arguments in [&["build", "image.yaml"][..], &["lock", "image.yaml", "--frozen"]] {
+            workshop.run(arguments).expect(2).says(&["image.lock is not a lock", "imagewright lock"]);
+        }
+        let mended = workshop.run(&["lock", "image.yaml"]).expect(0);
+        mended.says(&["warning: image.lock is not a lock", "made anew", "wrote image.lock"]);
+        assert_eq!(fs_err::read_to_string(workshop.project().join("image.lock")).unwrap(), good);
+    }
+    fs_err::remove_file(workshop.project().join("image.lock")).unwrap();
+    fs_err::create_dir(workshop.project().join("image.lock")).unwrap();
+    for command in ["build", "lock", "exists"] {
+        workshop.run(&[command, "image.yaml"]).expect(2).says(&["image.lock", "directory"]);
+    }
+}
