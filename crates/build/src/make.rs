@@ -59,6 +59,10 @@ impl Job<'_> {
         for overlap in overlaps(&installed) {
             machine.reporter.warn(overlap.to_string(), None);
         }
+        for unset in &plan.unset {
+            let hint = "a dollar sign that is to stay is written `\\$`";
+            machine.reporter.warn(unset.to_string(), Some(hint.to_owned()));
+        }
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,

@@ -1,7 +1,9 @@
 //! How a container of the image starts: the base's settings, continued as flytekit's default builder does.
 
+use std::fmt;
+
 use imagewright_oci::ContainerConfig;
-use imagewright_recipe::expand_variables;
+use imagewright_recipe::{expand_variables, plain_references};
 
 use crate::certificates::named_bundle;
 use crate::planner::Scope;
@@ -10,8 +12,28 @@ use crate::skeleton::Account;
 /// What a shell and `execvp` assume when there is no `PATH`.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The settings of the image.
-pub(crate) fn container_config(scope: &Scope<'_>, account: &Account) -> ContainerConfig {
+/// A reference to a variable that nothing sets: nothing stands in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsetVariable {
+    /// The variable in whose value it is.
+    pub variable: String,
+    /// What is referred to.
+    pub name: String,
+}
+
+impl fmt::Display for UnsetVariable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { variable, name } = self;
+        write!(f, "`env`: {variable} refers to ${name}, which neither the spec nor the base sets before it")
+    }
+}
+
+/// The settings of the image, and what their values refer to in vain.
+pub(crate) fn container_config(
+    scope: &Scope<'_>,
+    account: &Account,
+) -> (ContainerConfig, Vec<UnsetVariable>) {
+    let mut unset = Vec::new();
     let mut config = scope.base.config.config.clone();
     let prefix = &scope.lock.environment.prefix;
     config.set_env("PATH", &path_variable(scope, account));
@@ -27,6 +49,8 @@ pub(crate) fn container_config(scope: &Scope<'_>, account: &Account) -> Containe
     let libraries = config.env_value("LD_LIBRARY_PATH").unwrap_or_default();
     config.set_env("LD_LIBRARY_PATH", &joined(&["/usr/local/nvidia/lib64"], libraries, &[]));
     for (name, value) in &scope.recipe.settings.environment {
+        let missing = plain_references(value).into_iter().filter(|name| config.env_value(name).is_none());
+        unset.extend(missing.map(|missing| UnsetVariable { variable: name.clone(), name: missing }));
         let expanded = expand_variables(value, &|name| config.env_value(name).map(str::to_owned));
         config.set_env(name, &expanded);
     }
@@ -38,7 +62,7 @@ pub(crate) fn container_config(scope: &Scope<'_>, account: &Account) -> Containe
     }
     config.user = Some(account.name.clone());
     config.working_dir = Some("/root".to_owned());
-    config
+    (config, unset)
 }
 
 /// `PATH`: the environment, the base's, NVIDIA's, and last what the user installs.

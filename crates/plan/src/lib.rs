@@ -17,6 +17,7 @@ mod planner;
 mod removal;
 mod skeleton;
 
+pub use container::UnsetVariable;
 pub use definition::{
     Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,
 };

@@ -6,7 +6,7 @@ use imagewright_oci::{ContainerConfig, Platform};
 use imagewright_recipe::Recipe;
 
 use crate::certificates::has_bundle;
-use crate::container::container_config;
+use crate::container::{UnsetVariable, container_config};
 use crate::debian::debian_layers;
 use crate::definition::LayerDefinition;
 use crate::error::PlanError;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub layers: Vec<LayerDefinition>,
     /// How a container starts.
     pub container: ContainerConfig,
+    /// What its variables refer to in vain.
+    pub unset: Vec<UnsetVariable>,
     /// What is known of the image, but for the distributions that its layers say they have.
     pub facts: BaseFacts,
     /// The time of every file, in seconds since 1970.
@@ -59,9 +61,9 @@ pub fn plan(
     if count > MOST_LAYERS {
         return Err(PlanError::TooManyLayers { layers: count, most: MOST_LAYERS });
     }
-    let container = container_config(&scope, &account);
+    let (container, unset) = container_config(&scope, &account);
     let facts = facts_after(&scope, &account);
-    Ok(Plan { platform: platform.clone(), base: base.clone(), layers, container, facts, epoch })
+    Ok(Plan { platform: platform.clone(), base: base.clone(), layers, container, unset, facts, epoch })
 }
 
 /// The base's facts, as the removal and skeleton layers change them.

@@ -23,6 +23,27 @@ pub fn expand_variables(text: &str, lookup: &dyn Fn(&str) -> Option<String>) -> 
     out
 }
 
+/// The names that `text` refers to as `$NAME` or `${NAME}`, so without saying what stands for a missing value.
+pub fn plain_references(text: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['$', '\\']) {
+        let tail = &rest[at..];
+        rest = &tail[1..];
+        if let Some(escaped) = tail.strip_prefix("\\$") {
+            rest = escaped;
+        } else if let Some((_, after)) = reference(tail, &|_| None) {
+            let whole = &tail[1..tail.len() - after.len()];
+            let name = whole.strip_prefix('{').and_then(|it| it.strip_suffix('}')).unwrap_or(whole);
+            if name_length(name) == name.len() {
+                names.push(name.to_owned());
+            }
+            rest = after;
+        }
+    }
+    names
+}
+
 /// The value of the reference that `text` starts with, and what follows it.
 fn reference<'a>(text: &'a str, lookup: &dyn Fn(&str) -> Option<String>) -> Option<(String, &'a str)> {
     let text = text.strip_prefix('$')?;
@@ -78,5 +99,12 @@ mod tests {
         for (text, expanded) in cases {
             assert_eq!(expand_variables(text, &lookup), expanded, "{text}");
         }
+        assert_eq!(expand_variables(r"pa\$\$w0rd", &lookup), "pa$$w0rd");
+    }
+
+    #[test]
+    fn references_without_a_default_are_named() {
+        assert_eq!(plain_references("pa$$w0rd/${A}:${B:-b}${C:+c}"), ["w0rd", "A"]);
+        assert_eq!(plain_references(r"\$A 100$ $1 é$B"), ["B"]);
     }
 }

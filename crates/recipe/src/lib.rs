@@ -13,7 +13,7 @@ mod step;
 
 use imagewright_oci::{ImageReference, Platform};
 
-pub use environment::expand_variables;
+pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
 pub use from_spec::lower;
 pub use step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};

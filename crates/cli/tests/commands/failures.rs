@@ -37,6 +37,17 @@ fn without_tag(line: &str) -> String {
 }
 
 #[test]
+fn a_variable_that_nothing_sets_is_told() {
+    let Some(world) = Offline::new() else { return };
+    world.spec_with(
+        &["gamma"],
+        "env: {PASS: 'pa$$w0rd', KEPT: 'pa\\$\\$w0rd', SEARCH: '/x:$PATH:${NONE:-y}'}\n",
+    );
+    let built = world.workshop.run(&["build", "image.yaml"]).expect(0);
+    built.says(&["warning: `env`: PASS refers to $w0rd", "`\\$`"]).never_says(&["KEPT", "SEARCH"]);
+}
+
+#[test]
 fn every_exit_code_has_a_message_that_helps() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;
