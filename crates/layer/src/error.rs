@@ -144,7 +144,7 @@ impl LayerError {
             ),
             Self::Write { .. } => Some("check that the disk of the store is neither full nor read-only".to_owned()),
             Self::Read { .. } | Self::Damaged { .. } => {
-                Some("`imagewright cache check` finds and removes damaged files of the store".to_owned())
+                Some("`imagewright cache check --deep --repair` finds and removes damaged files of the store".to_owned())
             }
             _ => None,
         }

@@ -201,6 +201,10 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What helps when the bytes that were sent are not those of the digest.
+const STORE_HINT: &str = "the store may be damaged: run `imagewright cache check --deep --repair`, which removes what is \
+                          damaged, and build again";
+
 struct Tries(u32);
 
 impl fmt::Display for Tries {
@@ -241,8 +245,11 @@ impl RegistryError {
                 "the registry or a proxy damages what it serves; pull the image with another tool to compare"
                     .to_owned(),
             ),
-            Self::Source { .. } => Some("the store may be damaged: run `imagewright cache check`".to_owned()),
+            Self::Source { .. } => Some(STORE_HINT.to_owned()),
             Self::Mirrored { origin, .. } => origin.hint(),
+            Self::Refused { refusal, .. } if refusal.answer.has("DIGEST_INVALID") => {
+                Some(STORE_HINT.to_owned())
+            }
             Self::Refused { refusal, .. } if refusal.status == StatusCode::PAYLOAD_TOO_LARGE => {
                 Some("a proxy before the registry limits the size of an upload; raise its limit".to_owned())
             }

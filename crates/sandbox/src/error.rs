@@ -161,7 +161,7 @@ impl SandboxError {
                 Some("install newuidmap and newgidmap: package `uidmap` on Debian and Ubuntu, `shadow-utils` elsewhere".to_owned())
             }
             Self::Step { step, source } => step_hint(step, source),
-            Self::WrongLayer { .. } => Some("the stored layer is damaged: remove it and build again".to_owned()),
+            Self::WrongLayer { .. } => Some("the stored layer is damaged: run `imagewright cache check --deep --repair`, then this again".to_owned()),
             Self::NoSuchUser { .. } => Some("name a user that the image has, or a number".to_owned()),
             Self::NoCommand => Some("add `-- COMMAND`".to_owned()),
             Self::NotExecutable { source, .. } if source.raw_os_error() == Some(8) => Some(

@@ -174,7 +174,7 @@ impl StoreError {
                 "set IMAGEWRIGHT_STORE to a directory that you may write, or give this one to your user"
             }
             Self::IndexDamaged { .. } | Self::Damaged { .. } => {
-                "run `imagewright cache check --repair`; what is dropped will be made or fetched again"
+                "run `imagewright cache check --deep --repair`; what is dropped will be made or fetched again"
             }
             Self::NotAStore { .. } => {
                 "set IMAGEWRIGHT_STORE to an empty or new directory; its content is managed and pruned"

@@ -54,7 +54,8 @@ struct PruneArguments {
     json: bool,
 }
 
-/// Check that everything the store knows of is there. Exit code 1 when something is wrong.
+/// Check that everything the store knows of is there and as long as it was; with `--deep`, also that no byte of it
+/// changed. Exit code 1 when something is wrong.
 #[derive(Debug, Args)]
 struct CheckArguments {
     /// Read every byte and compare digests, not only lengths.
@@ -213,7 +214,7 @@ fn check(store: &Store, arguments: &CheckArguments) -> Result<ExitCode, Failure>
     if arguments.json {
         print(check_json(&report, is_repaired));
     } else {
-        print(check_text(&report, is_repaired));
+        print(check_text(&report, depth, is_repaired));
     }
     Ok(if is_clean || is_repaired { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
@@ -229,7 +230,7 @@ fn check_json(report: &CheckReport, is_repaired: bool) -> Value {
     object
 }
 
-fn check_text(report: &CheckReport, is_repaired: bool) -> String {
+fn check_text(report: &CheckReport, depth: Depth, is_repaired: bool) -> String {
     let CheckReport { findings, artifacts, blobs, roots, layers, garbage, .. } = report;
     let mut lines = vec![format!(
         "{} artifacts ({}), {} blobs ({}), {roots} roots, {layers} layers",
@@ -242,12 +243,17 @@ fn check_text(report: &CheckReport, is_repaired: bool) -> String {
         lines.push(format!("{} files belong to nothing; `cache prune` removes them", garbage.len()));
     }
     lines.extend(findings.iter().map(ToString::to_string));
+    // A repair removes what its own check finds: it has to look as deep as this one.
+    let (sound, option) = match depth {
+        Depth::Lengths => ("nothing is missing; `--deep` reads every byte", ""),
+        Depth::Digests => ("nothing is wrong", " --deep"),
+    };
     lines.push(match (findings.len(), is_repaired) {
-        (0, _) => "nothing is wrong".to_owned(),
+        (0, _) => sound.to_owned(),
         (count, true) => {
             format!("{count} findings; what was wrong is removed, and made again when it is needed")
         }
-        (count, false) => format!("{count} findings; `cache check --repair` removes what is wrong"),
+        (count, false) => format!("{count} findings; `cache check{option} --repair` removes what is wrong"),
     });
     lines.join("\n")
 }
@@ -268,6 +274,8 @@ fn table(rows: &[(&str, Tally)], total: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use imagewright_store::Finding;
+
     use super::*;
 
     #[test]
@@ -287,5 +295,19 @@ mod tests {
         assert_eq!("2w".parse(), Ok(Age(1_209_600)));
         assert_eq!("12h".parse(), Ok(Age(43_200)));
         assert_eq!("12".parse::<Age>(), Err(AmountError::Age));
+    }
+
+    #[test]
+    fn a_repair_is_advised_that_finds_the_same() {
+        let finding = Finding::Index { problem: "a page is lost".to_owned() };
+        let mut report = CheckReport::default();
+        report.findings.push(finding);
+        let advice = |depth| check_text(&report, depth, false).lines().last().map(str::to_owned);
+        let deep = "1 findings; `cache check --deep --repair` removes what is wrong";
+        assert_eq!(advice(Depth::Digests).as_deref(), Some(deep));
+        let shallow = "1 findings; `cache check --repair` removes what is wrong";
+        assert_eq!(advice(Depth::Lengths).as_deref(), Some(shallow));
+        let text = check_text(&CheckReport::default(), Depth::Lengths, false);
+        assert!(text.ends_with("`--deep` reads every byte"), "{text}");
     }
 }
