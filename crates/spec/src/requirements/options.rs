@@ -36,7 +36,7 @@ const OPTIONS: &[(&str, &str, bool)] = &[
 /// What a logical line says; nothing when its quotes or values are not complete.
 pub(super) fn kinds(line: &str) -> Option<Vec<LineKind>> {
     let (requirement, options) = split_requirement(line);
-    let options = split_options(options)?;
+    let options = with_values(split_options(options)?);
     if requirement.is_empty() {
         return Some(options.into_iter().map(kind).collect());
     }
@@ -56,6 +56,22 @@ fn kind(option: OptionValue) -> LineKind {
         ("--editable", Some(target)) => LineKind::Editable { target },
         (_, value) => LineKind::Option(OptionValue { name: option.name, value }),
     }
+}
+
+/// Options with the words behind them: a file has no words of other use there, so that one behind an option that is
+/// not known here is its value.
+fn with_values(words: Vec<OptionValue>) -> Vec<OptionValue> {
+    let mut options: Vec<OptionValue> = Vec::new();
+    for word in words {
+        let is_known = |name: &str| OPTIONS.iter().any(|(long, ..)| *long == name);
+        match options.last_mut() {
+            Some(last) if word.name.is_empty() && last.value.is_none() && !is_known(&last.name) => {
+                last.value = word.value;
+            }
+            _ => options.push(word),
+        }
+    }
+    options
 }
 
 /// What is before the first word that starts with a dash, and the rest.
@@ -127,6 +143,20 @@ mod tests {
         assert_eq!(split_options(text).unwrap(), expected);
         assert_eq!(split_options("-r"), None);
         assert_eq!(split_options("-r 'a"), None);
+    }
+
+    #[test]
+    fn values_of_options_that_only_a_resolver_knows() {
+        let line = "--exclude-newer 2024-05-01 --cert=a --proxy 'b c' -P six --offline --pre";
+        let expected = [
+            option("--exclude-newer", "2024-05-01"),
+            option("--cert", "a"),
+            option("--proxy", "b c"),
+            option("-P", "six"),
+            option("--offline", ""),
+            option("--pre", ""),
+        ];
+        assert_eq!(kinds(line).unwrap(), expected.map(LineKind::Option));
     }
 
     #[test]
