@@ -207,7 +207,10 @@ mod tests {
         let options = parse("-Uq --no-cache-dir --break-system-packages").unwrap();
         let shown: Vec<String> = options.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 4);
-        assert!(shown[0].starts_with("`-U` in `pip_extra_args` has no effect: an image"), "{shown:?}");
+        assert!(
+            shown[0].starts_with("`-U` in `pip_extra_args` has no effect: what the last lock has"),
+            "{shown:?}"
+        );
     }
 
     #[test]
