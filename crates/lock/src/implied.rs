@@ -39,7 +39,7 @@ pub(crate) fn implied(
         .filter_map(|(name, bundled)| {
             let name: PackageName = name.parse().ok()?;
             let text = if is_given(&name) { name.to_string() } else { format!("{name}>={bundled}") };
-            (!is_asked(&name)).then(|| Requirement::of_field(&text, "every environment"))
+            (!is_asked(&name)).then(|| Requirement::implied(&text))
         })
         .collect()
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{IndexUrl, PythonError};
 use crate::uv::Host;
 
+/// The origin of what the user need not ask for.
+const EVERY_ENVIRONMENT: &str = "every environment";
+
 /// One requirement of the user, and where it was written.
 ///
 /// Printing it shows what was written, without the values of variables and without passwords.
@@ -60,6 +63,16 @@ impl Requirement {
     /// A requirement of a field of the spec, such as `packages[2]`.
     pub fn of_field(text: &str, field: &str) -> Self {
         Self::new(text, Origin::Field { name: field.to_owned() })
+    }
+
+    /// A requirement that imagewright itself has of every environment.
+    pub(crate) fn implied(text: &str) -> Self {
+        Self::of_field(text, EVERY_ENVIRONMENT)
+    }
+
+    /// Whether it is not of the user.
+    pub(super) fn is_implied(&self) -> bool {
+        matches!(&self.origin, Origin::Field { name } if name == EVERY_ENVIRONMENT)
     }
 
     /// A requirement of a requirements file, which may hold variables.

@@ -197,12 +197,15 @@ impl<'a> Question<'a> {
         let pylock: Pylock = toml::from_str(pylock)
             .map_err(|error| PythonError::Answer { explanation: error.message().to_owned() })?;
         let hashes = self.hashes();
+        let asked = self.request.asked.requirements.iter();
+        let implied = asked.filter(|it| it.is_implied()).filter_map(Requirement::name).collect();
         let selection = Selection {
             target: self.request.target,
             preference: self.request.target.preference(),
             folder: self.folder,
             hashes: &hashes,
             require_hashes: self.request.asked.options.require_hashes,
+            implied: &implied,
         };
         let installed: BTreeSet<_> = self.installed.iter().collect();
         let requested: BTreeSet<_> = self.requirements.iter().filter_map(|it| it.name.clone()).collect();

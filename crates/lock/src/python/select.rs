@@ -1,6 +1,6 @@
 //! One wheel for each distribution of uv's answer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use imagewright_oci::Digest;
@@ -21,6 +21,8 @@ pub(super) struct Selection<'a> {
     pub(super) hashes: &'a BTreeMap<PackageName, Vec<Digest>>,
     /// Whether a distribution without a written hash is an error.
     pub(super) require_hashes: bool,
+    /// Distributions that need no written hash even then: the user does not ask for them.
+    pub(super) implied: &'a BTreeSet<PackageName>,
 }
 
 impl Selection<'_> {
@@ -48,7 +50,7 @@ impl Selection<'_> {
     ) -> Result<ChosenPackage, PythonError> {
         let available = files(package);
         let allowed = self.hashes.get(&name).cloned().unwrap_or_default();
-        if allowed.is_empty() && self.require_hashes {
+        if allowed.is_empty() && self.require_hashes && !self.implied.contains(&name) {
             return Err(PythonError::HashMissing { name, version });
         }
         let fitting = self.fitting(&available, &allowed, &name, &version)?;

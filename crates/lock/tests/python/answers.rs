@@ -169,6 +169,28 @@ async fn only_allowed_hashes_are_chosen() {
 }
 
 #[tokio::test]
+async fn what_every_environment_has_needs_no_hash() {
+    let Some(machine) = Machine::new() else { return };
+    let index = index();
+    let hash = Digest::of(&wheel("alpha", "1.0", ANY, &[]));
+    let line = format!("alpha==1.0 --hash={hash}");
+    let mut ask = Ask::of(&[&line, "gamma"], &index.url()).arguments("--require-hashes");
+    ask.step.packages[1].origin = "every environment".to_owned();
+    assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0", "gamma==1.0"]);
+    ask.step.packages[0].text = "alpha==1.0".to_owned();
+    let error = machine.resolve(&ask).await.unwrap_err().to_string();
+    assert!(error.starts_with("alpha 1.0 is needed, but no hash"), "{error}");
+}
+
+#[tokio::test]
+async fn values_in_files_may_follow_a_space() {
+    let Some(machine) = Machine::new() else { return };
+    machine.write("project/requirements.txt", "--resolution lowest-direct\n--timeout 9\nalpha\n");
+    let ask = Ask::of(&[], &index().url()).file("requirements.txt");
+    assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0"]);
+}
+
+#[tokio::test]
 async fn an_index_without_hashes_serves_too() {
     let Some(machine) = Machine::new() else { return };
     let index = Index::default().with("alpha", "1.0", ANY, &[]).without_hashes().start();
