@@ -82,7 +82,11 @@ impl Inputs<'_> {
             }
         }
         for package in &spec.packages {
-            self.local(Field::Packages, package)?;
+            if package.trim_start().starts_with('-') {
+                self.arguments(package)?;
+            } else {
+                self.local(Field::Packages, package)?;
+            }
         }
         self.arguments(spec.pip_extra_args.as_deref().unwrap_or_default())
     }

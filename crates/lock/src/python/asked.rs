@@ -2,7 +2,7 @@ use std::path::Path;
 
 use imagewright_recipe::PackagesStep;
 use imagewright_spec::requirements::{
-    LineKind, OptionValue, RequirementLine, RequirementsFile, read, read_constraints,
+    LineKind, OptionValue, RequirementLine, RequirementsFile, parse, read, read_constraints,
 };
 
 use super::{IndexSettings, IndexUrl, InstallOptions, Origin, PythonError, Requirement};
@@ -30,7 +30,9 @@ impl Asked {
         if let Some(file) = &step.requirements_file {
             asked.read(file, false, host)?;
         }
-        asked.requirements.extend(step.packages.iter().map(|it| Requirement::of_field(&it.text, &it.origin)));
+        for package in &step.packages {
+            asked.take_package(&package.text, &package.origin, host)?;
+        }
         let field = Origin::Field { name: "pip_extra_args".to_owned() };
         let words = shlex::split(step.extra_arguments.as_deref().unwrap_or_default())
             .ok_or_else(|| PythonError::Quotes { origin: field.clone() })?;
@@ -74,24 +76,38 @@ impl Asked {
         let read = if constrains { read_constraints } else { read };
         let found = read(file, host.working_directory(), host.variables())?;
         for line in &found.lines {
-            self.take(line, host)?;
+            self.take(line, Origin::of_line(line), host)?;
         }
         self.files.extend(found.files);
         Ok(())
     }
 
-    fn take(&mut self, line: &RequirementLine, host: &Host) -> Result<(), PythonError> {
-        let origin = Origin::of_line(line);
+    /// Each of `packages` is a line of the file that flytekit would make of them, with all that may be in one.
+    fn take_package(&mut self, text: &str, field: &str, host: &Host) -> Result<(), PythonError> {
+        let origin = Origin::Field { name: field.to_owned() };
+        for line in parse(text, Path::new(field), host.variables())? {
+            match &line.kind {
+                LineKind::Include { target } => self.read_named(Path::new(target), false, &origin, host)?,
+                LineKind::Constraints { target } => {
+                    self.read_named(Path::new(target), true, &origin, host)?;
+                }
+                _ => self.take(&line, origin.clone(), host)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, line: &RequirementLine, origin: Origin, host: &Host) -> Result<(), PythonError> {
         match &line.kind {
             LineKind::Requirement { requirement, hashes, options } => {
-                let requirement = Requirement::of_line(line, requirement, hashes);
+                let requirement = Requirement::of_line(line, requirement, hashes, origin.clone());
                 let list = if line.constraint { &mut self.constraints } else { &mut self.requirements };
                 list.push(requirement);
                 self.take_options(options, &origin, host)
             }
             LineKind::Option(option) => self.take_options(std::slice::from_ref(option), &origin, host),
             LineKind::Editable { .. } => {
-                let requirement = Requirement::of_line(line, &line.text, &[]);
+                let requirement = Requirement::of_line(line, &line.text, &[], origin);
                 Err(PythonError::NeedsBuild { requirement })
             }
             LineKind::Include { target } | LineKind::Constraints { target } if target.contains("://") => {

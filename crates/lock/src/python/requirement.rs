@@ -75,9 +75,13 @@ impl Requirement {
         matches!(&self.origin, Origin::Field { name } if name == EVERY_ENVIRONMENT)
     }
 
-    /// A requirement of a requirements file, which may hold variables.
-    pub(super) fn of_line(line: &RequirementLine, requirement: &str, hashes: &[String]) -> Self {
-        let origin = Origin::of_line(line);
+    /// A requirement of a line, which may hold variables.
+    pub(super) fn of_line(
+        line: &RequirementLine,
+        requirement: &str,
+        hashes: &[String],
+        origin: Origin,
+    ) -> Self {
         let hashes = hashes.iter().map(|hash| format!(" --hash={hash}"));
         let text = hashes.fold(requirement.to_owned(), |text, hash| text + &hash);
         Self { text, written: line.text.clone(), origin }
@@ -90,7 +94,7 @@ impl Requirement {
 
     /// The distribution it is about, when the text says.
     pub fn name(&self) -> Option<PackageName> {
-        let text = self.text.trim();
+        let text = without_comment(&self.text).trim();
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let (word, rest) = text.split_at(text.bytes().take_while(|b| is_name(*b)).count());
         let starts_specifier = |c: char| "[<>=!~;@(".contains(c);
@@ -218,6 +222,7 @@ mod tests {
             ("./wheels/demo_x-1.0-py3-none-any.whl", Some("demo-x")),
             ("demo-1.0-py3-none-any.whl", Some("demo")),
             ("numpy==1 --hash=sha256:00", Some("numpy")),
+            ("numpy # why", Some("numpy")),
             ("https://host/archive", None),
             ("", None),
         ] {

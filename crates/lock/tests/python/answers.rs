@@ -191,6 +191,19 @@ async fn values_in_files_may_follow_a_space() {
 }
 
 #[tokio::test]
+async fn packages_may_hold_what_a_file_may() {
+    let Some(machine) = Machine::new() else { return };
+    let index = index();
+    machine.write("project/limits.txt", "gamma==1.0\nbeta<2\n");
+    let option = format!("--index-url {}", index.url());
+    let ask = Ask::machine(&[&option, "--resolution lowest", "-c limits.txt", "beta # why", "alpha", "# no"]);
+    let found = machine.resolve(&ask).await.unwrap();
+    assert_eq!(pins(&found), ["alpha==1.0", "beta==1.0"]);
+    assert!(found.packages.iter().all(|package| package.requested));
+    assert!(found.warnings.iter().all(|it| !it.to_string().contains("--index-url")), "{:?}", found.warnings);
+}
+
+#[tokio::test]
 async fn an_index_without_hashes_serves_too() {
     let Some(machine) = Machine::new() else { return };
     let index = Index::default().with("alpha", "1.0", ANY, &[]).without_hashes().start();
