@@ -75,6 +75,12 @@ pub enum PythonError {
         /// What is wrong with it.
         problem: OptionProblem,
     },
+    /// The value of an option that uv takes, but not so.
+    #[error("uv does not take the value of an option\n{explanation}")]
+    OptionValue {
+        /// uv's words.
+        explanation: String,
+    },
     /// A line that uv cannot read.
     #[error("{} is not well-formed\n{explanation}", at(requirement.as_ref()))]
     Malformed {

@@ -29,13 +29,17 @@ const PROXY_PASSWORD: &str = "407 Proxy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     Malformed,
+    /// uv refuses an option, or the value of one.
+    Usage,
     Network,
     NoSolution,
     Other,
 }
 
 pub(super) fn classify(explanation: &str) -> Failure {
-    if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
+    if explanation.trim_start().starts_with("error: invalid value '") {
+        Failure::Usage
+    } else if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
         Failure::Network
     } else if explanation.contains("No solution found") || explanation.contains("unsatisfiable") {
         Failure::NoSolution
@@ -52,6 +56,12 @@ pub(super) fn classify(explanation: &str) -> Failure {
 /// Whether an index, or what is before it, refuses because of who asks.
 pub(super) fn is_about_passwords(explanation: &str) -> bool {
     [UNAUTHORIZED, FORBIDDEN, PROXY_PASSWORD].iter().any(|mark| explanation.contains(mark))
+}
+
+/// What uv says of an option, without the advice to ask uv for help.
+pub(super) fn usage(explanation: &str) -> String {
+    let lines = explanation.lines().filter(|line| !line.starts_with("For more information"));
+    lines.collect::<Vec<_>>().join("\n").trim().trim_start_matches("error: ").to_owned()
 }
 
 /// uv's words without advice that cannot be followed here.
@@ -102,11 +112,12 @@ pub(super) fn findings(explanation: &str, involved: &[Requirement]) -> Vec<Findi
 
 /// The requirement that uv could not read: it names the file and the position in it.
 pub(super) fn malformed(explanation: &str, file: &str, requirements: &[Requirement]) -> PythonError {
-    let by_line = explanation.split("requirements.in:").nth(1).and_then(leading_number).map(|line| line - 1);
+    let by_line =
+        explanation.split("requirements.in:").nth(1).and_then(number).and_then(|line| line.checked_sub(1));
     let by_offset = explanation
         .split("at position ")
         .nth(1)
-        .and_then(leading_number)
+        .and_then(number)
         .map(|offset| file.bytes().take(offset).filter(|byte| *byte == b'\n').count());
     let requirement = by_line.or(by_offset).and_then(|line| requirements.get(line)).cloned();
     // The file is ours and temporary: its name helps only where the line was not found.
@@ -116,8 +127,8 @@ pub(super) fn malformed(explanation: &str, file: &str, requirements: &[Requireme
     PythonError::Malformed { requirement, explanation }
 }
 
-fn leading_number(text: &str) -> Option<usize> {
-    text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok().filter(|number| *number > 0)
+fn number(text: &str) -> Option<usize> {
+    text.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 pub(super) fn unresolvable(
@@ -158,6 +169,14 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn finds_a_malformed_first_line() {
+        let requirements = [Requirement::of_field("numpy=>2", "packages[0]")];
+        let explanation = "error: Couldn't parse requirement in `requirements.in` at position 0";
+        let error = malformed(explanation, "numpy=>2\n", &requirements).to_string();
+        assert!(error.starts_with("`numpy=>2` in `packages[0]` is not well-formed"), "{error}");
     }
 
     #[test]

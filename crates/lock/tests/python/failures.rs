@@ -79,6 +79,14 @@ async fn each_says_what_and_where_and_what_to_do() {
             Input,
             &["`--extra-index-ur` in `pip_extra_args`", "did you mean `--extra-index-url`?"],
         ),
+        (&["-e ."], "", Unresolvable, &["`-e .` in `packages[0]` must be built from source"]),
+        (&["alpha=>2"], "", Input, &["`alpha=>2` in `packages[0]` is not well-formed"]),
+        (
+            &["alpha"],
+            "--exclude-newer yesterdayish",
+            Input,
+            &["invalid value 'yesterdayish' for '--exclude-newer"],
+        ),
         (&["alpha"], "--target /x", Input, &["cannot be used: packages go to the image's environment"]),
     ] {
         let Some(message) = fails(requirements, arguments, kind).await else { return };
