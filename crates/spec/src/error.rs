@@ -3,6 +3,7 @@ use std::io;
 use std::path::PathBuf;
 
 use imagewright_oci::ReferenceError;
+use indexmap::IndexSet;
 use thiserror::Error;
 
 use crate::requirements::RequirementsError;
@@ -159,6 +160,8 @@ fn problems_hint(problems: &[Problem]) -> Option<String> {
     }
     let hints =
         problems.iter().filter_map(|problem| problem.hint().map(|hint| format!("{}: {hint}", problem.path)));
-    let hints: Vec<String> = hints.collect();
+    // Several problems of one field may ask for the same thing.
+    let hints: IndexSet<String> = hints.collect();
+    let hints: Vec<String> = hints.into_iter().collect();
     if hints.is_empty() { None } else { Some(hints.join("\n")) }
 }

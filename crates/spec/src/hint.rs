@@ -71,9 +71,21 @@ fn items(field: &str, text: &str) -> String {
     let words: Vec<&str> = text.split([' ', ',']).filter(|word| !word.is_empty()).collect();
     if field.ends_with("packages") && words.iter().all(is_name) {
         words.join(", ")
+    } else if field == "entrypoint" {
+        command(text)
     } else {
         format!("\"{text}\"")
     }
+}
+
+/// The words of a command as the items of a list; what only a shell can read is left to one.
+fn command(text: &str) -> String {
+    let words: Vec<&str> = if text.contains(['"', '\'', '\\', '$', '|', '&', ';', '<', '>', '*']) {
+        vec!["sh", "-c", text]
+    } else {
+        text.split_whitespace().collect()
+    };
+    words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn registry_hint(registry: &str) -> String {
@@ -81,5 +93,17 @@ fn registry_hint(registry: &str) -> String {
     match without_scheme {
         Some(rest) => format!("leave the scheme out: `{rest}`"),
         None => "write `localhost:30000`, `ghcr.io/username` or `docker.io/username`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_hinted_at_so_that_it_can_run() {
+        assert_eq!(items("entrypoint", "python -m foo"), r#""python", "-m", "foo""#);
+        assert_eq!(items("entrypoint", r#"echo "a b""#), r#""sh", "-c", "echo \"a b\"""#);
+        assert_eq!(items("commands", "touch /x"), r#""touch /x""#);
     }
 }

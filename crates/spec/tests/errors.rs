@@ -146,3 +146,10 @@ fn no_identity() {
         .push_str(&told("no file", &load(Path::new("no/such.yaml"), &ParseOptions::default()).unwrap_err()));
     insta::assert_snapshot!(told_all);
 }
+
+#[test]
+fn the_same_hint_is_given_once() {
+    let spec = parse_yaml("env: {1A: a, 2B: b, 3C: c}", &ParseOptions::default());
+    let hint = spec.unwrap_err().hint().unwrap();
+    assert_eq!(hint.lines().count(), 1, "{hint}");
+}
