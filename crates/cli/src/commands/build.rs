@@ -16,8 +16,23 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
             hint: Some("build the specs one by one".to_owned()),
         });
     }
-    arguments.specs.iter().try_for_each(|spec| build(environment, arguments, spec))?;
+    for (index, spec) in arguments.specs.iter().enumerate() {
+        build(environment, arguments, spec).inspect_err(|_| tell_failed(arguments, index))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Of several specs, says which one failed and which were not tried.
+fn tell_failed(arguments: &BuildArguments, failed: usize) {
+    let (before, rest) = arguments.specs.split_at(failed);
+    let names: Vec<String> = rest.iter().map(|spec| spec.display().to_string()).collect();
+    match names.as_slice() {
+        [name] if !before.is_empty() => tell(arguments.output.progress, format!("{name} failed")),
+        [name, untried @ ..] if !untried.is_empty() => {
+            tell(arguments.output.progress, format!("{name} failed; not tried: {}", untried.join(", ")));
+        }
+        _ => {}
+    }
 }
 
 fn build(environment: &Environment, arguments: &BuildArguments, file: &Path) -> Result<(), Failure> {

@@ -48,6 +48,17 @@ fn a_variable_that_nothing_sets_is_told() {
 }
 
 #[test]
+fn of_several_specs_the_one_that_failed_is_named() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    world.workshop.write("bad.yaml", "packages: [gamma]\nenv: {1A: b}\n");
+    let first = world.workshop.run(&["build", "bad.yaml", "image.yaml"]).expect(2);
+    first.says(&["bad.yaml failed; not tried: image.yaml"]);
+    world.workshop.run(&["build", "image.yaml", "bad.yaml"]).expect(2).says(&["bad.yaml failed\n"]);
+    world.workshop.run(&["build", "bad.yaml"]).expect(2).never_says(&["bad.yaml failed"]);
+}
+
+#[test]
 fn every_exit_code_has_a_message_that_helps() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;
