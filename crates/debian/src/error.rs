@@ -311,6 +311,10 @@ impl DebianError {
                  IMAGEWRIGHT_DEBIAN_MIRROR, or build from a lock with --frozen"
             }
             Self::NotYetValid { .. } => "this machine's clock is probably wrong",
+            Self::Deb { .. } => {
+                "the stored file may be damaged: `imagewright cache check --deep --repair` removes it, and the next \
+                 build fetches it again"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

@@ -68,7 +68,7 @@ pub enum StoreError {
         source: rusqlite::Error,
     },
     /// The directory holds other things and is no store.
-    #[error("{} is not empty and is not an imagewright store", path.display())]
+    #[error("{} is a file or another directory, not an imagewright store", path.display())]
     NotAStore {
         /// The directory.
         path: PathBuf,

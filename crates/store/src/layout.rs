@@ -29,6 +29,9 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout of the store at `root`; the directory and its marker are made if they are not there.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        if root.is_file() {
+            return Err(StoreError::NotAStore { path: root.to_owned() });
+        }
         fs_err::create_dir_all(root).map_err(StoreError::writing(root))?;
         let layout = Self { root: root.to_owned() };
         if layout.marker()?.as_deref() != Some(&marker_text()) {
