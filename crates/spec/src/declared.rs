@@ -7,7 +7,9 @@ use std::path::Path;
 use imagewright_oci::{Digest, Hasher, canonical_json};
 use serde::{Deserialize, Serialize};
 
-use crate::requirements::{self, Environment, LineKind, Requirements, local_path, split_options};
+use crate::requirements::{
+    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, local_path, split_options,
+};
 use crate::source_tree::{SourceFile, folder_files, read_chunks, source_files};
 use crate::{BaseImage, Field, ImageSpec, SourceCopyMode, SpecError};
 
@@ -82,10 +84,10 @@ impl Inputs<'_> {
             }
         }
         for package in &spec.packages {
-            if package.trim_start().starts_with('-') {
-                self.arguments(package)?;
-            } else {
-                self.local(Field::Packages, package)?;
+            // What is wrong with a line is the resolver's to say.
+            let lines = requirements::parse(package, Path::new(""), self.context.environment);
+            for line in lines.unwrap_or_default() {
+                self.line(Field::Packages, &line)?;
             }
         }
         self.arguments(spec.pip_extra_args.as_deref().unwrap_or_default())
@@ -96,20 +98,37 @@ impl Inputs<'_> {
             self.digests.insert(self.name(&file.path), file.digest);
         }
         for line in read.lines {
-            match &line.kind {
-                LineKind::Requirement { requirement, .. } => {
-                    for (name, value) in &line.variables {
-                        self.text(&format!("${{{name}}}"), value);
-                    }
-                    self.local(Field::Requirements, requirement)?;
-                }
-                LineKind::Option(option) if option.name == "--find-links" => {
-                    self.links(Field::Requirements, option.value.as_deref().unwrap_or_default())?;
-                }
-                _ => {}
+            // The lines of an included file are among them.
+            if !matches!(line.kind, LineKind::Include { .. } | LineKind::Constraints { .. }) {
+                self.line(Field::Requirements, &line)?;
             }
         }
         Ok(())
+    }
+
+    /// What a line of a requirements file, or of `packages`, reaches.
+    fn line(&mut self, field: Field, line: &RequirementLine) -> Result<(), SpecError> {
+        let (directory, environment) = (self.context.directory, self.context.environment);
+        let read = match &line.kind {
+            LineKind::Requirement { requirement, .. } => {
+                for (name, value) in &line.variables {
+                    self.text(&format!("${{{name}}}"), value);
+                }
+                return self.local(field, requirement);
+            }
+            LineKind::Option(OptionValue { name, value: Some(value) }) if name == "--find-links" => {
+                return self.links(field, value);
+            }
+            LineKind::Include { target } | LineKind::Constraints { target } if target.contains("://") => {
+                return Ok(());
+            }
+            LineKind::Include { target } => requirements::read(Path::new(target), directory, environment),
+            LineKind::Constraints { target } => {
+                requirements::read_constraints(Path::new(target), directory, environment)
+            }
+            LineKind::Option(_) | LineKind::Editable { .. } => return Ok(()),
+        };
+        self.requirements(read.map_err(|source| SpecError::Requirements { source })?)
     }
 
     /// Files that arguments of the installation name; what is wrong with the others is the resolver's to say.

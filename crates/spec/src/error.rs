@@ -20,6 +20,12 @@ pub enum SpecError {
         #[source]
         source: io::Error,
     },
+    /// A program that makes a spec.
+    #[error("{}: a spec in Python cannot be read yet; part 3 of the road map brings it", file.display())]
+    Python {
+        /// Which file.
+        file: PathBuf,
+    },
     /// The text is not YAML or JSON.
     #[error("{}the spec is not valid {format}{}: {message}", of_file(file.as_ref()), at(*position))]
     Syntax {
@@ -31,6 +37,14 @@ pub enum SpecError {
         position: Option<Position>,
         /// What the parser says.
         message: String,
+    },
+    /// YAML that is indented with a tab.
+    #[error("{}a tab is in the indentation ({position}), which YAML forbids", of_file(file.as_ref()))]
+    Tab {
+        /// Where the text came from.
+        file: Option<PathBuf>,
+        /// Where the tab is.
+        position: Position,
     },
     /// A plain YAML scalar that looks like a number or date and is none.
     #[error("{}`{text}`{} cannot be read", of_file(file.as_ref()), at(*position))]
@@ -110,6 +124,11 @@ impl SpecError {
         match self {
             Self::Invalid { problems, .. } => problems_hint(problems),
             Self::Scalar { text, .. } => Some(format!("if it is a text, put it in quotes: \"{text}\"")),
+            Self::Python { .. } => fixed("write its fields to a YAML file"),
+            Self::Read { source } if source.kind() == io::ErrorKind::IsADirectory => {
+                fixed("name the YAML or JSON file in it")
+            }
+            Self::Tab { .. } => fixed("indent with spaces"),
             Self::Unsupported { unsupported } => unsupported.iter().find_map(Unsupported::hint),
             Self::LoadedModules => fixed("set `source_copy_mode: ALL`, or build from Python"),
             Self::TagFormat { .. } => fixed("`{spec_hash}` stands for the hash, as in \"{spec_hash}-dev\""),
@@ -124,7 +143,10 @@ impl SpecError {
 
     /// The same error, told to be about `path`.
     pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
-        if let Self::Syntax { file, .. } | Self::Scalar { file, .. } | Self::Invalid { file, .. } = &mut self
+        if let Self::Syntax { file, .. }
+        | Self::Tab { file, .. }
+        | Self::Scalar { file, .. }
+        | Self::Invalid { file, .. } = &mut self
         {
             *file = Some(path.to_owned());
         }

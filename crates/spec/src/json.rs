@@ -12,11 +12,13 @@ use crate::{Position, PyValue, SpecError};
 pub(crate) fn document(text: &str) -> Result<Node, SpecError> {
     // Windows' editors put a mark in front, which the JSON specification lets a reader ignore.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let raw: &RawValue = serde_json::from_str(text).map_err(|error| SpecError::Syntax {
-        file: None,
-        format: "JSON",
-        position: Some(Position { line: error.line(), column: error.column() }),
-        message: said(&error),
+    if text.trim().is_empty() {
+        return Err(syntax(None, "it is empty".to_owned()));
+    }
+    let raw: &RawValue = serde_json::from_str(text).map_err(|error| {
+        let position = Position { line: error.line(), column: error.column().max(1) };
+        let message = slip(text, position).map_or_else(|| said(&error), str::to_owned);
+        syntax(Some(position), message)
     })?;
     Reader { text }.node(raw, 0)
 }
@@ -99,6 +101,18 @@ impl<'a> Reader<'a> {
 fn said(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}
+
+/// What Python and YAML allow and JSON does not, when that is what is at `position`.
+fn slip(text: &str, position: Position) -> Option<&'static str> {
+    let line: usize = text.split_inclusive('\n').take(position.line - 1).map(str::len).sum();
+    let (before, at) = text.split_at_checked(line + position.column - 1)?;
+    match at.chars().next()? {
+        '}' | ']' if before.trim_end().ends_with(',') => Some("a comma is before the closing bracket"),
+        '\'' => Some("texts are in double quotes"),
+        '#' => Some("there are no comments in JSON"),
+        _ => None,
+    }
 }
 
 fn syntax(position: Option<Position>, message: String) -> SpecError {

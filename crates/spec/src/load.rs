@@ -26,7 +26,11 @@ pub fn parse_json(text: &str, options: &ParseOptions) -> Result<ImageSpec, SpecE
 
 /// Reads a spec from a file: JSON when its name ends in `.json`, else YAML.
 pub fn load(path: &Path, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
+    let is = |ending: &str| path.extension().is_some_and(|end| end == ending);
+    if is("py") {
+        return Err(SpecError::Python { file: path.to_owned() });
+    }
     let text = fs_err::read_to_string(path).map_err(|source| SpecError::Read { source })?;
-    let parse = if path.extension().is_some_and(|end| end == "json") { parse_json } else { parse_yaml };
+    let parse = if is("json") { parse_json } else { parse_yaml };
     parse(&text, options).map_err(|error| error.in_file(path))
 }

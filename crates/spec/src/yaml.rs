@@ -18,7 +18,7 @@ pub(crate) fn document(text: &str) -> Result<Option<Node>, SpecError> {
     let mut reader = Reader { text, events: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0 };
     let mut root = None;
     while let Some(event) = reader.events.next_event() {
-        let (event, span) = event.map_err(|error| scan_error(&error))?;
+        let (event, span) = event.map_err(|error| scan_error(text, &error))?;
         match event {
             Event::Nothing | Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
             Event::StreamEnd => break,
@@ -45,7 +45,7 @@ struct Read {
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), SpecError> {
         match self.events.next_event() {
-            Some(event) => event.map_err(|error| scan_error(&error)),
+            Some(event) => event.map_err(|error| scan_error(self.text, &error)),
             None => Err(SpecError::Syntax {
                 file: None,
                 format: "YAML",
@@ -213,12 +213,32 @@ fn syntax(message: &str, span: Span) -> SpecError {
     }
 }
 
-fn scan_error(error: &ScanError) -> SpecError {
+fn scan_error(text: &str, error: &ScanError) -> SpecError {
     let marker = error.marker();
+    if let Some(position) = tab(text, error) {
+        return SpecError::Tab { file: None, position };
+    }
     SpecError::Syntax {
         file: None,
         format: "YAML",
         position: Some(Position { line: marker.line(), column: marker.col() + 1 }),
         message: error.info().to_owned(),
     }
+}
+
+/// The tab in an indentation that the parser stumbled over, if that is what happened. It marks where the value began
+/// that the tab is in the way of, and of some tabs it says something else.
+fn tab(text: &str, error: &ScanError) -> Option<Position> {
+    let (info, first) = (error.info(), error.marker().line());
+    let is_said = info.contains("tab");
+    // Between brackets a tab is as good as a space.
+    if !is_said && info.contains("flow") {
+        return None;
+    }
+    let lines = text.lines().enumerate().skip(first.saturating_sub(1));
+    let (index, line) = lines.take(if is_said { usize::MAX } else { 1 }).find(|(_, line)| {
+        let content = line.trim_start_matches([' ', '\t']);
+        line[..line.len() - content.len()].contains('\t') && !content.is_empty()
+    })?;
+    Some(Position { line: index + 1, column: line.find('\t')? + 1 })
 }

@@ -64,6 +64,21 @@ fn every_file_that_is_reached_counts_by_its_name() {
     assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), ["data"]);
 }
 
+/// Each item of `packages` is a line of a requirements file, as flytekit has it.
+#[test]
+fn packages_are_lines_of_requirements() {
+    let folder = project();
+    let commented =
+        "packages: ['numpy # see a/b', '# c/d', './x-1-py3-none-any.whl  # of the team', '-r reqs/base.txt']";
+    let before = of(commented, folder.path(), "3.11", "1");
+    let names: Vec<&str> = before.inputs.keys().map(String::as_str).collect();
+    let files = ["python", "reqs/base.txt", "reqs/limits.txt", "spec", "x-1-py3-none-any.whl", "y.whl"];
+    assert_eq!(names, files);
+    let versioned = "packages: ['scipy==${VERSION}']";
+    let before = of(versioned, folder.path(), "3.11", "1");
+    assert_eq!(changed(&before, &of(versioned, folder.path(), "3.11", "2")), ["${VERSION}"]);
+}
+
 #[test]
 fn what_is_no_file_counts_too() {
     let folder = project();

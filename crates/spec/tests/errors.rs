@@ -93,6 +93,12 @@ fn broken_text() {
         "a: [",
         "a: b: c",
         "env:\n\tA: 1",
+        "name: a\n\nenv:\n  A: 1\n\tB: 2",
+        "packages:\n\t- numpy\n\t- six",
+        "env:\n  A: one\n\n  \tB: two",
+        "env:\n    A: 1\n  # \t\n\tB: 2\nname: a",
+        "name: a\n\tregistry: b",
+        "commands: [\n\ta\n\t\"b\"\n]",
         "name: a\nname: b",
         "a: *b",
         "packages: &p [*p]",
@@ -102,7 +108,19 @@ fn broken_text() {
         "env: {A: 2024-02-31}",
         "env: {A: !!binary aGk=}",
     ]);
-    for input in ["", "{", "{\"a\": 1, \"a\": 2}", "{\"name\": 1e}", "[]", "{\n  \"nam\": \"a\"}"] {
+    for input in [
+        "",
+        " \n",
+        "{",
+        "{\"name\": \"a\",\n}",
+        "{'name': 1}",
+        "{\"packages\": [\"a\",]}",
+        "{\n# why\n}",
+        "{\"a\": 1, \"a\": 2}",
+        "{\"name\": 1e}",
+        "[]",
+        "{\n  \"nam\": \"a\"}",
+    ] {
         told_all.push_str(&told(input, &parse_json(input, &ParseOptions::default()).unwrap_err()));
     }
     insta::assert_snapshot!(told_all);
@@ -142,8 +160,9 @@ fn no_identity() {
         &ParseOptions::default(),
     );
     told_all.push_str(&told("unsupported", &spec.unwrap().check_supported().unwrap_err()));
-    told_all
-        .push_str(&told("no file", &load(Path::new("no/such.yaml"), &ParseOptions::default()).unwrap_err()));
+    for (input, path) in [("no file", "no/such.yaml"), ("a folder", "src"), ("Python", "no/such.py")] {
+        told_all.push_str(&told(input, &load(Path::new(path), &ParseOptions::default()).unwrap_err()));
+    }
     insta::assert_snapshot!(told_all);
 }
 
