@@ -160,6 +160,7 @@ fn sandbox_kind(error: &SandboxError) -> FailureKind {
         SandboxError::UnknownMode { .. }
         | SandboxError::ModeUnavailable { .. }
         | SandboxError::NoSuchUser { .. }
+        | SandboxError::WorkingDirectory { .. }
         | SandboxError::NoCommand => FailureKind::Usage,
         _ => FailureKind::Machine,
     }

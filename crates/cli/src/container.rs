@@ -10,6 +10,7 @@ use imagewright_sandbox::{Bind, Mode, Network, RunRequest};
 use thiserror::Error;
 
 use crate::environment::Environment;
+use crate::failure::Failure;
 
 /// How the command starts.
 #[derive(Debug, Args)]
@@ -74,6 +75,17 @@ enum ArgumentError {
 }
 
 impl ContainerArguments {
+    /// Fails if a volume is not there, before there is any work.
+    pub(crate) fn check(&self, environment: &Environment) -> Result<(), Failure> {
+        for Volume { host, image, .. } in &self.volume {
+            fs_err::metadata(environment.directory.join(host)).map_err(|error| Failure::Arguments {
+                message: format!("`--volume {}:{}`: {error}", host.display(), image.display()),
+                hint: Some("make the file or directory first: on this machine nothing is made".to_owned()),
+            })?;
+        }
+        Ok(())
+    }
+
     /// The request to run `command`, or the image's own command if that is empty.
     pub(crate) fn request(
         &self,

@@ -103,6 +103,19 @@ fn the_exit_code_is_the_commands() {
         run(&["/etc/passwd"]).expect(126);
         user.run(&["run", &image, "--user", "nobody-knows", "--", "true"]).expect(2);
         user.run(&["run", &image, "-v", "relative", "--", "true"]).expect(2);
+        let missing = user.run(&["run", &image, "-v", "/no/such:/x", "--", "true"]).expect(2);
+        assert_eq!(missing.says("`/no/such`"), 1, "{}", missing.stderr);
+        // With a single id everybody is the user who runs it.
+        if who != Who::NoTools {
+            let closed = ["run", &image, "-u", "12345:6", "-w", "/root/closed", "--", "true"];
+            let refused = user.run(&closed).expect(2);
+            assert_eq!(
+                refused.says("hint: start in a directory that this user may enter"),
+                1,
+                "{}",
+                refused.stderr
+            );
+        }
         user.run(&["run", "no-such.yaml", "--", "true"]).expect(2);
         user.run(&["run", &format!("{bases}/no-such:1"), "--", "true"]).expect(4);
         let foreign = user.run(&["run", &image, "--platform", "linux/s390x", "--", "true"]).expect(4);

@@ -123,6 +123,15 @@ pub enum SandboxError {
         /// The file that was read, in the image.
         file: String,
     },
+    /// A working directory that the command's user may not enter, or that is none.
+    #[error("cannot enter the working directory {}", directory.display())]
+    WorkingDirectory {
+        /// The directory, in the image.
+        directory: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
     /// No command was given and the image has none.
     #[error("no command to run: none is given, and the image has none")]
     NoCommand,
@@ -163,6 +172,9 @@ impl SandboxError {
             Self::Step { step, source } => step_hint(step, source),
             Self::WrongLayer { .. } => Some("the stored layer is damaged: run `imagewright cache check --deep --repair`, then this again".to_owned()),
             Self::NoSuchUser { .. } => Some("name a user that the image has, or a number".to_owned()),
+            Self::WorkingDirectory { .. } => {
+                Some("start in a directory that this user may enter: `-w /tmp`".to_owned())
+            }
             Self::NoCommand => Some("add `-- COMMAND`".to_owned()),
             Self::NotExecutable { source, .. } if source.raw_os_error() == Some(8) => Some(
                 "the image is for another processor architecture, and no emulator is registered for it here"

@@ -58,6 +58,7 @@ pub(crate) enum Failure {
     Step { step: String, cause: Cause },
     UnsafeEntry { entry: String, because: String },
     NoSuchUser { kind: String, name: String, file: String },
+    WorkingDirectory { directory: PathBuf, cause: Cause },
     NoCommand,
     NoSuchProgram { program: String, searched: Option<String> },
     NotExecutable { program: String, cause: Cause },
@@ -108,6 +109,9 @@ impl From<Failure> for SandboxError {
             Failure::Step { step, cause } => Self::Step { step, source: cause.into() },
             Failure::UnsafeEntry { entry, because } => Self::UnsafeEntry { entry, because },
             Failure::NoSuchUser { kind, name, file } => Self::NoSuchUser { kind, name, file },
+            Failure::WorkingDirectory { directory, cause } => {
+                Self::WorkingDirectory { directory, source: cause.into() }
+            }
             Failure::NoCommand => Self::NoCommand,
             Failure::NoSuchProgram { program, searched } => Self::NoSuchProgram { program, searched },
             Failure::NotExecutable { program, cause } => {

@@ -185,6 +185,9 @@ impl StoreError {
             Self::Mismatch { .. } => {
                 "nothing was kept; the file changed where it comes from, or was altered on the way"
             }
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotADirectory => {
+                "a part of this path is a file: set IMAGEWRIGHT_STORE to a directory, or to one that can be made"
+            }
             Self::Busy { .. } => "wait until the other build is done, or end it",
             _ => return None,
         };

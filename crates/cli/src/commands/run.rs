@@ -30,13 +30,14 @@ pub(crate) struct RunArguments {
     lock: LockArguments,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t)]
-    progress: ProgressStyle,
+    pub(crate) progress: ProgressStyle,
     /// The command and its arguments, instead of the image's own.
     #[arg(last = true)]
     command: Vec<String>,
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    arguments.container.check(environment)?;
     let subject = arguments.subject.subject()?;
     let machine = session::machine_with(
         environment,
@@ -86,6 +87,6 @@ async fn obtain(
             // To run is not to push, so what forces a push says nothing here.
             machine.obtain(&BuildRequest { force: false, ..request }).await?
         }
-        Subject::Image { reference, platform } => machine.find(&reference, &platform).await?,
+        Subject::Image { reference, platform, .. } => machine.find(&reference, &platform).await?,
     })
 }

@@ -12,7 +12,7 @@ use super::user::User;
 use super::{Outcome, overlay, privileges};
 use crate::RunRequest;
 use crate::channel::Assignment;
-use crate::task::{Failure, Report, Trying as _, Work};
+use crate::task::{Failure, Report, Work};
 
 /// What a container has when its image says nothing.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -36,7 +36,10 @@ pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
     if probe {
         return Ok(Some(Report::Done));
     }
-    chdir(&request.cwd).trying(|| format!("enter the working directory {}", request.cwd.display()))?;
+    chdir(&request.cwd).map_err(|errno| Failure::WorkingDirectory {
+        directory: request.cwd.clone(),
+        cause: io::Error::from(errno).into(),
+    })?;
     let input = assignment.data.try_clone()?;
     Err(execute(&request, &user, input.into()))
 }
