@@ -36,6 +36,19 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
 }
 
+impl Command {
+    /// How what happens is to be told.
+    pub(crate) fn progress(&self) -> ProgressStyle {
+        match self {
+            Self::Build(arguments) => arguments.output.progress,
+            Self::Lock(arguments) => arguments.report.progress,
+            Self::Plan(arguments) => arguments.output.progress,
+            Self::Run(arguments) => arguments.progress,
+            _ => ProgressStyle::Auto,
+        }
+    }
+}
+
 /// A spec, and what the command line puts in the place of what it says.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArguments {

@@ -13,6 +13,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, ProgressStyle};
+use crate::configuration::{UnknownVariable, unknown_variables};
 use crate::environment::Environment;
 use crate::failure::Failure;
 
@@ -26,6 +27,7 @@ pub(crate) use run::{RunArguments, helper};
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let environment = Environment::current()?;
+    warn_of_unknown_variables(&environment, arguments.command.progress());
     match arguments.command {
         Command::Build(arguments) => build::run(&environment, &arguments),
         Command::Cache(arguments) => cache::run(&environment, &arguments),
@@ -39,6 +41,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Name(arguments) => identity::name(&environment, &arguments),
         Command::Inspect(arguments) => inspect::run(&environment, &arguments),
         Command::Run(arguments) => run::run(&environment, &arguments),
+    }
+}
+
+/// A setting that is misspelt would be without effect.
+fn warn_of_unknown_variables(environment: &Environment, style: ProgressStyle) {
+    // There are no bars yet.
+    let style = if style == ProgressStyle::Json { style } else { ProgressStyle::Plain };
+    for UnknownVariable { name, nearest } in unknown_variables(environment) {
+        let hint = match nearest {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => "docs/configuration.md has all settings".to_owned(),
+        };
+        crate::progress::reporter(style).warn(format!("{name} is set, which is no setting"), Some(hint));
     }
 }
 

@@ -62,7 +62,7 @@ impl ConfigurationFile {
     }
 }
 
-/// Checks that every key is a setting that the file may have.
+/// Checks that every key is a setting that the file may have, and what it is.
 fn check(path: &Path, table: &toml::Table, prefix: &str, owner: Owner<'_>) -> Result<(), ConfigurationError> {
     for (name, value) in table {
         let key = format!("{prefix}{name}");
@@ -72,6 +72,13 @@ fn check(path: &Path, table: &toml::Table, prefix: &str, owner: Owner<'_>) -> Re
             {
                 let (path, user_file) = (path.to_owned(), user_file.map(Path::to_owned));
                 return Err(ConfigurationError::NotInProject { path, key: known.name, user_file });
+            }
+            if !known.takes.fits(value) {
+                return Err(ConfigurationError::Value {
+                    place: format!("`{key}` in {}", path.display()),
+                    value: value.to_string(),
+                    because: format!("{} is expected", known.takes),
+                });
             }
             continue;
         }

@@ -1,5 +1,9 @@
 //! Every setting, once: its key in `imagewright.toml`, its variable, and what it is for.
 
+use std::fmt;
+
+use toml::Value;
+
 /// A setting, as `docs/configuration.md` lists it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Key {
@@ -7,6 +11,8 @@ pub(crate) struct Key {
     pub(crate) name: &'static str,
     /// The variable that says the same.
     pub(crate) variable: Option<&'static str>,
+    /// What may stand behind it in the file.
+    pub(crate) takes: Takes,
     /// What it is for, and what holds without it.
     #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
     pub(crate) what: &'static str,
@@ -17,9 +23,43 @@ pub(crate) struct Key {
     pub(crate) in_project: bool,
 }
 
+/// What a setting is in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Text,
+    Count,
+    Texts,
+    /// For each registry, the texts of its mirrors.
+    Mirrors,
+}
+
+impl Takes {
+    pub(crate) fn fits(self, value: &Value) -> bool {
+        let is_texts = |value: &Value| value.as_array().is_some_and(|items| items.iter().all(Value::is_str));
+        match self {
+            Self::Text => value.is_str(),
+            Self::Count => value.as_integer().is_some_and(|count| count > 0),
+            Self::Texts => is_texts(value),
+            Self::Mirrors => value.as_table().is_some_and(|table| table.values().all(is_texts)),
+        }
+    }
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "a text in quotes",
+            Self::Count => "a whole number from 1 on",
+            Self::Texts => "a list of texts in quotes",
+            Self::Mirrors => "a table of registries, each with a list of texts,",
+        })
+    }
+}
+
 pub(crate) const PYTHON: Key = Key {
     name: "python",
     variable: Some("IMAGEWRIGHT_PYTHON"),
+    takes: Takes::Text,
     what: "Python of an image when neither its spec nor its base says one; else 3.13.",
     example: r#"python = "3.12""#,
     in_project: true,
@@ -27,6 +67,7 @@ pub(crate) const PYTHON: Key = Key {
 pub(crate) const STORE: Key = Key {
     name: "store",
     variable: Some("IMAGEWRIGHT_STORE"),
+    takes: Takes::Text,
     what: "Directory of the store; else `imagewright` in the user's cache directory.",
     example: r#"store = "/var/cache/imagewright""#,
     in_project: false,
@@ -34,6 +75,7 @@ pub(crate) const STORE: Key = Key {
 pub(crate) const UV: Key = Key {
     name: "uv",
     variable: Some("IMAGEWRIGHT_UV"),
+    takes: Takes::Text,
     what: "The uv to use; else one beside imagewright, on `PATH`, or installed into the store.",
     example: r#"uv = "/opt/uv/bin/uv""#,
     in_project: false,
@@ -41,6 +83,7 @@ pub(crate) const UV: Key = Key {
 pub(crate) const THREADS: Key = Key {
     name: "threads",
     variable: Some("IMAGEWRIGHT_THREADS"),
+    takes: Takes::Count,
     what: "Threads that inflate, compress, hash and compile for one layer; else one for each processor.",
     example: "threads = 4",
     in_project: true,
@@ -48,6 +91,7 @@ pub(crate) const THREADS: Key = Key {
 pub(crate) const DEBIAN_MIRROR: Key = Key {
     name: "debian-mirror",
     variable: Some("IMAGEWRIGHT_DEBIAN_MIRROR"),
+    takes: Takes::Text,
     what: "Mirror of Debian's archive; else the one in this machine's apt sources, else Debian's own.",
     example: r#"debian-mirror = "http://mirror.example/debian""#,
     in_project: true,
@@ -55,6 +99,7 @@ pub(crate) const DEBIAN_MIRROR: Key = Key {
 pub(crate) const DEBIAN_SECURITY_MIRROR: Key = Key {
     name: "debian-security-mirror",
     variable: Some("IMAGEWRIGHT_DEBIAN_SECURITY_MIRROR"),
+    takes: Takes::Text,
     what: "Mirror of Debian's security archive, beside `debian-mirror`; else Debian's own.",
     example: r#"debian-security-mirror = "http://mirror.example/debian-security""#,
     in_project: true,
@@ -62,6 +107,7 @@ pub(crate) const DEBIAN_SECURITY_MIRROR: Key = Key {
 pub(crate) const PYTHON_MIRROR: Key = Key {
     name: "python-mirror",
     variable: Some("IMAGEWRIGHT_PYTHON_MIRROR"),
+    takes: Takes::Text,
     what: "Mirror of python-build-standalone's releases, `file:` addresses too; else that of uv \
            (`UV_PYTHON_INSTALL_MIRROR`), else the project's own.",
     example: r#"python-mirror = "https://mirror.example/python-build-standalone""#,
@@ -71,6 +117,7 @@ pub(crate) const PYTHON_MIRROR: Key = Key {
 pub(crate) const PLAIN_HTTP: Key = Key {
     name: "registries.plain-http",
     variable: Some("IMAGEWRIGHT_PLAIN_HTTP"),
+    takes: Takes::Texts,
     what: "Registries that speak plain http, as `host` or `host:port`; loopback hosts do anyway. The variable \
            separates them with commas.",
     example: r#"plain-http = ["registry.local:5000"]"#,
@@ -79,6 +126,7 @@ pub(crate) const PLAIN_HTTP: Key = Key {
 pub(crate) const HTTPS: Key = Key {
     name: "registries.https",
     variable: Some("IMAGEWRIGHT_HTTPS"),
+    takes: Takes::Texts,
     what: "Loopback registries that speak https all the same. The variable separates them with commas.",
     example: r#"https = ["localhost:5443"]"#,
     in_project: true,
@@ -86,6 +134,7 @@ pub(crate) const HTTPS: Key = Key {
 pub(crate) const MIRRORS: Key = Key {
     name: "registries.mirrors",
     variable: None,
+    takes: Takes::Mirrors,
     what: "For a registry, who has copies of its images; asked in order before itself, for pulls only.",
     example: r#"mirrors = { "docker.io" = ["mirror.example/hub"] }"#,
     in_project: true,

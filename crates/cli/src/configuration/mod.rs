@@ -5,6 +5,7 @@
 mod error;
 mod file;
 pub(crate) mod keys;
+mod unknown;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 pub(crate) use error::ConfigurationError;
 use file::{ConfigurationFile, Owner, Wire};
 use keys::Key;
+pub(crate) use unknown::{UnknownVariable, unknown_variables};
 
 /// The name of a configuration file.
 const FILE_NAME: &str = "imagewright.toml";
@@ -80,7 +82,6 @@ impl Configuration {
     fn of(sources: &Sources<'_>) -> Result<Self, ConfigurationError> {
         let environment = sources.environment;
         let default = |value| Setting { value, source: Source::Default };
-        let machine = |value, what| Setting { value, source: Source::Machine(what) };
         Ok(Self {
             python: sources
                 .parsed(&keys::PYTHON, |wire| wire.python.clone())?
@@ -89,12 +90,7 @@ impl Configuration {
                 .path(&keys::STORE, |wire| wire.store.clone())
                 .unwrap_or_else(|| Setting { value: environment.default_store(), source: Source::Default }),
             uv: sources.path(&keys::UV, |wire| wire.uv.clone()),
-            threads: sources
-                .parsed(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()))?
-                .unwrap_or_else(|| {
-                    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-                    machine(threads, "its processors")
-                }),
+            threads: threads(sources)?,
             debian: debian(sources)?,
             python_mirror: python_mirror(sources)?,
             plain_http: sources.list(&keys::PLAIN_HTTP, |wire| wire.registries.plain_http.clone()),
@@ -190,6 +186,19 @@ impl Setting<String> {
         // Before an `@` there may be a password.
         let value = self.value.rsplit_once('@').map_or(self.value.as_str(), |(_, shown)| shown);
         ConfigurationError::Value { place, value: value.to_owned(), because: because.to_string() }
+    }
+}
+
+/// How many threads work on one layer: as many as were named, else one for each processor.
+fn threads(sources: &Sources<'_>) -> Result<Setting<NonZeroUsize>, ConfigurationError> {
+    let named = sources.text(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()));
+    let Some(named) = named else {
+        let value = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        return Ok(Setting { value, source: Source::Machine("its processors") });
+    };
+    match named.value.parse() {
+        Ok(value) => Ok(Setting { value, source: named.source }),
+        Err(_) => Err(named.wrong(&keys::THREADS, &format!("{} is expected", keys::THREADS.takes))),
     }
 }
 

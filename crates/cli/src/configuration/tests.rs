@@ -86,21 +86,52 @@ fn without_anything_the_defaults_hold() {
 #[test]
 fn what_is_wrong_is_named_with_its_place() {
     let mut told = Vec::new();
-    for text in
-        ["pyhton = \"3.12\"", "[registries]\nmirror = {}", "zzz = 1", "uv = \"evil\"", "threads = \"4\""]
-    {
+    for text in [
+        "pyhton = \"3.12\"",
+        "[registries]\nmirror = {}",
+        "zzz = 1",
+        "uv = \"evil\"",
+        "threads = \"4\"",
+        "threads = 0",
+        "python = 3.12",
+        "[registries]\nhttps = \"localhost:5443\"",
+        "registries.mirrors = { \"docker.io\" = \"mirror.test\" }",
+        "python = ",
+    ] {
         told.push(World::new().project(text).error());
     }
     told.push(World::new().project("python = \"4\"").error());
     told.push(World::new().project("debian-mirror = \"ftp://x\"").error());
-    told.push(World::new().variable("IMAGEWRIGHT_THREADS", "0").error());
+    for (name, value) in [("THREADS", "0"), ("THREADS", "four"), ("PYTHON", "three"), ("DEBIAN_MIRROR", "x")]
+    {
+        told.push(World::new().variable(&format!("IMAGEWRIGHT_{name}"), value).error());
+    }
     insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_found() {
+    let world = World::new()
+        .variable("IMAGEWRIGHT_STOER", "/x")
+        .variable("IMAGEWRIGHT_PLAIN_HTP", "x")
+        .variable("IMAGEWRIGHT_COLOUR", "red")
+        .variable("IMAGEWRIGHT_EMPTY", "")
+        .variable("IMAGEWRIGHT_TEST_NETWORK", "1")
+        .variable("IMAGEWRIGHT_STORE", "/y");
+    let found = unknown_variables(&world.environment);
+    let found: Vec<(&str, Option<&str>)> = found.iter().map(|it| (it.name.as_str(), it.nearest)).collect();
+    let expected = [
+        ("IMAGEWRIGHT_COLOUR", None),
+        ("IMAGEWRIGHT_PLAIN_HTP", Some("IMAGEWRIGHT_PLAIN_HTTP")),
+        ("IMAGEWRIGHT_STOER", Some("IMAGEWRIGHT_STORE")),
+    ];
+    assert_eq!(found, expected);
 }
 
 #[test]
 fn every_setting_is_documented() {
     let mut table = "| key | variable | what | example |\n|---|---|---|---|\n".to_owned();
-    for Key { name, variable, what, example, in_project } in keys::KEYS {
+    for Key { name, variable, what, example, in_project, .. } in keys::KEYS {
         let variable = variable.map_or_else(|| "-".to_owned(), |name| format!("`{name}`"));
         let user_only = if in_project { "" } else { " Not in a project's file." };
         writeln!(table, "| `{name}` | {variable} | {what}{user_only} | `{example}` |").unwrap();

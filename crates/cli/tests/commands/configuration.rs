@@ -2,7 +2,7 @@
 
 use imagewright_testkit::registry::TestRegistry;
 
-use crate::support::Offline;
+use crate::support::{Offline, run_within};
 
 #[test]
 fn a_mirror_of_the_project_serves_the_base() {
@@ -35,4 +35,28 @@ fn a_key_that_is_no_setting_stops_every_command_that_would_use_it() {
             .expect(2)
             .says(&["`debian-miror`, which is no setting", "`debian-mirror`?"]);
     }
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_told_once_by_every_command() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    for command in [
+        &["build", "image.yaml", "--progress", "none"][..],
+        &["tag", "image.yaml"],
+        &["exists", "image.yaml"],
+        &["cache", "du"],
+        &["lock", "image.yaml"],
+    ] {
+        let mut command = world.workshop.command(command);
+        let run =
+            run_within(command.env("IMAGEWRIGHT_STOER", "/x"), std::time::Duration::from_mins(1)).expect(0);
+        assert_eq!(run.stderr.matches("IMAGEWRIGHT_STOER").count(), 1, "{}", run.stderr);
+        run.says(&["warning: IMAGEWRIGHT_STOER is set", "hint: did you mean `IMAGEWRIGHT_STORE`?"]);
+    }
+    let mut command = world.workshop.command(&["build", "image.yaml", "--progress", "json"]);
+    let run = run_within(command.env("IMAGEWRIGHT_STOER", "/x"), std::time::Duration::from_mins(1)).expect(0);
+    let events: Vec<serde_json::Value> =
+        run.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events[0]["event"], "warning");
 }
