@@ -1,6 +1,6 @@
 //! What an image says about itself: everything here is in its manifest and configuration.
 
-use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, ImageReference, MediaType, Platform};
+use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, MediaType, Platform};
 use serde::Serialize;
 
 use crate::BuildError;
@@ -11,8 +11,8 @@ use crate::provenance::{AnnotationError, Provenance, annotation};
 /// An image, described: the object that `inspect --json` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inspection {
-    /// What it was asked for by.
-    pub image: ImageReference,
+    /// What it was asked for by, as the user writes it.
+    pub image: String,
     /// The digest of its manifest.
     pub digest: Digest,
     /// What it is for.
@@ -84,8 +84,8 @@ pub struct InspectedLayer {
 }
 
 impl Inspection {
-    /// Describes `image`.
-    pub fn of(image: &FoundImage) -> Result<Self, BuildError> {
+    /// Describes `image`, which the user knows by `name`.
+    pub fn of(image: &FoundImage, name: String) -> Result<Self, BuildError> {
         let reference = &image.reference;
         let unreadable = |source| BuildError::ForeignAnnotation { reference: reference.clone(), source };
         let annotations = &image.manifest.annotations;
@@ -95,7 +95,7 @@ impl Inspection {
         let made_by = history.map(|entry| entry.created_by.as_deref()).chain(std::iter::repeat(None));
         let layers = image.layers().zip(made_by).map(|((layer, id), by)| describe(layer, id, by));
         Ok(Self {
-            image: image.reference.clone(),
+            image: name,
             digest: image.digest,
             platform: image.config.platform.clone(),
             created: image.config.created.clone(),

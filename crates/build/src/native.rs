@@ -120,7 +120,7 @@ impl Machine {
         let job = Job::new(self, request)?;
         let existence = match job.existence(request.push).await {
             Ok(existence) => ExistenceForecast::Known(existence),
-            Err(error @ BuildError::UnknownExistence { .. }) => ExistenceForecast::unknown(&error),
+            Err(BuildError::UnknownExistence { source, .. }) => ExistenceForecast::unknown(&source),
             Err(error) => return Err(error),
         };
         let inputs = job.inputs()?;

@@ -54,9 +54,9 @@ impl Failure {
         }
     }
 
-    /// Whether the network or a registry failed.
-    pub(crate) fn is_network(&self) -> bool {
-        self.exit_code() == NETWORK
+    /// Whether network, registry or machine failed, so that another try may have an answer.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.exit_code(), NETWORK | MACHINE)
     }
 
     fn exit_code(&self) -> u8 {

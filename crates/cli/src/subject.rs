@@ -31,8 +31,16 @@ pub(crate) struct SubjectArguments {
 
 #[derive(Debug)]
 pub(crate) enum Subject {
-    Spec { spec: Box<ImageSpec>, arguments: SpecArguments },
-    Image { reference: ImageReference, platform: Platform },
+    Spec {
+        spec: Box<ImageSpec>,
+        arguments: SpecArguments,
+    },
+    /// `name` is the reference as it was written.
+    Image {
+        name: String,
+        reference: ImageReference,
+        platform: Platform,
+    },
 }
 
 impl SubjectArguments {
@@ -65,7 +73,7 @@ impl SubjectArguments {
             Some(text) => text.parse().map_err(|error| wrong(&error))?,
             None => host_platform(),
         };
-        Ok(Subject::Image { reference, platform })
+        Ok(Subject::Image { name: self.image.clone(), reference, platform })
     }
 }
 

@@ -44,6 +44,8 @@ fn an_image_of_ours_says_what_it_was_made_from() {
     assert!(missing.stderr.contains("imagewright build"), "{}", missing.stderr);
     user.run(&["build", "image.yaml"]).expect(0);
     let inspection = json(&user.run(&["inspect", "image.yaml", "--json"]).expect(0).stdout);
+    let name = user.run(&["name", "image.yaml"]).expect(0).stdout;
+    assert!(name.starts_with("inspected:") && inspection["image"] == *name.trim_end(), "{inspection}");
     assert_eq!(inspection["config"]["user"], "flytekit");
     assert!(inspection["config"]["env"].as_array().unwrap().contains(&Value::from("COLOUR=green")));
     assert!(inspection["base"]["name"].as_str().unwrap().ends_with("/debian-python:bookworm"));

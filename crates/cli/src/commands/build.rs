@@ -1,7 +1,8 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use imagewright_build::{BuildReport, BuildStatus};
+use imagewright_spec::ImageSpec;
 
 use super::{print, tell};
 use crate::arguments::BuildArguments;
@@ -16,27 +17,41 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
             hint: Some("build the specs one by one".to_owned()),
         });
     }
-    for (index, spec) in arguments.specs.iter().enumerate() {
-        build(environment, arguments, spec).inspect_err(|_| tell_failed(arguments, index))?;
+    let files = &arguments.specs;
+    let mut specs = Vec::new();
+    // All are read before any is built: what can be known at once need not wait for an image.
+    for (index, file) in files.iter().enumerate() {
+        let others = || files[..index].iter().chain(&files[index + 1..]);
+        let spec = session::spec_in(file, &arguments.overrides);
+        specs.push(spec.inspect_err(|_| tell_failed(arguments, file, others()))?);
+    }
+    for (index, (file, spec)) in files.iter().zip(specs).enumerate() {
+        let built = build(environment, arguments, file, spec);
+        built.inspect_err(|_| tell_failed(arguments, file, files[index + 1..].iter()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Of several specs, says which one failed and which were not tried.
-fn tell_failed(arguments: &BuildArguments, failed: usize) {
-    let (before, rest) = arguments.specs.split_at(failed);
-    let names: Vec<String> = rest.iter().map(|spec| spec.display().to_string()).collect();
-    match names.as_slice() {
-        [name] if !before.is_empty() => tell(arguments.output.progress, format!("{name} failed")),
-        [name, untried @ ..] if !untried.is_empty() => {
-            tell(arguments.output.progress, format!("{name} failed; not tried: {}", untried.join(", ")));
-        }
-        _ => {}
+fn tell_failed<'a>(arguments: &BuildArguments, failed: &Path, untried: impl Iterator<Item = &'a PathBuf>) {
+    if arguments.specs.len() == 1 {
+        return;
     }
+    let untried: Vec<String> = untried.map(|file| file.display().to_string()).collect();
+    let failed = failed.display();
+    let line = match untried.as_slice() {
+        [] => format!("{failed} failed"),
+        _ => format!("{failed} failed; not tried: {}", untried.join(", ")),
+    };
+    tell(arguments.output.progress, line);
 }
 
-fn build(environment: &Environment, arguments: &BuildArguments, file: &Path) -> Result<(), Failure> {
-    let spec = session::spec_in(file, &arguments.overrides)?;
+fn build(
+    environment: &Environment,
+    arguments: &BuildArguments,
+    file: &Path,
+    spec: ImageSpec,
+) -> Result<(), Failure> {
     if arguments.push && spec.registry.is_none() {
         return Err(Failure::Arguments {
             message: format!("{} has no registry to push to", file.display()),

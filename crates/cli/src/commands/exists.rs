@@ -2,6 +2,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use imagewright_build::{BuildError, Existence, Reporter};
+use imagewright_spec::ImageSpec;
 use serde_json::json;
 
 use super::print;
@@ -12,12 +13,8 @@ use crate::{interrupt, lock_file, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
-    let machine = session::machine(environment, &spec, Reporter::silent())?;
-    let request = session::request(environment, spec, &arguments.spec.spec, None)?;
-    let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
-    let request = session::starting_from(request, lock);
-    let existence = interrupt::run(machine.exists(&request)).inspect_err(|failure| {
-        if failure.is_network() {
+    let existence = existence(environment, arguments, spec).inspect_err(|failure| {
+        if failure.is_outage() {
             print_unknown(arguments.json, &because(failure));
         }
     })?;
@@ -30,6 +27,18 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
         Existence::Exists { .. } => ExitCode::SUCCESS,
         Existence::Missing { .. } | Existence::Stale { .. } => ExitCode::from(NO),
     })
+}
+
+fn existence(
+    environment: &Environment,
+    arguments: &ExistsArguments,
+    spec: ImageSpec,
+) -> Result<Existence, Failure> {
+    let machine = session::machine(environment, &spec, Reporter::silent())?;
+    let request = session::request(environment, spec, &arguments.spec.spec, None)?;
+    let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
+    let request = session::starting_from(request, lock);
+    interrupt::run(machine.exists(&request))
 }
 
 /// An answer is data too when it could not be found out; the failure itself goes to stderr.

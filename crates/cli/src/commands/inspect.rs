@@ -26,17 +26,21 @@ pub(crate) struct InspectArguments {
 pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let subject = arguments.subject.subject()?;
     let machine = session::machine_with(environment, subject.registry_config(), Reporter::silent())?;
-    let image = match subject {
+    let (name, image) = match subject {
         Subject::Spec { spec, arguments } => {
+            let name = spec.image_name_text(&environment.directory)?;
             let request = session::request(environment, *spec, &arguments.spec, None)?;
-            interrupt::run(machine.find_built(&request))?.ok_or_else(|| Failure::No {
+            let image = interrupt::run(machine.find_built(&request))?.ok_or_else(|| Failure::No {
                 message: format!("the image of {} is not there", arguments.spec.display()),
                 hint: Some("make it with `imagewright build`".to_owned()),
-            })?
+            })?;
+            (name, image)
         }
-        Subject::Image { reference, platform } => interrupt::run(machine.find(&reference, &platform))?,
+        Subject::Image { name, reference, platform } => {
+            (name, interrupt::run(machine.find(&reference, &platform))?)
+        }
     };
-    let inspection = Inspection::of(&image)?;
+    let inspection = Inspection::of(&image, name)?;
     if arguments.json {
         print(serde_json::to_string(&inspection).expect("an inspection serialises"));
     } else {

@@ -45,7 +45,7 @@ fn existence(existence: &ExistenceForecast) -> String {
         ExistenceForecast::Known(Existence::Stale { changed, .. }) => {
             format!("is stale, {} changed", changed.join(", "))
         }
-        ExistenceForecast::Unknown { because } => format!("unknown, {because}"),
+        ExistenceForecast::Unknown { because } => format!("unknown whether it exists: {because}"),
     }
 }
 

@@ -103,5 +103,7 @@ fn a_registry_that_does_not_answer_is_said_to_be_unknown() {
     let mut plan = world.workshop.command(&["plan", "image.yaml", "--registry", "localhost:1"]);
     let plan = plan.output().unwrap();
     let text = String::from_utf8(plan.stdout).unwrap();
-    assert!(text.contains("unknown, whether localhost:1/app") && text.contains("gamma"), "{text}");
+    let (first, layers) = text.split_once('\n').unwrap();
+    assert!(first.contains(": unknown whether it exists: cannot look up localhost:1/app"), "{text}");
+    assert!(first.matches("unknown").count() == 1 && layers.contains("gamma"), "{text}");
 }

@@ -50,6 +50,20 @@ fn exists_says_true_false_stale_or_unknown_and_why() {
 }
 
 #[test]
+fn without_a_store_the_answer_is_unknown_too() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    let file = world.workshop.write("file", "");
+    for arguments in [&["exists", "image.yaml"][..], &["exists", "image.yaml", "--json"]] {
+        let mut command = world.workshop.command(arguments);
+        command.env("IMAGEWRIGHT_STORE", file.join("store"));
+        let run = crate::support::run_within(&mut command, std::time::Duration::from_mins(1)).expect(6);
+        assert!(run.stdout.contains("unknown") && run.stdout.contains("file/store"), "{}", run.stdout);
+        run.says(&["error: could not write", "hint: a part of this path is a file: set IMAGEWRIGHT_STORE"]);
+    }
+}
+
+#[test]
 fn a_missing_repository_is_no_whatever_the_registry_calls_it() {
     let Some(world) = Offline::new() else { return };
     world.spec(&["gamma"]);
