@@ -15,6 +15,13 @@ pub enum Event {
         /// On what.
         subject: String,
     },
+    /// A part of the work is done; told of those only that other work goes on after, as part of something else.
+    Ended {
+        /// Which.
+        stage: Stage,
+        /// On what.
+        subject: String,
+    },
     /// Some bytes of a task were handled.
     Progress {
         /// Names the task: the wheel or the layer.
@@ -72,6 +79,10 @@ pub enum Stage {
     Lock,
     /// The base image is read.
     Base,
+    /// A program that imagewright needs is installed for it.
+    Install,
+    /// What there is to choose from is fetched.
+    Index,
     /// Packages are resolved.
     Resolve,
     /// An artifact is downloaded.
@@ -139,6 +150,11 @@ impl Reporter {
     /// Reports that a part of the work begins.
     pub(crate) fn started(&self, stage: Stage, subject: impl Into<String>) {
         self.report(Event::Started { stage, subject: subject.into() });
+    }
+
+    /// Reports that a part of the work is done.
+    pub(crate) fn ended(&self, stage: Stage, subject: impl Into<String>) {
+        self.report(Event::Ended { stage, subject: subject.into() });
     }
 
     /// Reports a warning.

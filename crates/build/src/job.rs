@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
-use imagewright_lock::{BaseLock, DebianResolver, Downloads, Lock, PlatformLock, locked_base, locked_inputs};
+use imagewright_lock::{
+    BaseLock, DebianResolver, Downloads, Lock, PlatformLock, Transfer, locked_base, locked_inputs,
+};
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
@@ -133,9 +135,14 @@ impl<'a> Job<'a> {
         let Machine { store, host, reporter, .. } = self.machine;
         let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
         let (progress, fetched) = (Progress::new(reporter), self.fetched.clone());
-        let progress = Box::new(move |subject: &str, done, total| {
-            fetched.note(subject, done);
-            progress.at(subject, done, total);
+        let reporter = reporter.clone();
+        let progress = Box::new(move |transfer: Transfer<'_>| match transfer {
+            Transfer::Started { subject } => reporter.started(Stage::Index, subject),
+            Transfer::Ended { subject } => reporter.ended(Stage::Index, subject),
+            Transfer::Progress { subject, done, total } => {
+                fetched.note(subject, done);
+                progress.at(subject, done, total);
+            }
         });
         let indexes = asked.indexes.clone();
         let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);

@@ -10,6 +10,9 @@ use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
 use crate::native::GivenLock;
 
+/// What is installed when this machine has none.
+const UV: &str = "uv, which resolves Python packages";
+
 impl Job<'_> {
     /// The lock of the image.
     ///
@@ -90,7 +93,16 @@ impl Job<'_> {
             tools: &machine.store.tools(),
             host: &machine.host,
         };
-        Ok(locate(&search).await?)
+        let mut is_new = false;
+        let uv = locate(&search, || {
+            is_new = true;
+            machine.reporter.started(Stage::Install, UV);
+        });
+        let uv = uv.await?;
+        if is_new {
+            machine.reporter.ended(Stage::Install, UV);
+        }
+        Ok(uv)
     }
 }
 

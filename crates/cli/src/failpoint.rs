@@ -73,6 +73,7 @@ impl Failpoints {
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Started { .. } => "started",
+        Event::Ended { .. } => "ended",
         Event::Progress { .. } => "progress",
         Event::Layer { .. } => "layer",
         Event::Pushed { .. } => "pushed",

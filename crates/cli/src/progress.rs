@@ -60,7 +60,7 @@ fn line(event: &Event) -> Option<String> {
             None => format!("warning: {message}"),
         }),
         Event::Done { image, digest } => Some(format!("     done {image} {digest}")),
-        Event::Progress { .. } => None,
+        Event::Progress { .. } | Event::Ended { .. } => None,
     }
 }
 
@@ -69,6 +69,7 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Check => " checking",
         Stage::Lock => "   locked by",
         Stage::Base => "  reading",
+        Stage::Install | Stage::Index => " fetching",
         Stage::Resolve => "resolving",
         Stage::Download => "  getting",
         Stage::Produce => "   making",

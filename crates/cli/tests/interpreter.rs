@@ -77,6 +77,11 @@ fn says_which_archive_is_missing() {
         run_within(with(&mut workshop.command(&["build", "image.yaml"]), NOBODY), LIMIT)
     };
     build("3.12.1").expect(4).says(&["SHA256SUMS cannot be had", "127.0.0.1", "UV_PYTHON_INSTALL_MIRROR"]);
+    build("3.99").expect(3).says(&[
+        "there is no Python 3.99: ",
+        "hint: `python_version` may be one of 3.8, ",
+        "3.13, 3.14",
+    ]);
     build("3.12.999").expect(3).says(&["no Python 3.12.999", "-unknown-linux-gnu", "the newest", "3.12."]);
 }
 

@@ -295,6 +295,9 @@ impl DebianError {
                 "`imagewright lock --upgrade debian` takes the packages that the mirror has now; \
                  a mirror that keeps old versions can be set with IMAGEWRIGHT_DEBIAN_MIRROR"
             }
+            Self::Fetch { source: FetchError::Transfer { .. }, .. } => {
+                "another mirror can be set with IMAGEWRIGHT_DEBIAN_MIRROR; `--offline` takes what was fetched before"
+            }
             Self::Fetch { .. } | Self::MirrorUrl { .. } | Self::NoRelease { .. } => {
                 "another mirror can be set with IMAGEWRIGHT_DEBIAN_MIRROR"
             }

@@ -1,5 +1,6 @@
 //! Which Debian packages a base, or the compiler of bytecode, is made of (design D5, D6).
 
+use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::LockError;
-use crate::download::{DownloadError, Downloads, Wanted};
+use crate::download::{DownloadError, Downloads, Transfer, Wanted};
 use crate::python::Refresh;
 
 /// A solution, and the state of the archive that it is for.
@@ -48,6 +49,15 @@ pub enum Purpose {
     Compiler,
 }
 
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Userland | Self::Python => "the base",
+            Self::Compiler => "the compiler",
+        })
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Solution {
     checked: u64,
@@ -72,6 +82,8 @@ impl DebianResolver<'_> {
                 return Ok(known.lock.clone());
             }
         }
+        let subject = format!("Debian's package lists, {suite} for {architecture}, for {purpose}");
+        self.downloads.tell(Transfer::Started { subject: &subject });
         let fetch = ArchiveFetch { downloads: self.downloads };
         let time = UNIX_EPOCH + Duration::from_secs(now);
         let releases = Releases::fetch(&fetch, self.mirrors, suite, time, Freshness::Required).await?;
@@ -83,6 +95,7 @@ impl DebianResolver<'_> {
                     .await?
             }
         };
+        self.downloads.tell(Transfer::Ended { subject: &subject });
         self.store.put_document(SOLUTION, &key, &Solution { checked: now, state, lock: lock.clone() })?;
         Ok(lock)
     }

@@ -43,8 +43,32 @@ struct Inner {
     progress: Progress,
 }
 
-/// Is told of each download: what, bytes so far, bytes in all when that is known.
-pub type Progress = Box<dyn Fn(&str, u64, Option<u64>) + Send + Sync>;
+/// Is told of downloads.
+pub type Progress = Box<dyn Fn(Transfer<'_>) + Send + Sync>;
+
+/// What is told of a download.
+#[derive(Clone, Copy, Debug)]
+pub enum Transfer<'a> {
+    /// Documents are asked for that belong together; how many bytes they have is not told.
+    Started {
+        /// What they are, for people.
+        subject: &'a str,
+    },
+    /// All of these documents are there.
+    Ended {
+        /// What they are, for people.
+        subject: &'a str,
+    },
+    /// Some bytes of a file came.
+    Progress {
+        /// The file.
+        subject: &'a str,
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all, when that is known.
+        total: Option<u64>,
+    },
+}
 
 /// A file to download.
 #[derive(Clone, Debug)]
@@ -113,6 +137,11 @@ pub enum DownloadError {
 }
 
 impl DownloadError {
+    /// Whether the user forbade the download.
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Offline { .. })
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -140,6 +169,11 @@ impl Downloads {
     pub fn new(store: Store, indexes: IndexSettings, host: Host, offline: bool, progress: Progress) -> Self {
         let (client, permits) = (OnceLock::new(), Semaphore::new(AT_ONCE));
         Self { inner: Arc::new(Inner { store, indexes, host, offline, client, permits, progress }) }
+    }
+
+    /// Tells of documents.
+    pub(crate) fn tell(&self, transfer: Transfer<'_>) {
+        (self.inner.progress)(transfer);
     }
 
     /// The file, from the store or the network.
@@ -285,7 +319,7 @@ impl Downloads {
                     .unwrap_or_else(|source| StoreError::Source { name: wanted.file_name.to_owned(), source })
             })?;
             *done += (chunk.len() - skipped) as u64;
-            (self.inner.progress)(wanted.file_name, *done, total);
+            (self.inner.progress)(Transfer::Progress { subject: wanted.file_name, done: *done, total });
         }
         Ok(())
     }

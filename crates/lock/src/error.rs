@@ -1,4 +1,4 @@
-use imagewright_debian::DebianError;
+use imagewright_debian::{DebianError, FetchError};
 use imagewright_layer::LayerError;
 use imagewright_oci::{ImageReference, ManifestError, Platform};
 use imagewright_pypa::{PythonMinor, PythonVersion, TargetError};
@@ -95,10 +95,8 @@ pub enum LockError {
         source: Box<UvError>,
     },
     /// uv refused to say which interpreters there are.
-    #[error("uv does not say which archives of Python {minor} there are: {answer}")]
+    #[error("uv does not say which archives of Python there are: {answer}")]
     NoArchiveListing {
-        /// What was asked for.
-        minor: PythonMinor,
         /// What it said instead.
         answer: String,
     },
@@ -110,7 +108,7 @@ pub enum LockError {
         source: serde_json::Error,
     },
     /// No archive has the Python that is asked for.
-    #[error("the base image has no Python {version}, and uv knows no archive of it for {}", .triple.as_str())]
+    #[error("there is no Python {version}: uv knows no archive of it for {}", .triple.as_str())]
     NoArchive {
         /// What was asked for.
         version: PythonVersion,
@@ -118,6 +116,8 @@ pub enum LockError {
         triple: Triple,
         /// The newest of the same minor release.
         newest: Option<PythonVersion>,
+        /// The minor releases that there are, when that one is none.
+        minors: Vec<PythonMinor>,
     },
     /// The mirror does not say what an archive's bytes are.
     #[error("the mirror {mirror} has no checksum of {file_name}")]
@@ -137,7 +137,7 @@ pub enum LockError {
         source: Box<DownloadError>,
     },
     /// There are no archives for the base's processor.
-    #[error("the base image has no Python {version}, and there are no archives of it for {platform}")]
+    #[error("there is no Python {version}: no archives of it are made for {platform}")]
     NoArchivePlatform {
         /// What was asked for.
         version: PythonVersion,
@@ -239,7 +239,7 @@ impl LockError {
             Self::Download(source) => source.hint(),
             Self::Store(source) => source.hint(),
             Self::Registry { source, .. } => source.hint(),
-            Self::Debian(source) => source.hint(),
+            Self::Debian(source) => offline_hint(source).or_else(|| source.hint()),
             Self::PackageGone { .. } => {
                 Some("take its successor with `imagewright lock --upgrade debian`".to_owned())
             }
@@ -249,6 +249,13 @@ impl LockError {
                 "the newest of that minor release is {newest}; a newer uv may know newer ones, or name a base \
                  image with that Python"
             )),
+            Self::NoArchive { minors, .. } if !minors.is_empty() => {
+                let minors: Vec<String> = minors.iter().map(PythonMinor::to_string).collect();
+                Some(format!(
+                    "`python_version` may be one of {}; else name a base image with that Python",
+                    listed(&minors)
+                ))
+            }
             Self::NoArchive { newest: None, .. } | Self::NoArchivePlatform { .. } => {
                 Some("name a base image with that Python, or ask for another `python_version`".to_owned())
             }
@@ -259,6 +266,7 @@ impl LockError {
                         .to_owned(),
                 )
             }
+            Self::Archive { source, .. } if source.is_offline() => source.hint(),
             Self::Archive { .. } => Some(
                 "name a mirror in `python-mirror` or UV_PYTHON_INSTALL_MIRROR, or a base image with that Python"
                     .to_owned(),
@@ -280,4 +288,10 @@ impl LockError {
             }
         }
     }
+}
+
+/// That no mirror helps where none may be asked.
+fn offline_hint(error: &DebianError) -> Option<String> {
+    let DebianError::Fetch { source: FetchError::Transfer { source }, .. } = error else { return None };
+    source.downcast_ref::<DownloadError>().filter(|error| error.is_offline())?.hint()
 }

@@ -41,7 +41,7 @@ pub use document::{
     BaseLock, CompilerLock, CompilerSource, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource,
     Lock, PlatformLock, debian_compiler,
 };
-pub use download::{DownloadError, Downloads, Progress, Wanted};
+pub use download::{DownloadError, Downloads, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
 pub use locker::{Locked, Locker, locked_base, wheel_url};

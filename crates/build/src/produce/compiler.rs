@@ -40,7 +40,8 @@ impl Producer {
                     |source| LockError::NoCompiler { minor: lock.minor, source: Box::new(source) };
                 let triple = Triple::of_this_machine();
                 let archive = archives.get(&triple).ok_or_else(|| {
-                    no_compiler(LockError::NoArchive { version: lock.minor.into(), triple, newest: None })
+                    let version = lock.minor.into();
+                    no_compiler(LockError::NoArchive { version, triple, newest: None, minors: Vec::new() })
                 })?;
                 let artifact = interpreter_artifact(&self.downloads, &self.python_mirror, archive).await;
                 self.unpack_archive_compiler(artifact.map_err(no_compiler)?, lock.minor, root_id).await

@@ -31,10 +31,13 @@ impl Bars {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started { stage, subject } if *stage != Stage::Lock => {
-                let key = if *stage == Stage::Produce { subject.clone() } else { STAGE.to_owned() };
+                // The others follow each other.
+                let is_beside = matches!(stage, Stage::Produce | Stage::Install | Stage::Index);
+                let key = if is_beside { subject.clone() } else { STAGE.to_owned() };
                 let spinner = self.spinner(format!("{} {subject}", verb(*stage)));
                 open.insert(key, spinner).into_iter().for_each(close);
             }
+            Event::Ended { subject, .. } => open.remove(subject).into_iter().for_each(close),
             Event::Progress { subject, done, total } => {
                 let bar = open.entry(subject.clone()).or_insert_with(|| self.bar(subject.clone(), *total));
                 bar.set_position(*done);

@@ -48,13 +48,87 @@ fn a_variable_that_nothing_sets_is_told() {
 }
 
 #[test]
+fn an_item_of_packages_that_asks_for_nothing_is_told() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma", "''", "'# later: delta'"]);
+    let built = world.workshop.run(&["build", "image.yaml"]).expect(0);
+    built.says(&["warning: `packages[1]` asks for no package", "warning: `packages[2]` asks for no package"]);
+}
+
+#[test]
+fn a_package_index_that_is_none_is_named_by_its_field() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    fs_err::create_dir(workshop.project().join("wheels")).unwrap();
+    let spec = |more: &str| {
+        workshop.write(
+            "image.yaml",
+            format!(
+                "base_image: {}/base:1\npackages: [gamma]\nbuilder_options: {{bytecode: false}}\n{more}\n",
+                world.registry.host()
+            ),
+        );
+    };
+    for (more, told) in [
+        ("pip_index: not-a-url", "`not-a-url` in `pip_index` is no package index"),
+        ("pip_index: localhost:5000/simple", "`localhost:5000/simple` in `pip_index`"),
+        ("pip_extra_index_url: [wheels, nowhere]", "`nowhere` in `pip_extra_index_url[1]`"),
+        (
+            "pip_extra_index_url: ['team=ftp://u:secret@x/y']",
+            "`ftp://u:****@x/y` in `pip_extra_index_url[0]`",
+        ),
+    ] {
+        spec(more);
+        for command in ["build", "lock", "plan"] {
+            workshop
+                .run(&[command, "image.yaml"])
+                .expect(2)
+                .says(&[told, "hint: write a URL"])
+                .never_says(&["secret"]);
+        }
+    }
+    spec(&format!(
+        "pip_index: {}\npip_extra_index_url: [\"file://{}\", ./wheels]",
+        world.index.url(),
+        workshop.project().join("wheels").display()
+    ));
+    workshop.run(&["lock", "image.yaml", "-o", "-"]).expect(0);
+}
+
+#[test]
+fn what_the_caches_lack_is_not_asked_for_offline() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    let hint = "hint: leave out `--offline`";
+    world.spec(&["gamma"]);
+    let refused = workshop.run(&["plan", "image.yaml", "--offline"]).expect(4);
+    refused.says(&["the caches do not have all that is needed", hint]);
+    workshop.run(&["build", "image.yaml"]).expect(0);
+    workshop.run(&["plan", "image.yaml", "--offline"]).expect(0);
+    workshop.run(&["build", "image.yaml", "--force", "--offline"]).expect(0);
+    // Its page is known, its bytes are not.
+    world.spec(&["beta"]);
+    workshop.run(&["plan", "image.yaml"]).expect(0);
+    let refused = workshop.run(&["build", "image.yaml", "--force", "--offline"]).expect(4);
+    refused.says(&["is not in the store, and the network may not be used", hint]);
+}
+
+#[test]
 fn of_several_specs_the_one_that_failed_is_named() {
     let Some(world) = Offline::new() else { return };
     world.spec(&["gamma"]);
     world.workshop.write("bad.yaml", "packages: [gamma]\nenv: {1A: b}\n");
     let first = world.workshop.run(&["build", "bad.yaml", "image.yaml"]).expect(2);
     first.says(&["bad.yaml failed; not tried: image.yaml"]);
-    world.workshop.run(&["build", "image.yaml", "bad.yaml"]).expect(2).says(&["bad.yaml failed\n"]);
+    let second = world.workshop.run(&["build", "image.yaml", "bad.yaml"]).expect(2);
+    second.says(&["bad.yaml failed; not tried: image.yaml\n"]).never_says(&["checking"]);
+    let spec = fs_err::read_to_string(world.workshop.project().join("image.yaml")).unwrap();
+    world.workshop.write("none.yaml", spec.replace("gamma", "delta"));
+    world
+        .workshop
+        .run(&["build", "image.yaml", "none.yaml"])
+        .expect(3)
+        .says(&["done ", "none.yaml failed\n"]);
     world.workshop.run(&["build", "bad.yaml"]).expect(2).never_says(&["bad.yaml failed"]);
 }
 

@@ -1,8 +1,11 @@
 //! What a build tells while it is under way, for programs.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use serde_json::Value;
 
-use crate::support::{Offline, Report};
+use crate::support::{Offline, Report, Workshop, network, run_within, variable};
 
 /// The events of a build with `--progress json`, and its report.
 fn events(world: &Offline) -> (Vec<Value>, Report) {
@@ -39,4 +42,31 @@ fn every_stage_is_told_and_progress_by_the_megabyte() {
     let alpha = report.layers().into_iter().find(|layer| layer.packages.contains(&"alpha 2.0".to_owned()));
     assert_eq!(alpha.unwrap().source, "mounted", "{second:?}");
     assert!(report.layers().iter().any(|layer| layer.source == "base"));
+}
+
+#[test]
+fn a_machine_that_has_nothing_yet_tells_what_it_waits_for() {
+    if network().is_none() {
+        return;
+    }
+    let workshop = Workshop::new();
+    workshop.write("image.yaml", "name: first\npackages: [six]\n");
+    let folders = variable("PATH").unwrap();
+    let without_uv: Vec<PathBuf> =
+        std::env::split_paths(&folders).filter(|folder| !folder.join("uv").exists()).collect();
+    let path = std::env::join_paths(without_uv).unwrap();
+    let lock = |style: &str| {
+        let mut command = workshop.command(&["lock", "image.yaml", "-o", "-", "--progress", style]);
+        run_within(command.env_remove("IMAGEWRIGHT_UV").env("PATH", &path), Duration::from_mins(3)).expect(0)
+    };
+    let first = lock("json");
+    let events: Vec<Value> = first.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = |stage: &str| -> Vec<&str> {
+        let events = events.iter().filter(|event| event["stage"] == stage);
+        events.filter_map(|event| event["event"].as_str()).collect()
+    };
+    assert_eq!(told("install"), ["started", "ended"]);
+    // For the base and for the compiler.
+    assert_eq!(told("index"), ["started", "ended", "started", "ended"]);
+    lock("plain").never_says(&["fetching"]);
 }

@@ -36,17 +36,22 @@ struct Wire {
     variant: Option<String>,
 }
 
-/// The archives of a minor release that uv knows.
-pub(super) async fn listing(uv: &Uv, host: &Host, minor: PythonMinor) -> Result<Vec<Listed>, LockError> {
-    let arguments = ["python", "list", &minor.to_string(), "--only-downloads", "--all-versions"];
-    let further = ["--all-platforms", "--all-arches", "--output-format", "json", "--no-config", "--no-cache"];
+/// The archives that uv knows, of a minor release or of all.
+pub(super) async fn listing(
+    uv: &Uv,
+    host: &Host,
+    minor: Option<PythonMinor>,
+) -> Result<Vec<Listed>, LockError> {
+    let arguments = ["python", "list", "--only-downloads", "--all-versions", "--all-platforms"];
+    let further = ["--all-arches", "--output-format", "json", "--no-config", "--no-cache"];
+    let arguments = arguments.iter().chain(&further).map(|&argument| argument.to_owned());
     let mut variables = BTreeMap::from([("NO_COLOR".to_owned(), "1".to_owned())]);
     if let Some(url) = host.variable(OWN_LIST) {
         variables.insert(OWN_LIST.to_owned(), url.to_owned());
     }
     let finished = Invocation {
         program: uv.executable(),
-        arguments: arguments.iter().chain(&further).map(|&argument| argument.to_owned()).collect(),
+        arguments: arguments.chain(minor.map(|minor| minor.to_string())).collect(),
         variables,
         directory: Some(host.working_directory().to_owned()),
         limit: LIMIT,
@@ -58,7 +63,7 @@ pub(super) async fn listing(uv: &Uv, host: &Host, minor: PythonMinor) -> Result<
         parse(&finished.stdout).map_err(|source| LockError::ArchiveListingAnswer { source })
     } else {
         let answer = finished.stderr.lines().next().unwrap_or_default().to_owned();
-        Err(LockError::NoArchiveListing { minor, answer })
+        Err(LockError::NoArchiveListing { answer })
     }
 }
 

@@ -1,6 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use imagewright_pypa::PythonVersion;
+use imagewright_pypa::{PythonMinor, PythonVersion};
 use imagewright_store::{ArtifactFile, Store};
 
 use super::checksums::checksums;
@@ -27,13 +27,13 @@ impl ArchiveResolver<'_> {
         wanted: PythonVersion,
         triple: &Triple,
     ) -> Result<InterpreterArchive, LockError> {
-        let listed = listing(self.uv, self.host, wanted.minor).await?;
-        let found = newest(&listed, wanted, triple).ok_or_else(|| LockError::NoArchive {
-            version: wanted,
-            triple: triple.clone(),
-            newest: newest(&listed, wanted.minor.into(), triple).map(|other| other.version),
-        })?;
-        self.pin(found).await
+        let listed = listing(self.uv, self.host, Some(wanted.minor)).await?;
+        if let Some(found) = newest(&listed, wanted, triple) {
+            return self.pin(found).await;
+        }
+        let newest = newest(&listed, wanted.minor.into(), triple).map(|other| other.version);
+        let minors = if newest.is_none() { self.minors(triple).await? } else { Vec::new() };
+        Err(LockError::NoArchive { version: wanted, triple: triple.clone(), newest, minors })
     }
 
     /// The archives of one version, for every machine that images are built on and that the release serves: so
@@ -43,11 +43,12 @@ impl ArchiveResolver<'_> {
         wanted: PythonVersion,
     ) -> Result<BTreeMap<Triple, InterpreterArchive>, LockError> {
         let own = Triple::of_this_machine();
-        let listed = listing(self.uv, self.host, wanted.minor).await?;
+        let listed = listing(self.uv, self.host, Some(wanted.minor)).await?;
         let found = newest(&listed, wanted, &own).ok_or_else(|| LockError::NoArchive {
             version: wanted,
             triple: own.clone(),
             newest: None,
+            minors: Vec::new(),
         })?;
         let own_archive = self.pin(found).await?;
         let mut archives = BTreeMap::from([(own, own_archive)]);
@@ -63,6 +64,14 @@ impl ArchiveResolver<'_> {
             }
         }
         Ok(archives)
+    }
+
+    /// The minor releases that there are for `triple`, the oldest first.
+    async fn minors(&self, triple: &Triple) -> Result<Vec<PythonMinor>, LockError> {
+        let listed = listing(self.uv, self.host, None).await?;
+        let minors: BTreeSet<PythonMinor> =
+            listed.iter().filter(|one| one.triple == *triple).map(|one| one.version.minor).collect();
+        Ok(minors.into_iter().collect())
     }
 
     async fn pin(&self, listed: &Listed) -> Result<InterpreterArchive, LockError> {

@@ -5,7 +5,9 @@ use imagewright_spec::requirements::{
     LineKind, OptionValue, RequirementLine, RequirementsFile, parse, read, read_constraints,
 };
 
-use super::{IndexSettings, IndexUrl, InstallOptions, Origin, PythonError, Requirement};
+use super::{
+    Index, IndexSettings, IndexUrl, InstallOptions, Origin, PythonError, PythonWarning, Requirement,
+};
 use crate::uv::Host;
 
 /// All that the user wrote about Python packages, read from the spec and from the files it names.
@@ -44,6 +46,7 @@ impl Asked {
             asked.read_named(file, true, &field, host)?;
         }
         asked.requirements.extend(options.requirements.iter().cloned());
+        check_indexes(step, host)?;
         let from_files = std::mem::take(&mut asked.options);
         asked.options = options.or(from_files);
 
@@ -85,7 +88,12 @@ impl Asked {
     /// Each of `packages` is a line of the file that flytekit would make of them, with all that may be in one.
     fn take_package(&mut self, text: &str, field: &str, host: &Host) -> Result<(), PythonError> {
         let origin = Origin::Field { name: field.to_owned() };
-        for line in parse(text, Path::new(field), host.variables())? {
+        let lines = parse(text, Path::new(field), host.variables())?;
+        if lines.is_empty() {
+            // flytekit makes it a line of a requirements file too, where it says as little.
+            self.options.warnings.push(PythonWarning::NothingAsked { origin: origin.clone() });
+        }
+        for line in lines {
             match &line.kind {
                 LineKind::Include { target } => self.read_named(Path::new(target), false, &origin, host)?,
                 LineKind::Constraints { target } => {
@@ -133,4 +141,18 @@ impl Asked {
         self.options = std::mem::take(&mut self.options).or(found);
         Ok(())
     }
+}
+
+/// uv takes a word that is no URL for a path, and says later that some other file is missing.
+fn check_indexes(step: &PackagesStep, host: &Host) -> Result<(), PythonError> {
+    let further = step.extra_indexes.iter().enumerate();
+    let further = further.map(|(number, text)| (format!("pip_extra_index_url[{number}]"), text));
+    let default = step.index.iter().map(|text| ("pip_index".to_owned(), text));
+    for (name, text) in default.chain(further) {
+        let index = Index::parse(text);
+        if !index.is_possible(host) {
+            return Err(PythonError::NoIndex { index: index.url, origin: Origin::Field { name } });
+        }
+    }
+    Ok(())
 }

@@ -37,6 +37,14 @@ pub enum PythonError {
     /// A requirements file cannot be read.
     #[error(transparent)]
     Requirements(#[from] RequirementsError),
+    /// A package index that is none.
+    #[error("`{index}` in {origin} is no package index: it is neither a URL nor a directory of this machine")]
+    NoIndex {
+        /// As written.
+        index: IndexUrl,
+        /// Where.
+        origin: Origin,
+    },
     /// A quote is opened and not closed.
     #[error("a quote in {origin} is not closed")]
     Quotes {
@@ -110,6 +118,12 @@ pub enum PythonError {
     /// An index cannot be asked.
     #[error("a package index cannot be asked\n{explanation}")]
     Unreachable {
+        /// uv's own words.
+        explanation: String,
+    },
+    /// The network may not be used, and the caches lack something.
+    #[error("the caches do not have all that is needed, and the network may not be used\n{explanation}")]
+    NotCached {
         /// uv's own words.
         explanation: String,
     },
@@ -216,7 +230,9 @@ impl PythonError {
             | Self::NeedsBuild { .. }
             | Self::HashMismatch { .. }
             | Self::HashMissing { .. } => PythonErrorKind::Unresolvable,
-            Self::Unreachable { .. } | Self::Uv(UvError::TimedOut { .. }) => PythonErrorKind::Network,
+            Self::Unreachable { .. } | Self::NotCached { .. } | Self::Uv(UvError::TimedOut { .. }) => {
+                PythonErrorKind::Network
+            }
             Self::Answer { .. } => PythonErrorKind::Defect,
             _ => PythonErrorKind::Input,
         }
@@ -228,6 +244,9 @@ impl PythonError {
         match self {
             Self::Uv(error) => error.hint(),
             Self::Requirements(error) => error.hint(),
+            Self::NoIndex { .. } => {
+                Some("write a URL such as `https://index.example/simple`, or the directory of one".to_owned())
+            }
             Self::NeedsBuild { .. } => Some(format!("{SANDBOX}; name a wheel, or a package of an index")),
             Self::NoWheel { name, .. } => {
                 Some(format!("choose a version of {name} that has a wheel for this platform; {SANDBOX}"))
@@ -250,9 +269,12 @@ impl PythonError {
                  and UV_INDEX_<NAME>_PASSWORD, or in ~/.netrc"
                     .to_owned(),
             ),
-            Self::Unreachable { .. } => {
-                Some("is the index right, and does the machine need a proxy or a certificate for it?".to_owned())
-            }
+            Self::Unreachable { .. } => Some(
+                "is the index right, and does the machine need a proxy or a certificate for it? `--offline` takes \
+                 what was fetched before"
+                    .to_owned(),
+            ),
+            Self::NotCached { .. } => Some("leave out `--offline`".to_owned()),
             Self::HashMismatch { found, .. } => {
                 let found: Vec<String> = found.iter().map(|digest| format!("--hash={digest}")).collect();
                 Some(format!("the index has {}", found.join(" ")))

@@ -21,6 +21,8 @@ const NETWORK_MARKS: [&str; 7] = [
     PROXY_PASSWORD,
     "Failed to download",
 ];
+/// Marks of what uv did not find in its cache when it may not ask anybody.
+const OFFLINE_MARKS: [&str; 2] = ["the network was disabled", "Network connectivity is disabled"];
 const UNAUTHORIZED: &str = "401 Unauthorized";
 const FORBIDDEN: &str = "403 Forbidden";
 const PROXY_PASSWORD: &str = "407 Proxy";
@@ -31,6 +33,7 @@ pub(super) enum Failure {
     Malformed,
     /// uv refuses an option, or the value of one.
     Usage,
+    Offline,
     Network,
     NoSolution,
     Other,
@@ -39,6 +42,8 @@ pub(super) enum Failure {
 pub(super) fn classify(explanation: &str) -> Failure {
     if explanation.trim_start().starts_with("error: invalid value '") {
         Failure::Usage
+    } else if OFFLINE_MARKS.iter().any(|mark| explanation.contains(mark)) {
+        Failure::Offline
     } else if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
         Failure::Network
     } else if explanation.contains("No solution found") || explanation.contains("unsatisfiable") {

@@ -2,6 +2,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use toml::{Table, Value};
+use url::Url;
 
 use super::{PythonError, PythonWarning, pip_config, uv_config};
 use crate::uv::Host;
@@ -85,6 +86,14 @@ impl fmt::Debug for IndexUrl {
 }
 
 impl Index {
+    /// Whether an index can be there: under an address, or in a directory of the machine.
+    pub(super) fn is_possible(&self, host: &Host) -> bool {
+        match Url::parse(self.url.reveal()) {
+            Ok(url) => matches!(url.scheme(), "http" | "https" | "file"),
+            Err(_) => host.working_directory().join(self.url.reveal()).is_dir(),
+        }
+    }
+
     /// An index by its address, or by `name=address` as uv's variables have it.
     pub fn parse(text: &str) -> Self {
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

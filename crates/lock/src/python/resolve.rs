@@ -257,6 +257,7 @@ impl<'a> Question<'a> {
         let asked = self.request.asked;
         match explain::classify(explanation) {
             Failure::Network => PythonError::Unreachable { explanation: explain::tidy(explanation) },
+            Failure::Offline => PythonError::NotCached { explanation: explain::tidy(explanation) },
             Failure::Usage => PythonError::OptionValue { explanation: explain::usage(explanation) },
             Failure::Malformed => {
                 explain::malformed(explanation, &lines(&self.requirements), &asked.requirements)

@@ -16,6 +16,11 @@ pub enum PythonWarning {
         /// Where it was written.
         origin: Origin,
     },
+    /// An item of `packages` that asks for nothing: it is empty, or a comment.
+    NothingAsked {
+        /// Which one.
+        origin: Origin,
+    },
     /// pip's configuration names a folder of wheels that is not there.
     NoSuchFolder {
         /// Which one.
@@ -40,6 +45,9 @@ impl fmt::Display for PythonWarning {
         match self {
             Self::WithoutEffect { option, because, origin } => {
                 write!(f, "`{option}` in {origin} has no effect: {because}")
+            }
+            Self::NothingAsked { origin } => {
+                write!(f, "{origin} asks for no package: it is empty or a comment")
             }
             Self::NoSuchFolder { folder } => {
                 write!(f, "pip's `find-links` names {folder}, which is no folder")

@@ -24,8 +24,8 @@ const OLDEST: &str = "0.8.4";
 const TOO_NEW: &str = "1";
 
 /// Finds uv: the named one, one beside this program, one on `PATH`, one installed before, else installs it with
-/// the machine's own pip, whose index settings then apply.
-pub async fn locate(search: &UvSearch<'_>) -> Result<Uv, UvError> {
+/// the machine's own pip, whose index settings then apply. That takes seconds, and `installing` is called before.
+pub async fn locate(search: &UvSearch<'_>, installing: impl FnOnce()) -> Result<Uv, UvError> {
     if let Some(path) = search.explicit {
         return accept(path, search.tools).await;
     }
@@ -33,6 +33,7 @@ pub async fn locate(search: &UvSearch<'_>) -> Result<Uv, UvError> {
         Ok(uv) => return Ok(uv),
         Err(refused) => refused,
     };
+    installing();
     let installed = install::with_pip(search.tools, search.host, &requirement(), refused).await?;
     accept(&installed, search.tools).await
 }

@@ -48,7 +48,7 @@ fn serve(listener: &TcpListener, answer: &str) -> String {
 fn downloads(folder: &tempfile::TempDir) -> Downloads {
     let store = Store::open(folder.path(), 0).unwrap();
     let host = Host::new(std::collections::BTreeMap::default(), "/".into());
-    Downloads::new(store, IndexSettings::default(), host, false, Box::new(|_, _, _| ()))
+    Downloads::new(store, IndexSettings::default(), host, false, Box::new(|_| ()))
 }
 
 /// The file after these answers, and the requests for it.

@@ -26,7 +26,7 @@ async fn find(machine: &mut Machine, explicit: Option<&str>) -> Result<Uv, UvErr
     let (tools, host) = (machine.path("tools"), machine.host());
     let search =
         UvSearch { explicit: explicit.as_deref(), beside: Some(&beside), tools: &tools, host: &host };
-    locate(&search).await
+    locate(&search, || ()).await
 }
 
 #[tokio::test]

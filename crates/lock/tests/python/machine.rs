@@ -97,7 +97,9 @@ impl Machine {
 
     pub(crate) async fn uv_at(&self, path: &Path) -> Uv {
         let (tools, host) = (self.path("tools"), self.host());
-        locate(&UvSearch { explicit: Some(path), beside: None, tools: &tools, host: &host }).await.unwrap()
+        locate(&UvSearch { explicit: Some(path), beside: None, tools: &tools, host: &host }, || ())
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn resolve(&self, ask: &Ask) -> Result<PythonResolution, PythonError> {
@@ -130,7 +132,7 @@ impl Machine {
     ) -> Result<Vec<LockedPackage>, LockError> {
         let store = Store::open(&self.path("store"), 0)?;
         let indexes = imagewright_lock::python::IndexSettings::default();
-        complete(&Downloads::new(store, indexes, self.host(), false, Box::new(|_, _, _| ())), packages).await
+        complete(&Downloads::new(store, indexes, self.host(), false, Box::new(|_| ())), packages).await
     }
 }
 

@@ -53,9 +53,11 @@ async fn uv_is_installed_with_the_machines_pip() {
     machine.variables.insert("PATH".to_owned(), without.join(":"));
     let (tools, host) = (machine.path("tools"), machine.host());
     let search = UvSearch { explicit: None, beside: None, tools: &tools, host: &host };
-    let installed = locate(&search).await.unwrap();
+    let mut is_told = false;
+    let installed = locate(&search, || is_told = true).await.unwrap();
+    assert!(is_told);
     assert_eq!(installed.executable(), tools.join("uv/bin/uv"));
-    let again = locate(&search).await.unwrap();
+    let again = locate(&search, || panic!("it is there")).await.unwrap();
     assert_eq!(again.executable(), installed.executable());
     assert_eq!(fs_err::read_dir(&tools).unwrap().count(), 2, "nothing is left behind");
 }
