@@ -34,6 +34,8 @@ pub(crate) struct Job<'a> {
     pub(crate) target: ImageReference,
     /// The same, as flytekit writes it.
     pub(crate) name: String,
+    /// The same repository under the tags that the image has besides.
+    pub(crate) further_tags: Vec<ImageReference>,
     pub(crate) declared: Declared,
     started: Instant,
     fetched: Fetched,
@@ -82,12 +84,16 @@ impl<'a> Job<'a> {
             flytekit: None,
             environment: machine.host.variables(),
         };
+        let target = request.spec.image_name(&request.directory)?;
+        let further_tags =
+            request.further_tags.iter().map(|tag| target.with_tag(tag)).collect::<Result<_, _>>()?;
         let job = Self {
             machine,
             request,
             recipe: lower(&request.spec, request.fallback_python)?,
-            target: request.spec.image_name(&request.directory)?,
+            target,
             name: request.spec.image_name_text(&request.directory)?,
+            further_tags,
             declared: declared(&request.spec, &context)?,
             started,
             fetched: Fetched::default(),
@@ -212,6 +218,7 @@ impl<'a> Job<'a> {
         let statistics = self.machine.client.statistics();
         BuildReport {
             image: self.name.clone(),
+            further_tags: self.further_tags.iter().map(ImageReference::to_string).collect(),
             digest,
             status,
             changed,

@@ -22,6 +22,7 @@ mod overlap;
 mod produce;
 mod provenance;
 mod push;
+mod tags;
 
 mod error;
 mod event;

@@ -36,6 +36,7 @@ impl Job<'_> {
             epoch: lock.epoch,
             reporter: machine.reporter.clone(),
             memory: Memory::default(),
+            no_cache: self.request.no_cache,
         };
         let pusher = self.request.push.then_some(Pusher {
             client: &machine.client,

@@ -56,8 +56,12 @@ pub struct BuildRequest {
     pub fallback_python: PythonVersion,
     /// Whether the image goes to its registry.
     pub push: bool,
+    /// Tags that the image has besides its own.
+    pub further_tags: Vec<String>,
     /// Whether an image that exists is made again.
     pub force: bool,
+    /// Whether layers are made again that the store has.
+    pub no_cache: bool,
     /// A lock to start from; without one, that of the last build of the image serves.
     pub lock: Option<GivenLock>,
     /// Whether the lock must cover everything.
@@ -90,6 +94,7 @@ impl Machine {
         if !request.force && request.refresh == Refresh::WhenOld {
             match job.existence(request.push).await? {
                 Existence::Exists { digest } => {
+                    job.set_further_tags(digest, None).await?;
                     return Ok(job.report(digest, BuildStatus::Exists, changed, Vec::new()));
                 }
                 Existence::Missing { .. } => {}
@@ -104,6 +109,7 @@ impl Machine {
         let digest = image.descriptor.digest;
         self.keep(&image)?;
         record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
+        job.set_further_tags(digest, Some(lock.digest())).await?;
         LastBuild::new(&lock, &[&plan]).record(&self.store, &job.target)?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };

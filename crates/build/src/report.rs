@@ -9,6 +9,9 @@ use crate::event::LayerSource;
 pub struct BuildReport {
     /// The image's name.
     pub image: String,
+    /// The names that it has besides.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub further_tags: Vec<String>,
     /// The digest of its manifest, or of its index.
     pub digest: Digest,
     /// Whether something was built.

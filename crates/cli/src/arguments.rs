@@ -92,6 +92,7 @@ pub(crate) struct LockArguments {
     pub(crate) offline: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
     /// The specs: YAML or JSON files, built one after the other.
@@ -107,9 +108,15 @@ pub(crate) struct BuildArguments {
     /// Do not push.
     #[arg(long)]
     pub(crate) no_push: bool,
+    /// Give the image this tag too, besides the one that the spec gives it.
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
     /// Build although the image exists, and overwrite its tag.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Build although the image exists, and make every layer anew. Downloaded inputs still serve.
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -126,6 +126,8 @@ pub(crate) fn request_with(
         spec,
         directory: environment.directory.clone(),
         fallback_python: Configuration::load(environment)?.python.value,
+        further_tags: Vec::new(),
+        no_cache: false,
         lock: None,
         upgrade: Upgrade::Nothing,
         frozen: arguments.is_some_and(|arguments| arguments.frozen),

@@ -36,6 +36,8 @@ pub(crate) struct Producer {
     pub(crate) reporter: Reporter,
     /// Bounds what is in memory at once.
     pub(crate) memory: Memory,
+    /// Whether layers are made again that are there.
+    pub(crate) no_cache: bool,
 }
 
 /// How much memory the layers that are made at one time may take, in shares.
@@ -76,23 +78,43 @@ pub(crate) struct Obtained {
 impl Producer {
     /// The layer of a definition: from the store, from another process that is making it, else made here.
     pub(crate) async fn obtain(&self, definition: &LayerDefinition) -> Result<Obtained, BuildError> {
-        if let Ok(OnShelf { record, installed, .. }) = self.shelves.find(&definition.key).await? {
-            return Ok(Obtained { record, installed, was_made: false });
+        if let Some(kept) = self.kept(definition).await? {
+            return Ok(kept);
         }
         let _lease = lease(&self.store, definition.key.0).await?;
-        if let Ok(OnShelf { record, installed, .. }) = self.shelves.find(&definition.key).await? {
-            return Ok(Obtained { record, installed, was_made: false });
+        if let Some(kept) = self.kept(definition).await? {
+            return Ok(kept);
         }
+        let before = self.store.layer_by_key(&definition.key)?;
         self.reporter.started(Stage::Produce, &definition.title);
-        let record = match &definition.content {
-            Content::Tree(files) => self.tree(definition, files.clone()).await?,
-            Content::Wheels(group) => self.wheels(definition, group).await?,
-            Content::Interpreter(group) => self.interpreter(definition, group).await?,
-            Content::Debian(group) => self.debian(definition, group).await?,
-            Content::DebianDatabase(packages) => self.debian_database(definition, packages).await?,
-        };
+        let record = self.make(definition).await?;
+        if let Some(before) = before.filter(|before| before.digest != record.digest) {
+            self.reporter.warn(
+                format!("{} was {} before, and is {} now", definition.title, before.digest, record.digest),
+                Some("the same inputs should make the same layer: please report it".to_owned()),
+            );
+        }
         let installed = Vec::deserialize(&record.facts.details).expect("they were written just now");
         Ok(Obtained { record, installed, was_made: true })
+    }
+
+    /// The layer that is there already, unless every layer is to be made.
+    async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
+        if self.no_cache {
+            return Ok(None);
+        }
+        let found = self.shelves.find(&definition.key).await?.ok();
+        Ok(found.map(|OnShelf { record, installed, .. }| Obtained { record, installed, was_made: false }))
+    }
+
+    async fn make(&self, definition: &LayerDefinition) -> Result<LayerRecord, BuildError> {
+        match &definition.content {
+            Content::Tree(files) => self.tree(definition, files.clone()).await,
+            Content::Wheels(group) => self.wheels(definition, group).await,
+            Content::Interpreter(group) => self.interpreter(definition, group).await,
+            Content::Debian(group) => self.debian(definition, group).await,
+            Content::DebianDatabase(packages) => self.debian_database(definition, packages).await,
+        }
     }
 
     async fn tree(

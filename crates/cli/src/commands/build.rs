@@ -61,7 +61,9 @@ fn build(
     let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
     let mut request = session::request(environment, spec, file, Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
-    request.force |= arguments.force;
+    request.force |= arguments.force || arguments.no_cache;
+    request.no_cache = arguments.no_cache;
+    request.further_tags.clone_from(&arguments.tags);
     let report = interrupt::run(machine.build(&request))?;
     tell_status(arguments, &report);
     if arguments.output.json {

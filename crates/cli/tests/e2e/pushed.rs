@@ -46,3 +46,41 @@ fn an_image_without_a_registry_is_in_the_store() {
     assert!(validated.paths.iter().any(|path| path.ends_with("/__pycache__/six.cpython-311.pyc")));
     assert_eq!(workshop.build("image.yaml", &[]).text("status"), "exists");
 }
+
+#[test]
+fn an_image_has_the_further_tags_that_are_asked_for() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let name = unique("tags");
+    workshop.write(
+        "image.yaml",
+        format!(
+            "name: {name}\nregistry: {}\nbase_image: {}/debian-python:bookworm\npackages: [six]\n",
+            peers.registry, peers.bases
+        ),
+    );
+    let built = workshop.build("image.yaml", &["--tag", "latest"]);
+    // The image is there by now: only its tags are set.
+    let tagged = workshop.build("image.yaml", &["--tag", "latest", "--tag", "v1"]);
+    assert_eq!((built.text("status"), tagged.text("status")), ("built", "exists"));
+    let repository = format!("{}/{name}", peers.registry);
+    for tag in ["latest", "v1"] {
+        assert_eq!(skopeo_digest(&format!("{repository}:{tag}")), built.digest(), "{tag}");
+    }
+    workshop.write("image.yaml", format!("name: {name}\nregistry: {}\npackages: [idna]\n", peers.registry));
+    let other = workshop.build("image.yaml", &["--tag", "latest"]);
+    assert_ne!(other.digest(), built.digest());
+    assert_eq!(skopeo_digest(&format!("{repository}:latest")), other.digest(), "a tag moves");
+    assert_eq!(skopeo_digest(&format!("{repository}:v1")), built.digest());
+}
+
+#[test]
+fn without_caches_every_layer_is_made_again_and_is_the_same() {
+    let Some(()) = crate::support::network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("image.yaml", "name: again\npython_version: '3.11'\npackages: [six]\n");
+    let first = workshop.build("image.yaml", &[]);
+    let again = workshop.build("image.yaml", &["--no-cache"]);
+    assert_eq!(again.digest(), first.digest());
+    assert!(again.layers().iter().all(|layer| layer.source == "produced"), "{:?}", again.layers());
+}

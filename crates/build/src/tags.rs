@@ -1,0 +1,37 @@
+//! Further tags of an image, beside the one that its spec gives it.
+
+use imagewright_oci::{Digest, ImageReference};
+
+use crate::BuildError;
+use crate::event::Stage;
+use crate::existence::record;
+use crate::job::Job;
+
+impl Job<'_> {
+    /// Sets the further tags of the request on the image, which is there. One that is set already costs one HEAD.
+    pub(crate) async fn set_further_tags(
+        &self,
+        image: Digest,
+        lock: Option<Digest>,
+    ) -> Result<(), BuildError> {
+        for tag in &self.further_tags {
+            if self.request.push {
+                self.push_tag(image, tag).await?;
+            }
+            record(&self.machine.store, tag, &self.recipe.platforms, image, &self.declared, lock)?;
+        }
+        Ok(())
+    }
+
+    async fn push_tag(&self, image: Digest, tag: &ImageReference) -> Result<(), BuildError> {
+        let client = &self.machine.client;
+        if client.head_manifest(tag).await?.is_some_and(|there| there.digest == image) {
+            return Ok(());
+        }
+        self.machine.reporter.started(Stage::Push, tag.to_string());
+        let pinned = self.target.with_digest(image);
+        let there = client.get_manifest(&pinned).await?.ok_or(BuildError::NoImage { reference: pinned })?;
+        client.put_manifest(tag, &there.descriptor.media_type, there.bytes).await?;
+        Ok(())
+    }
+}
