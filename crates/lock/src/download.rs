@@ -1,6 +1,7 @@
 //! Artifacts by URL into the store: verified, resumed, each once however many ask for it.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -202,7 +203,7 @@ impl Downloads {
         if let Some(artifact) = known {
             return Ok(Some(artifact.size));
         }
-        if wanted.url.scheme() == "file" {
+        if local_path(wanted.url).is_some() {
             return Ok(None);
         }
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
@@ -229,7 +230,7 @@ impl Downloads {
 
     /// A small document; none when the server says that there is none.
     pub async fn document(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<u8>>, DownloadError> {
-        if let Ok(path) = wanted.url.to_file_path() {
+        if let Some(path) = local_path(wanted.url) {
             let name = || wanted.file_name.to_owned();
             return match fs_err::read(path) {
                 Ok(bytes) => Ok(Some(bytes)),
@@ -265,7 +266,7 @@ impl Downloads {
     }
 
     async fn download(&self, wanted: &Wanted<'_>) -> Result<ArtifactFile, DownloadError> {
-        if let Ok(path) = wanted.url.to_file_path() {
+        if let Some(path) = local_path(wanted.url) {
             let (store, digest, name) =
                 (self.inner.store.clone(), wanted.digest, wanted.file_name.to_owned());
             let copied = tokio::task::spawn_blocking(move || {
@@ -403,4 +404,9 @@ fn transport(wanted: &Wanted<'_>, source: TransportError) -> DownloadError {
 
 fn names(wanted: &Wanted<'_>) -> (String, String) {
     (wanted.file_name.to_owned(), wanted.url.host_str().unwrap_or("this machine").to_owned())
+}
+
+/// The file of this machine that a URL names. `to_file_path` itself takes `http://localhost/x` for `/x`.
+fn local_path(url: &Url) -> Option<PathBuf> {
+    if url.scheme() == "file" { url.to_file_path().ok() } else { None }
 }

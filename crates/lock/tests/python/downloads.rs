@@ -87,6 +87,20 @@ async fn a_broken_download_goes_on_where_it_broke() {
     assert_eq!(size.unwrap(), 10);
 }
 
+/// A package index or a mirror of Debian may be on this machine, and is no folder of it for that.
+#[tokio::test]
+async fn a_server_that_is_called_localhost_is_asked() {
+    let content = "200 OK\nContent-Length: 10\n\n0123456789";
+    let (folder, script) = (tempfile::tempdir().unwrap(), Script::start(&[content, content, content]));
+    let url: Url = script.url().as_str().replace("127.0.0.1", "localhost").parse().unwrap();
+    let wanted = Wanted { url: &url, file_name: "demo.whl", digest: Some(Digest::of(CONTENT)) };
+    let downloads = downloads(&folder);
+    assert_eq!(downloads.size(&wanted).await.unwrap(), Some(10));
+    assert_eq!(downloads.document(&wanted).await.unwrap().as_deref(), Some(CONTENT));
+    assert_eq!(downloads.artifact(&wanted).await.unwrap().size, 10);
+    assert_eq!(script.requests.join().unwrap().len(), 3);
+}
+
 #[tokio::test]
 async fn another_part_than_the_missing_one_is_refused() {
     for range in ["Content-Range: bytes 0-5/10", "X-Content-Range: none"] {
