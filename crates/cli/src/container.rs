@@ -1,6 +1,6 @@
 //! How a command starts in an image: what the image says, changed by the command line as `docker run` does it.
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -79,7 +79,14 @@ impl ContainerArguments {
     pub(crate) fn check(&self, environment: &Environment) -> Result<(), Failure> {
         for Volume { host, image, .. } in &self.volume {
             fs_err::metadata(environment.directory.join(host)).map_err(|error| Failure::Arguments {
-                message: format!("`--volume {}:{}`: {error}", host.display(), image.display()),
+                message: match error.kind() {
+                    ErrorKind::NotFound => format!(
+                        "there is no `{0}`, which `--volume {0}:{1}` shows",
+                        host.display(),
+                        image.display()
+                    ),
+                    _ => format!("`--volume {}:{}`: {error}", host.display(), image.display()),
+                },
                 hint: Some("make the file or directory first: on this machine nothing is made".to_owned()),
             })?;
         }

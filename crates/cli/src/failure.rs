@@ -29,6 +29,9 @@ pub(crate) enum Failure {
     /// A file could not be read or written; the error names it.
     #[error(transparent)]
     File(#[from] std::io::Error),
+    /// The result could not be printed.
+    #[error("the result could not be printed")]
+    Output { source: std::io::Error },
     /// A setting that cannot be used.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
@@ -48,7 +51,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Build(source) => source.hint(),
-            Self::File(_) | Self::Interrupted => None,
+            Self::File(_) | Self::Output { .. } | Self::Interrupted => None,
             Self::Configuration(source) => source.hint(),
             Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
         }
@@ -62,6 +65,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::No { .. } => NO,
+            Self::Output { .. } => MACHINE,
             Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(BUG)

@@ -54,6 +54,17 @@ fn read(path: &Path) -> Result<GivenLock, Failure> {
     Ok(GivenLock { lock, place })
 }
 
+/// Fails if no file can be made at `path`, before there is any work.
+pub(crate) fn check_place(path: &Path) -> Result<(), Failure> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(Failure::Arguments {
+            message: format!("{} cannot be written: {} is no directory", path.display(), folder.display()),
+            hint: None,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a lock; whoever reads the file meanwhile sees the old one or the new one.
 pub(crate) fn write(path: &Path, lock: &Lock) -> Result<(), Failure> {
     let mut partial = path.as_os_str().to_owned();

@@ -9,7 +9,7 @@ use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
-use imagewright_spec::{ImageSpec, Overrides, ParseOptions, load};
+use imagewright_spec::{ImageSpec, Overrides, ParseOptions, SpecError, load};
 use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
@@ -32,7 +32,24 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
         platform: overrides.platform.clone(),
         ..Overrides::default()
     };
-    Ok(load(file, &ParseOptions { overrides, ..ParseOptions::default() })?)
+    let options = ParseOptions { overrides, ..ParseOptions::default() };
+    Ok(load(file, &options).map_err(|error| of_the_options(error, &options.overrides))?)
+}
+
+/// What is wrong with an option is not looked for in the file.
+fn of_the_options(mut error: SpecError, overrides: &Overrides) -> SpecError {
+    let given =
+        [("name", &overrides.name), ("registry", &overrides.registry), ("platform", &overrides.platform)];
+    if let SpecError::Invalid { file, problems } = &mut error {
+        let is_given = |path: &str| given.iter().any(|(name, value)| *name == path && value.is_some());
+        if problems.iter().all(|problem| is_given(&problem.path)) {
+            *file = None;
+        }
+        for problem in problems.iter_mut().filter(|problem| is_given(&problem.path)) {
+            problem.path.insert_str(0, "--");
+        }
+    }
+    error
 }
 
 /// The engine, with this machine's store and credentials.

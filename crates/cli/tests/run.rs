@@ -104,7 +104,7 @@ fn the_exit_code_is_the_commands() {
         user.run(&["run", &image, "--user", "nobody-knows", "--", "true"]).expect(2);
         user.run(&["run", &image, "-v", "relative", "--", "true"]).expect(2);
         let missing = user.run(&["run", &image, "-v", "/no/such:/x", "--", "true"]).expect(2);
-        assert_eq!(missing.says("`/no/such`"), 1, "{}", missing.stderr);
+        assert_eq!(missing.says("there is no `/no/such`"), 1, "{}", missing.stderr);
         // With a single id everybody is the user who runs it.
         if who != Who::NoTools {
             let closed = ["run", &image, "-u", "12345:6", "-w", "/root/closed", "--", "true"];

@@ -67,9 +67,9 @@ fn build(
     let report = interrupt::run(machine.build(&request))?;
     tell_status(arguments, &report);
     if arguments.output.json {
-        print(serde_json::to_string(&report).expect("a report serialises"));
+        print(serde_json::to_string(&report).expect("a report serialises"))?;
     } else {
-        print(&report.image);
+        print(&report.image)?;
     }
     Ok(())
 }

@@ -154,9 +154,9 @@ fn du(store: &Store, as_json: bool) -> Result<ExitCode, Failure> {
         let mut object = tallies(&rows);
         object["total"] = json!(usage.total());
         object["directory"] = json!(store.directory());
-        print(object);
+        print(object)?;
     } else {
-        print(format!("{}\n{}", store.directory().display(), table(&rows, usage.total())));
+        print(format!("{}\n{}", store.directory().display(), table(&rows, usage.total())))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -182,12 +182,12 @@ fn prune(store: &Store, arguments: &PruneArguments) -> Result<ExitCode, Failure>
         let mut object = tallies(&rows);
         object["total"] = json!(total);
         object["left_behind"] = json!(left_behind);
-        print(object);
+        print(object)?;
         return Ok(ExitCode::SUCCESS);
     }
-    print(table(&rows, total));
+    print(table(&rows, total))?;
     for path in left_behind {
-        print(format!("could not be removed: {}", path.display()));
+        print(format!("could not be removed: {}", path.display()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -212,9 +212,9 @@ fn check(store: &Store, arguments: &CheckArguments) -> Result<ExitCode, Failure>
     }
     let is_repaired = arguments.repair && !is_clean;
     if arguments.json {
-        print(check_json(&report, is_repaired));
+        print(check_json(&report, is_repaired))?;
     } else {
-        print(check_text(&report, depth, is_repaired));
+        print(check_text(&report, depth, is_repaired))?;
     }
     Ok(if is_clean || is_repaired { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

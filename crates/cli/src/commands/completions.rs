@@ -5,6 +5,7 @@ use clap_complete::{Shell, generate};
 
 use super::print;
 use crate::arguments::Arguments;
+use crate::failure::Failure;
 
 /// Print the completions for a shell.
 #[derive(Debug, Args)]
@@ -14,9 +15,9 @@ pub(crate) struct CompletionsArguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &CompletionsArguments) -> ExitCode {
+pub(crate) fn run(arguments: &CompletionsArguments) -> Result<ExitCode, Failure> {
     let mut text = Vec::new();
     generate(arguments.shell, &mut Arguments::command(), "imagewright", &mut text);
-    print(String::from_utf8_lossy(&text).trim_end());
-    ExitCode::SUCCESS
+    print(String::from_utf8_lossy(&text).trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }

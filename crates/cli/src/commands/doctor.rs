@@ -58,9 +58,9 @@ pub(crate) fn run(environment: &Environment, arguments: &DoctorArguments) -> Res
     diagnosis.sandbox(store.as_ref());
     diagnosis.ok = diagnosis.facts.iter().all(|fact| fact.problem.is_none());
     if arguments.json {
-        print(serde_json::to_string(&diagnosis).expect("a diagnosis serialises"));
+        print(serde_json::to_string(&diagnosis).expect("a diagnosis serialises"))?;
     } else {
-        print(diagnosis.text().trim_end());
+        print(diagnosis.text().trim_end())?;
     }
     Ok(if diagnosis.ok { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
@@ -142,14 +142,16 @@ impl Diagnosis {
                 self.facts.last_mut().expect("one was just added").source = source;
             }
             Err(refused) => {
-                let refused: Vec<String> = refused.iter().map(|error| with_causes(error)).collect();
                 let has_pip = ["python3", "pip3", "pip"].iter().any(|name| is_on_path(&host, name));
-                let value = if has_pip { "not here yet; a build installs it with pip" } else { "not found" };
+                let (value, fix) = match &configuration.uv {
+                    Some(uv) => (uv.value.display().to_string(), Some("name a working uv, or none")),
+                    None if has_pip => ("not here yet; a build installs it with pip".to_owned(), None),
+                    None => ("not found".to_owned(), Some("put uv on PATH, or set IMAGEWRIGHT_UV")),
+                };
                 let fact = self.add("uv", value);
-                if configuration.uv.is_some() || !has_pip {
-                    let fix = "put uv on PATH, or set IMAGEWRIGHT_UV".to_owned();
-                    fact.problem = Some(refused.into_iter().chain([fix]).collect::<Vec<_>>().join("; "));
-                }
+                fact.source = configuration.uv.as_ref().map(|uv| uv.source.to_string());
+                let refused = refused.iter().map(|error| with_causes(error));
+                fact.problem = fix.map(|fix| refused.chain([fix.to_owned()]).collect::<Vec<_>>().join("; "));
             }
         }
         Ok(())

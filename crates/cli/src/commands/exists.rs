@@ -13,15 +13,17 @@ use crate::{interrupt, lock_file, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
-    let existence = existence(environment, arguments, spec).inspect_err(|failure| {
-        if failure.is_outage() {
-            print_unknown(arguments.json, &because(failure));
-        }
-    })?;
+    let existence = existence(environment, arguments, spec);
+    if let Err(failure) = &existence
+        && failure.is_outage()
+    {
+        print_unknown(arguments.json, &because(failure))?;
+    }
+    let existence = existence?;
     if arguments.json {
-        print(serde_json::to_string(&existence).expect("an answer serialises"));
+        print(serde_json::to_string(&existence).expect("an answer serialises"))?;
     } else {
-        print(text(&existence));
+        print(text(&existence))?;
     }
     Ok(match existence {
         Existence::Exists { .. } => ExitCode::SUCCESS,
@@ -42,11 +44,11 @@ fn existence(
 }
 
 /// An answer is data too when it could not be found out; the failure itself goes to stderr.
-fn print_unknown(is_json: bool, because: &str) {
+fn print_unknown(is_json: bool, because: &str) -> Result<(), Failure> {
     if is_json {
-        print(json!({ "answer": "unknown", "because": because }));
+        print(json!({ "answer": "unknown", "because": because }))
     } else {
-        print(format!("unknown: {because}"));
+        print(format!("unknown: {because}"))
     }
 }
 

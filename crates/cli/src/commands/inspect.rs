@@ -42,9 +42,9 @@ pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Re
     };
     let inspection = Inspection::of(&image, name)?;
     if arguments.json {
-        print(serde_json::to_string(&inspection).expect("an inspection serialises"));
+        print(serde_json::to_string(&inspection).expect("an inspection serialises"))?;
     } else {
-        print(text(&inspection).trim_end());
+        print(text(&inspection).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

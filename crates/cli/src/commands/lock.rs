@@ -81,6 +81,7 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
     let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
+    lock_file::check_place(&output)?;
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
     let start = match &arguments.lock.lock {
         None if written.is_some() => written.clone(),
@@ -96,14 +97,14 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
         return Ok(ExitCode::SUCCESS);
     }
     if output == Path::new("-") {
-        print(lock.to_text().trim_end());
+        print(lock.to_text().trim_end())?;
         return Ok(ExitCode::SUCCESS);
     }
     let is_new = written.as_ref().is_none_or(|given| given.lock != lock);
     if is_new {
         lock_file::write(&output, &lock)?;
     }
-    report(arguments, &output, written.as_ref(), &lock, is_new);
+    report(arguments, &output, written.as_ref(), &lock, is_new)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -118,7 +119,13 @@ fn current(reporter: &Reporter, output: &Path, is_frozen: bool) -> Result<Option
     })
 }
 
-fn report(arguments: &LockCommand, output: &Path, before: Option<&GivenLock>, lock: &Lock, is_new: bool) {
+fn report(
+    arguments: &LockCommand,
+    output: &Path,
+    before: Option<&GivenLock>,
+    lock: &Lock,
+    is_new: bool,
+) -> Result<(), Failure> {
     let changes = before.map(|before| lock.changes_since(&before.lock)).unwrap_or_default();
     let place = output.display().to_string();
     if arguments.report.json {
@@ -127,10 +134,12 @@ fn report(arguments: &LockCommand, output: &Path, before: Option<&GivenLock>, lo
     }
     let style = arguments.report.progress;
     if !is_new {
-        return tell(style, format!("{place} is up to date"));
+        tell(style, format!("{place} is up to date"));
+        return Ok(());
     }
     let count: usize = lock.platforms.values().map(|platform| platform.packages.len()).sum();
     tell(style, format!("wrote {place}: {count} packages{}", shown(&changes)));
+    Ok(())
 }
 
 fn shown(changes: &[LockChange]) -> String {

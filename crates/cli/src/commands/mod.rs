@@ -32,7 +32,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Build(arguments) => build::run(&environment, &arguments),
         Command::Cache(arguments) => cache::run(&environment, &arguments),
         Command::Doctor(arguments) => doctor::run(&environment, &arguments),
-        Command::Completions(arguments) => Ok(completions::run(&arguments)),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Lock(arguments) => lock::run(&environment, &arguments),
         Command::Plan(arguments) => plan::run(&environment, &arguments),
         Command::Exists(arguments) => exists::run(&environment, &arguments),
@@ -57,12 +57,11 @@ fn warn_of_unknown_variables(environment: &Environment, style: ProgressStyle) {
     }
 }
 
-/// Prints a line to stdout, which is data.
-fn print(line: impl std::fmt::Display) {
-    if let Err(error) = writeln!(std::io::stdout(), "{line}")
-        && error.kind() != std::io::ErrorKind::BrokenPipe
-    {
-        crate::progress::say(&format!("warning: the result could not be printed: {error}"));
+/// Prints a line to stdout, which is data. Whoever closes it wants no more.
+fn print(line: impl std::fmt::Display) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Output { source }),
+        _ => Ok(()),
     }
 }
 

@@ -23,9 +23,9 @@ pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Resul
     let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
     let forecast = interrupt::run(machine.forecast(&request))?;
     if arguments.output.json {
-        print(serde_json::to_string(&forecast).expect("a forecast serialises"));
+        print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;
     } else {
-        print(text(&forecast).trim_end());
+        print(text(&forecast).trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
 }

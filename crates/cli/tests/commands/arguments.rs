@@ -56,3 +56,40 @@ fn a_spec_without_a_registry_cannot_be_pushed() {
     let refused = command.env("SOURCE_DATE_EPOCH", "yesterday").output().unwrap();
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn a_wrong_option_is_not_looked_for_in_the_file() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    for (option, value) in [("--platform", "linux/amd46"), ("--registry", "https://x"), ("--name", "")] {
+        let refused = world.workshop.run(&["tag", "image.yaml", option, value]).expect(2);
+        refused.says(&[&format!("error: {option}: ")]).never_says(&["image.yaml"]);
+    }
+    world.workshop.write("image.yaml", "packages: gamma\n");
+    let both = world.workshop.run(&["tag", "image.yaml", "--platform", "x"]).expect(2);
+    both.says(&["image.yaml: 2 problems", "--platform: `x`", "packages (line 1"]);
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure_unless_nobody_wants_it() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    let mut command = world.workshop.command(&["tag", "image.yaml"]);
+    let full = fs_err::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let refused = command.stdout(full.into_parts().0).output().unwrap();
+    assert_eq!(refused.status.code(), Some(6));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.starts_with("error: the result could not be printed\n  because: No space left"), "{told}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = world.workshop.command(&["tag", "image.yaml"]);
+    assert_eq!(command.stdout(writer).status().unwrap().code(), Some(0));
+}
+
+#[test]
+fn where_a_lock_cannot_be_written_is_known_before_it_is_made() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    let refused = world.workshop.run(&["lock", "image.yaml", "-o", "none/image.lock"]).expect(2);
+    refused.says(&["none/image.lock cannot be written: none is no directory"]).never_says(&["resolving"]);
+}

@@ -52,5 +52,6 @@ fn what_stops_builds_is_named() {
     let mut command = workshop.command(&["doctor"]);
     let output = command.env("IMAGEWRIGHT_UV", "/no/uv").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.code() == Some(1) && text.contains("/no/uv"), "{text}");
+    assert!(output.status.code() == Some(1) && text.contains("/no/uv  (IMAGEWRIGHT_UV)"), "{text}");
+    assert!(!text.contains("a build installs it"), "{text}");
 }
