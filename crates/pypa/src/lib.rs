@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod metadata;
 mod package_name;
 mod python_version;
 mod tag;
@@ -24,6 +25,7 @@ mod target;
 mod version;
 mod wheel_filename;
 
+pub use metadata::metadata_header;
 pub use package_name::{PackageName, PackageNameError};
 pub use python_version::{PythonMinor, PythonVersion, PythonVersionError};
 pub use tag::Tag;

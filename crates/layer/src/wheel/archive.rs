@@ -2,10 +2,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use imagewright_oci::Digest;
-use imagewright_pypa::{PackageName, Version, WheelFilename};
+use imagewright_pypa::{PackageName, Version, WheelFilename, metadata_header};
 
+use super::WheelProblem;
 use super::record::{self, Record};
-use super::{WheelProblem, metadata};
 use crate::zip::inflate_member;
 use crate::{LayerError, ReadAt, ZipMember, ZipProblem, read_members};
 
@@ -68,7 +68,7 @@ impl Wheel {
     }
 
     fn check_metadata(&self) -> Result<(), WheelProblem> {
-        let header = |file: &str, text: &str, header| match metadata::header(text, header) {
+        let header = |file: &str, text: &str, header| match metadata_header(text, header) {
             Some(value) => Ok(value.to_owned()),
             None => Err(WheelProblem::Header { file: file.to_owned(), header }),
         };

@@ -5,7 +5,6 @@
 mod archive;
 mod entry_points;
 mod install;
-mod metadata;
 mod problem;
 mod record;
 mod scheme;

@@ -27,7 +27,8 @@ pub(super) fn parse(text: &str) -> Result<Record, WheelProblem> {
 ///
 /// Lines that cannot be understood are left out.
 pub fn record_paths(text: &str) -> Vec<String> {
-    rows(text).filter_map(|(_, line)| split_row(line)?.into_iter().next()).collect()
+    let first = |line| split_row(line)?.into_iter().next().filter(|path| !path.is_empty());
+    rows(text).filter_map(|(_, line)| first(line)).collect()
 }
 
 /// One line of a RECORD file with hash and size.
@@ -92,6 +93,7 @@ mod tests {
             assert_eq!(record["d/RECORD"], None);
             assert_eq!(record_paths(&text), [path, "d/RECORD"]);
         }
+        assert_eq!(record_paths("a,,\n,,\n\"b,,\nc\n"), ["a", "c"]);
     }
 
     #[test]

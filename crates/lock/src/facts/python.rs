@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use imagewright_pypa::{PackageName, PythonMinor};
+use imagewright_layer::record_paths;
+use imagewright_pypa::{PackageName, PythonMinor, metadata_header};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeKind, Tree, binary};
@@ -150,10 +151,12 @@ pub(super) fn installed(tree: &Tree) -> Vec<Installed> {
             let (site, metadata) = directory.rsplit_once('/')?;
             let is_site = site.ends_with("/site-packages") || site.ends_with("/dist-packages");
             let text = tree.text(path)?;
-            let name = header(&text, "Name")?.parse().ok()?;
-            let version = header(&text, "Version")?.to_owned();
-            let files = tree.text(&format!("{directory}/RECORD")).map(|record| record_paths(site, &record));
-            let roots = roots(site, &files.unwrap_or_default());
+            let name = metadata_header(&text, "Name")?.parse().ok()?;
+            let version = metadata_header(&text, "Version")?.to_owned();
+            let record = tree.text(&format!("{directory}/RECORD")).unwrap_or_default();
+            let files: Vec<String> =
+                record_paths(&record).iter().filter_map(|path| absolute(site, path)).collect();
+            let roots = roots(site, &files);
             let (site, metadata) = (site.to_owned(), metadata.to_owned());
             is_site.then_some(Installed { name, version, site, metadata, roots })
         })
@@ -184,30 +187,7 @@ pub fn roots(site: &str, files: &[String]) -> Vec<String> {
     all.into_iter().map(str::to_owned).collect()
 }
 
-fn header<'a>(metadata: &'a str, name: &str) -> Option<&'a str> {
-    metadata
-        .lines()
-        .take_while(|line| !line.is_empty())
-        .filter_map(|line| line.split_once(':'))
-        .find_map(|(key, value)| key.eq_ignore_ascii_case(name).then(|| value.trim()))
-}
-
-/// The first column of a RECORD (CSV), as paths from the root.
-fn record_paths(site: &str, record: &str) -> Vec<String> {
-    record.lines().filter_map(|line| absolute(site, &first_column(line)?)).collect()
-}
-
-fn first_column(line: &str) -> Option<String> {
-    match line.strip_prefix('"') {
-        Some(quoted) => {
-            let end =
-                quoted.match_indices('"').map(|(at, _)| at).find(|at| quoted[at + 1..].starts_with(','))?;
-            Some(quoted[..end].replace("\"\"", "\""))
-        }
-        None => line.split(',').next().filter(|path| !path.is_empty()).map(str::to_owned),
-    }
-}
-
+/// A path of a RECORD, from the root.
 fn absolute(site: &str, path: &str) -> Option<String> {
     if let Some(rooted) = path.strip_prefix('/') {
         return Some(rooted.to_owned());

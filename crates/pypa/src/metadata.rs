@@ -1,5 +1,7 @@
-/// The first header named `name` of a metadata file: the part of RFC 822 that WHEEL and METADATA use.
-pub(super) fn header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+/// The first header named `name` of a metadata file: the part of RFC 822 that METADATA, PKG-INFO and WHEEL use.
+///
+/// Follows the core metadata specification. An empty value counts as none.
+pub fn metadata_header<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines()
         .take_while(|line| !line.trim_end().is_empty())
         .filter(|line| !line.starts_with([' ', '\t']))
@@ -15,8 +17,8 @@ mod tests {
     #[test]
     fn body_and_continuations_are_not_headers() {
         let text = "Metadata-Version: 2.1\nname: a\nSummary: x\n Version: 9\nVersion: 1.0 \n\nAuthor: b\n";
-        assert_eq!(header(text, "Name"), Some("a"));
-        assert_eq!(header(text, "Version"), Some("1.0"));
-        assert_eq!(header(text, "Author"), None);
+        assert_eq!(metadata_header(text, "Name"), Some("a"));
+        assert_eq!(metadata_header(text, "Version"), Some("1.0"));
+        assert_eq!(metadata_header(text, "Author"), None);
     }
 }
