@@ -1,6 +1,7 @@
 //! Which distributions share a layer (design D2): sizeable ones have their own, the rest go to sixteen buckets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use imagewright_lock::python::{LockedPackage, Requirement};
 use imagewright_lock::{BUCKETS, PlatformLock, is_implied};
@@ -48,7 +49,7 @@ fn layer(scope: &Scope<'_>, kind: LayerKind, title: String, packages: &[&LockedP
     }
     let because = packages.iter().map(|package| because(scope, package)).collect();
     let origins = packages.iter().filter_map(|package| {
-        let origin = package.requested.then(|| origin(scope, &package.name))?;
+        let origin = package.requested.then(|| asker(scope, &package.name).to_string())?;
         Some((format!("package {}", package.name), origin))
     });
     let origins = origins.collect();
@@ -68,9 +69,9 @@ fn wheel(package: &LockedPackage) -> String {
 fn because(scope: &Scope<'_>, package: &LockedPackage) -> String {
     let LockedPackage { name, version, required_by, .. } = package;
     if package.requested {
-        return match origin(scope, name).as_str() {
-            origin if origin.starts_with("every ") => format!("{origin} has {name} {version}"),
-            origin => format!("{origin} asks for {name} {version}"),
+        return match asker(scope, name) {
+            Asker::EveryEnvironment => format!("{} has {name} {version}", Asker::EveryEnvironment),
+            Asker::User { place } => format!("{place} asks for {name} {version}"),
         };
     }
     let names: Vec<&str> = required_by.iter().map(PackageName::as_str).collect();
@@ -80,18 +81,35 @@ fn because(scope: &Scope<'_>, package: &LockedPackage) -> String {
     }
 }
 
-/// Where the user asks for a distribution: the field of the spec, or else the file that the spec names.
-fn origin(scope: &Scope<'_>, name: &PackageName) -> String {
+/// Who asks for a distribution that no other brings.
+#[derive(Debug, PartialEq, Eq)]
+enum Asker {
+    /// The user, in a field of the spec or in a file that the spec names.
+    User { place: String },
+    /// Nobody: an environment always has it.
+    EveryEnvironment,
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User { place } => f.write_str(place),
+            Self::EveryEnvironment => f.write_str("every environment"),
+        }
+    }
+}
+
+fn asker(scope: &Scope<'_>, name: &PackageName) -> Asker {
     let step = scope.recipe.packages();
     let asks = |asked: &&imagewright_recipe::Requirement| {
         Requirement::of_field(&asked.text, &asked.origin).name().as_ref() == Some(name)
     };
     if let Some(asked) = step.packages.iter().find(asks) {
-        return asked.origin.clone();
+        return Asker::User { place: asked.origin.clone() };
     }
     match &step.requirements_file {
-        _ if is_implied(name.as_str(), scope.lock.interpreter.minor) => "every environment".to_owned(),
-        Some(file) => file.display().to_string(),
-        None => "pip_extra_args".to_owned(),
+        _ if is_implied(name.as_str(), scope.lock.interpreter.minor) => Asker::EveryEnvironment,
+        Some(file) => Asker::User { place: file.display().to_string() },
+        None => Asker::User { place: "pip_extra_args".to_owned() },
     }
 }

@@ -119,6 +119,13 @@ fn sizeable_packages_have_layers_and_small_ones_share() {
 }
 
 #[test]
+fn a_file_asks_whatever_its_name_is() {
+    let plan = planned("requirements: every one.txt", &lock(set()), &base(2));
+    let numpy = plan.layers.iter().find(|layer| layer.title == "numpy 2.1.0").unwrap();
+    assert_eq!(numpy.because, ["every one.txt asks for numpy 2.1.0"]);
+}
+
+#[test]
 fn adding_a_package_makes_one_layer_only() {
     let before = planned("packages: [numpy]", &lock(set()), &base(2));
     let mut packages = set();

@@ -9,9 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::{IndexUrl, PythonError};
 use crate::uv::Host;
 
-/// The origin of what the user need not ask for.
-const EVERY_ENVIRONMENT: &str = "every environment";
-
 /// One requirement of the user, and where it was written.
 ///
 /// Printing it shows what was written, without the values of variables and without passwords.
@@ -40,6 +37,8 @@ pub enum Origin {
         /// Counted from 1.
         line: usize,
     },
+    /// Nowhere: every environment has it, and the user need not ask for it.
+    EveryEnvironment,
 }
 
 /// A requirement taken apart as far as the lock needs it; uv reads the rest.
@@ -67,12 +66,12 @@ impl Requirement {
 
     /// A requirement that imagewright itself has of every environment.
     pub(crate) fn implied(text: &str) -> Self {
-        Self::of_field(text, EVERY_ENVIRONMENT)
+        Self::new(text, Origin::EveryEnvironment)
     }
 
     /// Whether it is not of the user.
     pub(super) fn is_implied(&self) -> bool {
-        matches!(&self.origin, Origin::Field { name } if name == EVERY_ENVIRONMENT)
+        self.origin == Origin::EveryEnvironment
     }
 
     /// A requirement of a line, which may hold variables.
@@ -197,6 +196,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Field { name } => write!(f, "`{name}`"),
             Self::File { path, line } => write!(f, "{} line {line}", path.display()),
+            Self::EveryEnvironment => f.write_str("every environment"),
         }
     }
 }

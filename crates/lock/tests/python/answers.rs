@@ -3,7 +3,9 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use imagewright_lock::LockError;
-use imagewright_lock::python::{ChosenPackage, LockedPackage, PythonError, PythonResolution, WheelSource};
+use imagewright_lock::python::{
+    ChosenPackage, LockedPackage, Origin, PythonError, PythonResolution, Requirement, WheelSource,
+};
 use imagewright_oci::{Digest, Platform};
 use imagewright_pypa::{Libc, TargetPython};
 
@@ -174,8 +176,8 @@ async fn what_every_environment_has_needs_no_hash() {
     let index = index();
     let hash = Digest::of(&wheel("alpha", "1.0", ANY, &[]));
     let line = format!("alpha==1.0 --hash={hash}");
-    let mut ask = Ask::of(&[&line, "gamma"], &index.url()).arguments("--require-hashes");
-    ask.step.packages[1].origin = "every environment".to_owned();
+    let implied = vec![Requirement::new("gamma", Origin::EveryEnvironment)];
+    let mut ask = Ask { implied, ..Ask::of(&[&line], &index.url()).arguments("--require-hashes") };
     assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0", "gamma==1.0"]);
     ask.step.packages[0].text = "alpha==1.0".to_owned();
     let error = machine.resolve(&ask).await.unwrap_err().to_string();

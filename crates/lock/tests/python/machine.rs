@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::python::{
-    Asked, ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, resolve,
+    Asked, ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, Requirement,
+    resolve,
 };
 use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
 use imagewright_lock::{Downloads, LockError, complete};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, TargetPython, Version};
-use imagewright_recipe::{PackagesStep, Requirement};
+use imagewright_recipe::PackagesStep;
 use imagewright_store::Store;
 
 /// A home, a project folder and a cache, in a temporary folder.
@@ -24,6 +25,8 @@ pub(crate) struct Machine {
 pub(crate) struct Ask {
     pub(crate) step: PackagesStep,
     pub(crate) target: TargetPython,
+    /// What every environment has, besides what the step asks for.
+    pub(crate) implied: Vec<Requirement>,
     pub(crate) installed: Vec<(PackageName, Version)>,
     pub(crate) previous: Vec<LockedPackage>,
     pub(crate) offline: bool,
@@ -109,7 +112,8 @@ impl Machine {
     pub(crate) async fn resolve_with(&self, uv: &Uv, ask: &Ask) -> Result<PythonResolution, PythonError> {
         let (host, cache) = (self.host(), self.path("cache"));
         let scratch = tempfile::tempdir().unwrap();
-        let asked = Asked::of(&ask.step, &host)?;
+        let mut asked = Asked::of(&ask.step, &host)?;
+        asked.requirements.extend(ask.implied.iter().cloned());
         let request = PythonRequest {
             asked: &asked,
             target: &ask.target,
@@ -145,12 +149,15 @@ impl Ask {
 
     /// The same, asked of the machine's index.
     pub(crate) fn machine(packages: &[&str]) -> Self {
-        let requirement =
-            |(text, at)| Requirement { text: String::from(text), origin: format!("packages[{at}]") };
+        let requirement = |(text, at)| imagewright_recipe::Requirement {
+            text: String::from(text),
+            origin: format!("packages[{at}]"),
+        };
         let packages = packages.iter().copied().zip(0..).map(requirement).collect();
         Self {
             step: PackagesStep { packages, ..PackagesStep::default() },
             target: TargetPython::new(3, 11, Platform::linux_amd64(), Libc::Glibc(2, 36)).unwrap(),
+            implied: Vec::new(),
             installed: Vec::new(),
             previous: Vec::new(),
             offline: false,
