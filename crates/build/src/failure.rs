@@ -98,6 +98,7 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::BaseLayer { .. } => FailureKind::Network,
         LockError::NoSuchInterpreter { .. }
         | LockError::InterpreterMismatch { .. }
+        | LockError::NotPinned { .. }
         | LockError::Malformed { .. }
         | LockError::OtherVersion { .. } => FailureKind::Usage,
     }

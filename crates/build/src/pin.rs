@@ -28,6 +28,10 @@ impl Job<'_> {
             let is_kept = request.upgrade == Upgrade::Nothing && request.refresh == Refresh::WhenOld;
             if uncovered.is_empty() && (request.frozen || is_kept) {
                 self.machine.reporter.started(Stage::Lock, place.clone());
+                // Nothing is resolved, but wheels may be fetched with these settings.
+                for warning in &inputs.asked.indexes.warnings {
+                    self.machine.reporter.warn(warning.to_string(), None);
+                }
                 return Ok(lock.clone());
             }
             keeping = preference(place, &uncovered);
@@ -39,12 +43,16 @@ impl Job<'_> {
         if request.refresh == Refresh::Always || request.upgrade == Upgrade::Everything {
             keeping.clear();
         }
-        for name in previous.iter().flat_map(|lock| request.upgrade.unknown(lock)) {
-            self.machine.reporter.warn(format!("{name} is not in the lock, so it cannot be upgraded"), None);
+        if let Some(previous) = &previous {
+            request.upgrade.check(previous, &inputs.asked.requirements)?;
         }
         let mut lock =
             Lock { version: Lock::VERSION, epoch: request.epoch, inputs: wanted, platforms: [].into() };
         self.resolve(inputs, &mut lock, previous.as_ref(), &keeping).await?;
+        if previous.is_none() {
+            // All of it is new, so that only the result can tell a mistyped name.
+            request.upgrade.check(&lock, &inputs.asked.requirements)?;
+        }
         Ok(lock)
     }
 

@@ -29,9 +29,9 @@ pub(crate) fn read_if_there(path: &Path) -> Result<Option<GivenLock>, Failure> {
     }
 }
 
-/// The same, for whoever writes the lock anew: `told` hears of one that cannot be understood, which then counts as
+/// The same, for whoever can do without the lock: `told` hears of one that cannot be understood, which then counts as
 /// none.
-pub(crate) fn read_to_replace(
+pub(crate) fn read_unless_damaged(
     path: &Path,
     told: impl FnOnce(&LockError),
 ) -> Result<Option<GivenLock>, Failure> {

@@ -1,7 +1,7 @@
 use imagewright_debian::{DebianError, FetchError};
 use imagewright_layer::LayerError;
 use imagewright_oci::{ImageReference, ManifestError, Platform};
-use imagewright_pypa::{PythonMinor, PythonVersion, TargetError};
+use imagewright_pypa::{PackageName, PythonMinor, PythonVersion, TargetError};
 use imagewright_registry::RegistryError;
 use imagewright_store::StoreError;
 use thiserror::Error;
@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::archive::{PythonMirror, Triple};
 use crate::download::DownloadError;
 use crate::python::PythonError;
+use crate::upgrade::upgradable;
 use crate::uv::UvError;
 
 /// Why a recipe could not be locked.
@@ -48,6 +49,14 @@ pub enum LockError {
         place: String,
         /// Its version.
         version: u32,
+    },
+    /// What is to be chosen anew is not pinned.
+    #[error("the lock does not pin {name}, so it cannot be upgraded")]
+    NotPinned {
+        /// As it was named.
+        name: PackageName,
+        /// The packages that are pinned, sorted.
+        pinned: Vec<PackageName>,
     },
     /// Packages could not be resolved.
     #[error(transparent)]
@@ -235,6 +244,7 @@ impl LockError {
             Self::Malformed { .. } | Self::OtherVersion { .. } => {
                 Some("make it anew with `imagewright lock`".to_owned())
             }
+            Self::NotPinned { name, pinned } => Some(upgradable(name, pinned)),
             Self::Python { source } => source.hint(),
             Self::Download(source) => source.hint(),
             Self::Store(source) => source.hint(),

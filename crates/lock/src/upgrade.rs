@@ -1,6 +1,14 @@
-use imagewright_pypa::PackageName;
+use std::collections::BTreeSet;
 
+use imagewright_pypa::PackageName;
+use imagewright_spec::nearest;
+
+use crate::LockError;
 use crate::document::{BaseLock, CompilerSource, Lock, PlatformLock};
+use crate::python::Requirement;
+
+/// How many packages a hint names.
+const MOST_NAMES: usize = 20;
 
 /// What of a previous lock is to be chosen anew.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +33,12 @@ pub enum Pin {
     Base,
     /// A distribution.
     Package(PackageName),
+}
+
+impl Pin {
+    /// What is pinned beside packages, by the names that a user has for it.
+    pub const SECTIONS: [(&str, Self); 3] =
+        [("debian", Self::Debian), ("python", Self::Python), ("base", Self::Base)];
 }
 
 impl Upgrade {
@@ -54,16 +68,57 @@ impl Upgrade {
         self.includes(&Pin::Base) || (is_debian && self.includes(&Pin::Debian))
     }
 
-    /// The packages that are to be chosen anew and that `lock` does not have.
-    pub fn unknown(&self, lock: &Lock) -> Vec<PackageName> {
-        let Self::Only(pins) = self else { return Vec::new() };
-        let has = |name: &PackageName| {
-            lock.platforms.values().flat_map(|platform| &platform.packages).any(|it| it.name == *name)
-        };
-        let names = pins.iter().filter_map(|pin| match pin {
+    /// Refuses to choose anew what is not there to be chosen: a package that is neither pinned by `lock` nor among
+    /// those that are asked for, which are new.
+    pub fn check(&self, lock: &Lock, asked: &[Requirement]) -> Result<(), LockError> {
+        let Self::Only(pins) = self else { return Ok(()) };
+        let pinned = lock.platforms.values().flat_map(|platform| &platform.packages);
+        let pinned: BTreeSet<PackageName> = pinned.map(|package| package.name.clone()).collect();
+        let is_asked = |name: &PackageName| asked.iter().any(|it| it.name().as_ref() == Some(name));
+        let mut named = pins.iter().filter_map(|pin| match pin {
             Pin::Package(name) => Some(name),
             Pin::Debian | Pin::Python | Pin::Base => None,
         });
-        names.filter(|name| !has(name)).cloned().collect()
+        let unknown = named.find(|name| !pinned.contains(*name) && !is_asked(name));
+        match unknown.cloned() {
+            Some(name) => Err(LockError::NotPinned { name, pinned: pinned.into_iter().collect() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What to do about a name that a lock does not pin: the nearest that can be chosen anew, and all there are.
+pub(crate) fn upgradable(name: &PackageName, pinned: &[PackageName]) -> String {
+    let sections = Pin::SECTIONS.map(|(name, _)| name);
+    let names = sections.into_iter().chain(pinned.iter().map(PackageName::as_str));
+    let nearest = nearest(name.as_str(), names);
+    let meant = nearest.map(|known| format!("did you mean `{known}`?\n")).unwrap_or_default();
+    let shown: Vec<&str> = pinned.iter().take(MOST_NAMES).map(PackageName::as_str).collect();
+    let more = match pinned.len().saturating_sub(MOST_NAMES) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let sections = sections.map(|section| format!("`{section}`")).join(", ");
+    let packages = shown.join(", ");
+    format!("{meant}what can be upgraded: {sections}, and the packages {packages}{more}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_meant_and_all_are_named() {
+        let names =
+            |text: &str| text.split(' ').map(|name| name.parse().unwrap()).collect::<Vec<PackageName>>();
+        for (name, nearest) in [("numpi", Some("numpy")), ("debain", Some("debian")), ("zzz", None)] {
+            let said = upgradable(&name.parse().unwrap(), &names("numpy pandas"));
+            assert!(said.ends_with("`debian`, `python`, `base`, and the packages numpy, pandas"), "{said}");
+            let meant = said.strip_prefix("did you mean `").and_then(|rest| rest.split('`').next());
+            assert_eq!(meant, nearest, "{said}");
+        }
+        let many: Vec<String> = (0..MOST_NAMES + 2).map(|number| format!("p{number}")).collect();
+        let said = upgradable(&"zzz".parse().unwrap(), &names(&many.join(" ")));
+        assert!(said.ends_with(" and 2 more"), "{said}");
     }
 }

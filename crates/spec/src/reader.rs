@@ -190,7 +190,7 @@ fn wrong_type(wanted: Wanted, node: &Node) -> ProblemKind {
 }
 
 /// The known name that `name` was most likely meant to be.
-pub fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     let score = |other: &str| {
         let contained = name.len() > 2 && (other.contains(&name) || name.contains(other));

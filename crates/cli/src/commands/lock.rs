@@ -50,11 +50,11 @@ const EVERYTHING: &str = "*";
 
 fn upgraded(text: &str) -> Result<Upgrade, String> {
     let looks_like_a_file = text.contains('/') || Path::new(text).is_file();
+    if let Some((_, pin)) = Pin::SECTIONS.into_iter().find(|(name, _)| *name == text) {
+        return Ok(Upgrade::Only(vec![pin]));
+    }
     match text {
         EVERYTHING => Ok(Upgrade::Everything),
-        "debian" => Ok(Upgrade::Only(vec![Pin::Debian])),
-        "python" => Ok(Upgrade::Only(vec![Pin::Python])),
-        "base" => Ok(Upgrade::Only(vec![Pin::Base])),
         _ if looks_like_a_file => {
             Err(format!("{text} is a file, not a package: write `imagewright lock {text} --upgrade`"))
         }
@@ -83,11 +83,7 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
     lock_file::check_place(&output)?;
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
-    let start = match &arguments.lock.lock {
-        None if written.is_some() => written.clone(),
-        None if output == lock_file::beside(&arguments.spec.spec) => None,
-        named => lock_file::find(named.as_deref(), &arguments.spec.spec)?,
-    };
+    let start = start(&machine.reporter, arguments, &output, written.as_ref())?;
     let mut request = session::request_with(environment, spec, Some(&arguments.lock), start)?;
     request.upgrade = all(&arguments.upgrade);
     let lock = interrupt::run(machine.lock(&request))?;
@@ -113,9 +109,30 @@ fn current(reporter: &Reporter, output: &Path, is_frozen: bool) -> Result<Option
     if is_frozen {
         return lock_file::read_if_there(output);
     }
-    lock_file::read_to_replace(output, |error| {
+    read_or_warn(reporter, output, "it is made anew")
+}
+
+/// The lock whose pins are preferred: the one that is named, the one that is replaced, or the one beside the spec.
+/// Only the first was asked for, so a damaged one beside the spec is no reason to write none elsewhere.
+fn start(
+    reporter: &Reporter,
+    arguments: &LockCommand,
+    output: &Path,
+    written: Option<&GivenLock>,
+) -> Result<Option<GivenLock>, Failure> {
+    let spec = &arguments.spec.spec;
+    let beside = lock_file::beside(spec);
+    match &arguments.lock.lock {
+        Some(named) => lock_file::find(Some(named), spec),
+        None if written.is_some() || output == beside => Ok(written.cloned()),
+        None => read_or_warn(reporter, &beside, "nothing that it pins is kept"),
+    }
+}
+
+fn read_or_warn(reporter: &Reporter, path: &Path, outcome: &str) -> Result<Option<GivenLock>, Failure> {
+    lock_file::read_unless_damaged(path, |error| {
         let because = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
-        reporter.warn(format!("{error}{because}; it is made anew"), None);
+        reporter.warn(format!("{error}{because}; {outcome}"), None);
     })
 }
 

@@ -51,10 +51,32 @@ fn upgrades_move_what_is_named_and_nothing_else() {
     let one = workshop.run(&["lock", "image.yaml", "--upgrade", "alpha"]).expect(0);
     one.says(&["alpha 1.0 -> 2.0"]).never_says(&["gamma"]);
     assert_eq!(versions(workshop), "alpha 2.0, gamma 1.0");
-    let missing = workshop.run(&["lock", "image.yaml", "--upgrade", "delta"]).expect(0);
-    missing.says(&["delta is not in the lock"]);
     workshop.run(&["lock", "image.yaml", "--upgrade"]).expect(0).says(&["gamma 1.0 -> 2.0"]);
     assert_eq!(versions(workshop), "alpha 2.0, gamma 2.0");
+}
+
+#[test]
+fn what_is_not_there_cannot_be_upgraded() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["alpha"]);
+    let upgrade = |name: &str| workshop.run(&["lock", "image.yaml", "--upgrade", name]);
+    let refused = [
+        "the lock does not pin alpah",
+        "did you mean `alpha`?",
+        "`debian`, `python`, `base`, and the packages alpha",
+    ];
+    // Without a lock, what is pinned in the end says which names are right.
+    upgrade("alpah").expect(2).says(&refused);
+    assert!(!workshop.project().join("image.lock").exists());
+    upgrade("alpha").expect(0);
+    upgrade("alpah").expect(2).says(&refused);
+    for section in ["debian", "python", "base", "Pip"] {
+        upgrade(section).expect(0);
+    }
+    // A package that the spec asks for since is new anyway.
+    world.spec(&["alpha", "gamma"]);
+    upgrade("gamma").expect(0).says(&["gamma 1.0 is new"]);
 }
 
 #[test]
@@ -188,6 +210,17 @@ fn a_damaged_lock_is_made_anew_by_lock_and_by_nothing_else() {
         mended.says(&["warning: image.lock is not a lock", "made anew", "wrote image.lock"]);
         assert_eq!(fs_err::read_to_string(workshop.project().join("image.lock")).unwrap(), good);
     }
+    workshop.write("image.lock", conflict.as_bytes());
+    let elsewhere = workshop.run(&["lock", "image.yaml", "-o", "other.lock"]).expect(0);
+    elsewhere.says(&[
+        "warning: image.lock is not a lock",
+        "nothing that it pins is kept",
+        "wrote other.lock",
+    ]);
+    assert_eq!(fs_err::read_to_string(workshop.project().join("other.lock")).unwrap(), good);
+    let named = ["lock", "image.yaml", "-o", "other.lock", "--lock", "image.lock"];
+    workshop.run(&named).expect(2).says(&["error: image.lock is not a lock"]);
+    assert_eq!(fs_err::read_to_string(workshop.project().join("image.lock")).unwrap(), conflict);
     fs_err::remove_file(workshop.project().join("image.lock")).unwrap();
     fs_err::create_dir(workshop.project().join("image.lock")).unwrap();
     for command in ["build", "lock", "exists"] {

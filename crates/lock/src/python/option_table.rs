@@ -178,8 +178,7 @@ pub(super) fn row(name: &str) -> Option<&'static Row> {
 /// The spelling that is nearest to a mistyped one.
 pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let names = OPTIONS.iter().flat_map(|row| row.names.iter().copied()).filter(|it| it.starts_with("--"));
-    let scored = names.map(|it| (strsim::jaro_winkler(name, it), it));
-    scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(score, _)| *score > 0.85).map(|(_, it)| it)
+    imagewright_spec::nearest(name, names)
 }
 
 #[cfg(test)]
