@@ -48,16 +48,16 @@ impl Asked {
         asked.requirements.extend(options.requirements.iter().cloned());
         check_indexes(step, host)?;
         let from_files = std::mem::take(&mut asked.options);
-        asked.options = options.or(from_files);
-
         let written = asked.requirements.iter().chain(&asked.constraints);
         let wheels = written.flat_map(Requirement::private_urls).collect();
-        asked.indexes = asked
-            .options
-            .indexes
-            .clone()
+        // flytekit puts the fields on one command line of uv, for which a command line comes before files.
+        asked.indexes = IndexSettings::default()
+            .with_spec(step.index.as_deref(), &step.extra_indexes)
+            .then(options.indexes.clone())
+            .or(from_files.indexes.clone())
             .or(IndexSettings { wheels, ..IndexSettings::default() })
-            .or(IndexSettings::of_host(host)?.with_spec(step.index.as_deref(), &step.extra_indexes));
+            .or(IndexSettings::of_host(host)?);
+        asked.options = options.or(from_files);
         Ok(asked)
     }
 
@@ -138,7 +138,7 @@ impl Asked {
         };
         let words: Vec<String> = options.iter().map(word).collect();
         let found = InstallOptions::parse(&words, origin, host)?;
-        self.options = std::mem::take(&mut self.options).or(found);
+        self.options = std::mem::take(&mut self.options).then(found);
         Ok(())
     }
 }

@@ -30,12 +30,7 @@ impl IndexSettings {
             let address = Url::parse(address.reveal()).ok().filter(|it| it.origin() == url.origin())?;
             written(&address).or_else(|| named(name?, host))
         });
-        if found.is_some() {
-            return found;
-        }
-        let path = host.variable("NETRC").map(|path| host.absolute(path));
-        let path = path.or_else(|| host.home().map(|home| home.join(".netrc")))?;
-        of_netrc(&fs_err::read_to_string(path).ok()?, url.host_str()?)
+        found.or_else(|| self.netrc.credentials(url.host_str()?).cloned())
     }
 }
 
@@ -56,24 +51,6 @@ fn named(name: &str, host: &Host) -> Option<Credentials> {
 
 fn decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-/// The entry of a machine in the format of ftp(1); `default` serves every machine.
-fn of_netrc(text: &str, machine: &str) -> Option<Credentials> {
-    let mut words = text.split_whitespace();
-    let mut applies = false;
-    let (mut user, mut password) = (None, None);
-    while let Some(word) = words.next() {
-        match word {
-            "machine" | "default" if applies && user.is_some() => break,
-            "machine" => applies = words.next() == Some(machine),
-            "default" => applies = true,
-            "login" if applies => user = words.next(),
-            "password" if applies => password = words.next(),
-            _ => {}
-        }
-    }
-    Some(Credentials { user: user?.to_owned(), password: password.unwrap_or_default().to_owned() })
 }
 
 #[cfg(test)]
@@ -97,15 +74,5 @@ mod tests {
         assert_eq!(of("https://named/files/a.whl").unwrap().password, "q");
         assert_eq!(of("http://host:8443/files/a.whl"), None);
         assert_eq!(of("https://other/files/a.whl"), None);
-    }
-
-    #[test]
-    fn of_netrc_are_the_machines() {
-        let text =
-            "machine a login u password p\nmachine b\n  login v\n  password q\ndefault login d password e";
-        for (machine, user) in [("a", "u"), ("b", "v"), ("c", "d")] {
-            assert_eq!(of_netrc(text, machine).unwrap().user, user);
-        }
-        assert_eq!(of_netrc("machine a login u", "b"), None);
     }
 }

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use toml::{Table, Value};
 use url::Url;
 
+use super::netrc::{self, Netrc};
 use super::{PythonError, PythonWarning, pip_config, uv_config};
 use crate::uv::Host;
 
 /// The package indexes in force, and how to reach them.
 ///
-/// The first source that names a default index wins: `pip_extra_args` and requirements files, `pip_index`, uv's
-/// variables, uv's configuration files, pip's variables, pip's configuration files. Additional indexes, folders of wheels and
-/// hosts without certificates are joined in that order.
+/// The first source that names a default index wins: `pip_extra_args`, `pip_index`, requirements files, uv's
+/// variables, uv's configuration files, pip's variables, pip's configuration files. Within one source the last that is
+/// written wins. Additional indexes, folders of wheels and hosts without certificates are joined in that order, but that
+/// `pip_extra_index_url` comes before `pip_extra_args`, as on the command line that flytekit makes of them.
 #[derive(Clone, Debug, Default)]
 pub struct IndexSettings {
     /// The index asked last; uv's own when absent.
@@ -32,6 +34,8 @@ pub struct IndexSettings {
     pub wheels: Vec<IndexUrl>,
     /// Further settings of uv on how to reach and to choose among indexes, in the words of `uv.toml`.
     pub further: Table,
+    /// Users and passwords by the names of machines.
+    pub(super) netrc: Netrc,
     /// What could not be used of the user's configuration.
     pub warnings: Vec<PythonWarning>,
 }
@@ -119,13 +123,14 @@ impl Index {
 }
 
 impl IndexSettings {
-    /// The settings of this machine: uv's and pip's variables and configuration files.
+    /// The settings of this machine: uv's and pip's variables and configuration files, and `.netrc`.
     pub fn of_host(host: &Host) -> Result<Self, PythonError> {
         let sources = [
             uv_config::of_variables(host),
             uv_config::of_files(host)?,
             pip_config::of_variables(host),
             pip_config::of_files(host)?,
+            netrc::of_host(host),
         ];
         Ok(sources.into_iter().fold(Self::default(), Self::or))
     }
@@ -154,8 +159,20 @@ impl IndexSettings {
             proxy: self.proxy.or(other.proxy),
             wheels: joined(self.wheels, other.wheels),
             further,
+            netrc: if self.netrc.is_empty() { other.netrc } else { self.netrc },
             warnings: joined(self.warnings, other.warnings),
         }
+    }
+
+    /// Joined with settings that are written behind these: of what counts once, the last counts.
+    pub(super) fn then(self, later: Self) -> Self {
+        let Self { default, certificates, proxy, further, .. } = later.clone();
+        let mut joined = self.or(later);
+        joined.default = default.or(joined.default);
+        joined.certificates = certificates.or(joined.certificates);
+        joined.proxy = proxy.or(joined.proxy);
+        joined.further.extend(further);
+        joined
     }
 
     /// Every index, the most important first, the default last.

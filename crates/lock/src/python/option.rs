@@ -112,19 +112,27 @@ impl InstallOptions {
     }
 
     /// Joined with options that matter less.
-    pub(super) fn or(mut self, other: Self) -> Self {
+    pub(super) fn or(self, mut other: Self) -> Self {
         let is_new =
             |option: &str| REPEATABLE.contains(&option) || !self.uv.iter().any(|(it, _)| *it == option);
-        let further: Vec<_> = other.uv.into_iter().filter(|(option, _)| is_new(option)).collect();
-        self.uv.extend(further);
-        self.requirement_files.extend(other.requirement_files);
-        self.constraint_files.extend(other.constraint_files);
-        self.requirements.extend(other.requirements);
-        self.warnings.extend(other.warnings);
+        other.uv.retain(|(option, _)| is_new(option));
+        let indexes = self.indexes.clone().or(other.indexes.clone());
+        Self { indexes, ..self.then(other) }
+    }
+
+    /// Joined with options that are written behind these: of what counts once, the last counts, as in pip.
+    pub(super) fn then(mut self, later: Self) -> Self {
+        for (option, value) in later.uv {
+            self.set(option, value);
+        }
+        self.requirement_files.extend(later.requirement_files);
+        self.constraint_files.extend(later.constraint_files);
+        self.requirements.extend(later.requirements);
+        self.warnings.extend(later.warnings);
         Self {
-            indexes: self.indexes.or(other.indexes),
-            require_hashes: self.require_hashes || other.require_hashes,
-            ignore_installed: self.ignore_installed || other.ignore_installed,
+            indexes: self.indexes.then(later.indexes),
+            require_hashes: self.require_hashes || later.require_hashes,
+            ignore_installed: self.ignore_installed || later.ignore_installed,
             ..self
         }
     }
@@ -200,6 +208,18 @@ mod tests {
         let expected = "--prerelease disallow --overrides /project/a --overrides /project/b --no-deps \
                         --overrides /project/c";
         assert_eq!(field.or(file).uv_arguments(&[]).join(" "), expected);
+    }
+
+    #[test]
+    fn of_what_is_written_one_behind_the_other_the_last_counts() {
+        let first =
+            parse("--pre --resolution lowest --cert a --extra-index-url https://x/ -i https://a/").unwrap();
+        let then = parse("--resolution highest --cert b --extra-index-url https://y/ -i https://b/").unwrap();
+        let joined = first.then(then);
+        assert_eq!(joined.uv_arguments(&[]), ["--prerelease", "allow", "--resolution", "highest"]);
+        assert_eq!(joined.indexes.certificates, Some("/project/b".into()));
+        let indexes: Vec<String> = joined.indexes.indexes().map(|index| index.url.to_string()).collect();
+        assert_eq!(indexes, ["https://x/", "https://y/", "https://b/"]);
     }
 
     #[test]

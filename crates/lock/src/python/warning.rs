@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::PathBuf;
 
 use imagewright_pypa::PackageName;
 
@@ -26,6 +27,11 @@ pub enum PythonWarning {
         /// Which one.
         folder: String,
     },
+    /// The file of users and passwords cannot be used.
+    Netrc {
+        /// Why.
+        problem: NetrcProblem,
+    },
     /// The base has a distribution with a version that is none, so that it cannot count as installed.
     OddVersion {
         /// Which one.
@@ -40,6 +46,34 @@ pub enum PythonWarning {
     },
 }
 
+/// Why a `.netrc` cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NetrcProblem {
+    /// It cannot be read.
+    Unreadable {
+        /// Which one, and why.
+        because: String,
+    },
+    /// It has a word where none of this kind belongs.
+    Malformed {
+        /// Which one.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+impl fmt::Display for NetrcProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { because } => f.write_str(because),
+            Self::Malformed { path, line } => {
+                write!(f, "{}, line {line}, is not in the format of netrc", path.display())
+            }
+        }
+    }
+}
+
 impl fmt::Display for PythonWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -52,6 +86,7 @@ impl fmt::Display for PythonWarning {
             Self::NoSuchFolder { folder } => {
                 write!(f, "pip's `find-links` names {folder}, which is no folder")
             }
+            Self::Netrc { problem } => write!(f, "no credentials of netrc are used: {problem}"),
             Self::OddVersion { name, version } => {
                 write!(
                     f,

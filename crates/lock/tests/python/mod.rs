@@ -7,6 +7,7 @@ mod index;
 mod locating;
 mod machine;
 mod network;
+mod precedence;
 mod properties;
 mod secrets;
 mod wheel;

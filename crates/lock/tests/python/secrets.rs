@@ -139,3 +139,27 @@ async fn every_place_of_settings_is_read() {
 fn set(machine: &mut Machine, name: &str, value: &str) {
     machine.variables.insert(name.to_owned(), value.to_owned());
 }
+
+#[tokio::test]
+async fn a_netrc_that_cannot_be_used_is_named() {
+    let Some(mut machine) = Machine::new() else { return };
+    let index = Index::default().with("alpha", "1.0", "py3-none-any", &[]).start();
+    let ask = Ask::of(&["alpha"], &index.url());
+    let path = machine.path("other-netrc");
+    set(&mut machine, "NETRC", &path.display().to_string());
+    let told = async || {
+        let warnings = machine.resolve(&ask).await.unwrap().warnings;
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let is_missing = told().await;
+    assert!(is_missing.starts_with("no credentials of netrc are used: "), "{is_missing}");
+    assert!(is_missing.contains(&format!("{}", path.display())), "{is_missing}");
+    machine.write("other-netrc", format!("machine a\nlogin u pasword {PASSWORD}\n"));
+    let is_malformed = told().await;
+    let expected = format!("{}, line 2, is not in the format of netrc", path.display());
+    assert!(is_malformed.ends_with(&expected) && !is_malformed.contains(PASSWORD), "{is_malformed}");
+    machine.write("other-netrc", b"machine \xff");
+    assert!(told().await.contains("UTF-8"));
+    machine.write("other-netrc", format!("machine 127.0.0.1 login user password {PASSWORD}\n"));
+    assert_eq!(told().await, "");
+}
