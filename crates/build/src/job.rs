@@ -216,9 +216,10 @@ impl<'a> Job<'a> {
         layers: Vec<LayerReport>,
     ) -> BuildReport {
         let statistics = self.machine.client.statistics();
+        let (repository, _) = self.name.rsplit_once(':').expect("the name of an image has its tag");
         BuildReport {
             image: self.name.clone(),
-            further_tags: self.further_tags.iter().map(ImageReference::to_string).collect(),
+            further_tags: self.request.further_tags.iter().map(|tag| format!("{repository}:{tag}")).collect(),
             digest,
             status,
             changed,

@@ -9,7 +9,7 @@ use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
-use imagewright_spec::{ImageSpec, Overrides, ParseOptions, SpecError, load};
+use imagewright_spec::{Field, ImageSpec, Overrides, ParseOptions, SpecError, load};
 use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
@@ -67,6 +67,14 @@ pub(crate) fn machine_with(
     registry_config: Option<&Path>,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
+    if let Some(path) = registry_config {
+        // It is read when a registry asks for credentials, which may be after a long download, or never.
+        fs_err::metadata(environment.directory.join(path)).map_err(|source| SpecError::File {
+            field: Field::RegistryConfig,
+            path: path.to_owned(),
+            source,
+        })?;
+    }
     let configuration = Configuration::load(environment)?;
     let points = Failpoints::of(environment);
     let store_options = Options { observer: points.observer(), ..Options::new(now()) };

@@ -26,6 +26,12 @@ pub enum SpecError {
         /// Which file.
         file: PathBuf,
     },
+    /// A lock, where its spec is wanted.
+    #[error("{} is a lock, not a spec", file.display())]
+    Lock {
+        /// Which file.
+        file: PathBuf,
+    },
     /// The text is not YAML or JSON.
     #[error("{}the spec is not valid {format}{}: {message}", of_file(file.as_ref()), at(*position))]
     Syntax {
@@ -124,6 +130,10 @@ impl SpecError {
         match self {
             Self::Invalid { problems, .. } => problems_hint(problems),
             Self::Scalar { text, .. } => Some(format!("if it is a text, put it in quotes: \"{text}\"")),
+            Self::Lock { file } => Some(format!(
+                "name the spec that it is of, such as {}",
+                file.with_extension("yaml").display()
+            )),
             Self::Python { .. } => fixed("write its fields to a YAML file"),
             Self::Read { source } if source.kind() == io::ErrorKind::IsADirectory => {
                 fixed("name the YAML or JSON file in it")

@@ -30,6 +30,9 @@ pub fn load(path: &Path, options: &ParseOptions) -> Result<ImageSpec, SpecError>
     if is("py") {
         return Err(SpecError::Python { file: path.to_owned() });
     }
+    if is("lock") {
+        return Err(SpecError::Lock { file: path.to_owned() });
+    }
     let text = fs_err::read_to_string(path).map_err(|source| SpecError::Read { source })?;
     let parse = if is("json") { parse_json } else { parse_yaml };
     parse(&text, options).map_err(|error| error.in_file(path))

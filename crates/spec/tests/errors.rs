@@ -160,7 +160,13 @@ fn no_identity() {
         &ParseOptions::default(),
     );
     told_all.push_str(&told("unsupported", &spec.unwrap().check_supported().unwrap_err()));
-    for (input, path) in [("no file", "no/such.yaml"), ("a folder", "src"), ("Python", "no/such.py")] {
+    let paths = [
+        ("no file", "no/such.yaml"),
+        ("a folder", "src"),
+        ("Python", "no/such.py"),
+        ("a lock", "image.lock"),
+    ];
+    for (input, path) in paths {
         told_all.push_str(&told(input, &load(Path::new(path), &ParseOptions::default()).unwrap_err()));
     }
     insta::assert_snapshot!(told_all);

@@ -93,3 +93,15 @@ fn where_a_lock_cannot_be_written_is_known_before_it_is_made() {
     let refused = world.workshop.run(&["lock", "image.yaml", "-o", "none/image.lock"]).expect(2);
     refused.says(&["none/image.lock cannot be written: none is no directory"]).never_says(&["resolving"]);
 }
+
+#[test]
+fn an_image_without_a_registry_is_shown_as_it_was_named() {
+    let Some(world) = Offline::new() else { return };
+    world.spec(&["gamma"]);
+    let local = ["build", "image.yaml", "--registry", "", "--tag", "v1", "--json"];
+    let built: Value = serde_json::from_str(&world.workshop.run(&local).expect(0).stdout).unwrap();
+    assert!(built["image"].as_str().unwrap().starts_with("app:"), "{built}");
+    assert_eq!(built["further_tags"], serde_json::json!(["app:v1"]));
+    let named = world.workshop.run(&["inspect", "app:v1"]).expect(0).stdout;
+    assert!(named.starts_with("app:v1\n") && !named.contains("docker.io"), "{named}");
+}

@@ -96,6 +96,18 @@ fn a_package_index_that_is_none_is_named_by_its_field() {
 }
 
 #[test]
+fn credentials_that_the_spec_names_must_be_there() {
+    let Some(world) = Offline::new() else { return };
+    world.spec_with(&["gamma"], "registry_config: none.json\n");
+    for command in [["build", "image.yaml"], ["exists", "image.yaml"], ["plan", "image.yaml"]] {
+        let refused = world.workshop.run(&command).expect(2);
+        refused.says(&["registry_config: cannot read `none.json`"]).never_says(&["checking"]);
+    }
+    world.workshop.write("none.json", "{}");
+    world.workshop.run(&["build", "image.yaml"]).expect(0);
+}
+
+#[test]
 fn what_the_caches_lack_is_not_asked_for_offline() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;
