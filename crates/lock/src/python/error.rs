@@ -6,7 +6,7 @@ use imagewright_pypa::{PackageName, TargetPython, Version, WheelFilename};
 use imagewright_spec::requirements::RequirementsError;
 use thiserror::Error;
 
-use super::option::OptionProblem;
+use super::option::{OptionProblem, Written};
 use super::{IndexUrl, Origin, Requirement, explain};
 use crate::uv::UvError;
 
@@ -83,9 +83,11 @@ pub enum PythonError {
         /// What is wrong with it.
         problem: OptionProblem,
     },
-    /// The value of an option that uv takes, but not so.
-    #[error("uv does not take the value of an option\n{explanation}")]
+    /// An option that uv takes, but not so.
+    #[error("uv does not take `{}` in {} as it is\n{explanation}", written.option, written.origin)]
     OptionValue {
+        /// Which one.
+        written: Written,
         /// uv's words.
         explanation: String,
     },

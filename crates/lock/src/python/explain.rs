@@ -31,8 +31,6 @@ const PROXY_PASSWORD: &str = "407 Proxy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     Malformed,
-    /// uv refuses an option, or the value of one.
-    Usage,
     Offline,
     Network,
     NoSolution,
@@ -40,8 +38,9 @@ pub(super) enum Failure {
 }
 
 pub(super) fn classify(explanation: &str) -> Failure {
-    if explanation.trim_start().starts_with("error: invalid value '") {
-        Failure::Usage
+    if explanation.trim_end().ends_with("try '--help'.") {
+        // uv could not begin: what it says quotes the values of options, which may hold any other mark.
+        Failure::Other
     } else if OFFLINE_MARKS.iter().any(|mark| explanation.contains(mark)) {
         Failure::Offline
     } else if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
@@ -65,8 +64,9 @@ pub(super) fn is_about_passwords(explanation: &str) -> bool {
 
 /// What uv says of an option, without the advice to ask uv for help.
 pub(super) fn usage(explanation: &str) -> String {
-    let lines = explanation.lines().filter(|line| !line.starts_with("For more information"));
-    lines.collect::<Vec<_>>().join("\n").trim().trim_start_matches("error: ").to_owned()
+    let is_advice = |line: &&str| line.starts_with("For more information") || line.starts_with("Usage: ");
+    let lines: Vec<&str> = explanation.lines().filter(|line| !is_advice(line)).collect();
+    lines.join("\n").trim().trim_start_matches("error: ").to_owned()
 }
 
 /// uv's words without advice that cannot be followed here.

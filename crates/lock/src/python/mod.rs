@@ -37,7 +37,7 @@ pub use credentials::Credentials;
 pub use error::{Finding, PythonError, PythonErrorKind};
 pub use index::{Index, IndexSettings, IndexUrl};
 pub use locked::{LockedPackage, WheelSource};
-pub use option::{InstallOptions, OptionProblem};
+pub use option::{InstallOptions, OptionProblem, Written};
 pub use request::{PythonRequest, PythonResolution, Refresh};
 pub use requirement::{Origin, Requirement};
 pub use resolve::resolve;

@@ -20,10 +20,28 @@ pub struct InstallOptions {
     pub require_hashes: bool,
     /// Whether what the base has is installed again.
     pub ignore_installed: bool,
-    /// Options for uv, none of which holds a URL, and their values.
-    uv: Vec<(&'static str, Option<String>)>,
+    /// Options for uv, none of which holds a URL.
+    uv: Vec<Passed>,
     /// Options that do nothing here.
     pub warnings: Vec<PythonWarning>,
+}
+
+/// An option for uv.
+#[derive(Clone, Debug)]
+struct Passed {
+    /// As uv calls it.
+    option: &'static str,
+    value: Option<String>,
+    written: Written,
+}
+
+/// An option as the user wrote it, without its value, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The option.
+    pub option: String,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 /// What is wrong with an option.
@@ -66,6 +84,13 @@ impl InstallOptions {
                         (true, Some(value)) => value,
                         (true, None) => words.next().cloned().ok_or_else(|| fail(OptionProblem::NoValue))?,
                     };
+                    if row.takes_value && value.is_empty() && row.effect.is_for_uv() {
+                        return Err(fail(OptionProblem::NoValue));
+                    }
+                    if row.effect.is_index() && !Index::parse(&value).is_possible(host) {
+                        let (index, origin) = (Index::parse(&value).url, origin.clone());
+                        return Err(PythonError::NoIndex { index, origin });
+                    }
                     options.apply(row.effect, &name, &value, origin, host);
                 }
             } else {
@@ -76,6 +101,7 @@ impl InstallOptions {
     }
 
     fn apply(&mut self, effect: Effect, name: &str, value: &str, origin: &Origin, host: &Host) {
+        let written = Written { option: name.to_owned(), origin: origin.clone() };
         let indexes = &mut self.indexes;
         match effect {
             Effect::DefaultIndex => indexes.default = Some(Index::parse(value)),
@@ -93,9 +119,17 @@ impl InstallOptions {
             Effect::Constraints => self.constraint_files.push(value.into()),
             Effect::RequireHashes => self.require_hashes = true,
             Effect::IgnoreInstalled => self.ignore_installed = true,
-            Effect::Uv(option) => self.set(option, (!value.is_empty()).then(|| value.to_owned())),
-            Effect::UvFile(option) => self.set(option, Some(host.absolute(value).display().to_string())),
-            Effect::UvFixed(option, value) => self.set(option, Some(value.to_owned())),
+            Effect::Uv(option) => {
+                let value = (!value.is_empty()).then(|| value.to_owned());
+                self.set(Passed { option, value, written });
+            }
+            Effect::UvFile(option) => {
+                let value = Some(host.absolute(value).display().to_string());
+                self.set(Passed { option, value, written });
+            }
+            Effect::UvFixed(option, value) => {
+                self.set(Passed { option, value: Some(value.to_owned()), written });
+            }
             Effect::Nothing(because) => self.warnings.push(PythonWarning::WithoutEffect {
                 option: name.to_owned(),
                 because,
@@ -106,24 +140,24 @@ impl InstallOptions {
     }
 
     /// The last one written counts, as in pip.
-    fn set(&mut self, option: &'static str, value: Option<String>) {
-        self.uv.retain(|(known, _)| *known != option || REPEATABLE.contains(known));
-        self.uv.push((option, value));
+    fn set(&mut self, passed: Passed) {
+        self.uv.retain(|known| known.option != passed.option || REPEATABLE.contains(&known.option));
+        self.uv.push(passed);
     }
 
     /// Joined with options that matter less.
     pub(super) fn or(self, mut other: Self) -> Self {
         let is_new =
-            |option: &str| REPEATABLE.contains(&option) || !self.uv.iter().any(|(it, _)| *it == option);
-        other.uv.retain(|(option, _)| is_new(option));
+            |option: &str| REPEATABLE.contains(&option) || !self.uv.iter().any(|it| it.option == option);
+        other.uv.retain(|passed| is_new(passed.option));
         let indexes = self.indexes.clone().or(other.indexes.clone());
         Self { indexes, ..self.then(other) }
     }
 
     /// Joined with options that are written behind these: of what counts once, the last counts, as in pip.
     pub(super) fn then(mut self, later: Self) -> Self {
-        for (option, value) in later.uv {
-            self.set(option, value);
+        for passed in later.uv {
+            self.set(passed);
         }
         self.requirement_files.extend(later.requirement_files);
         self.constraint_files.extend(later.constraint_files);
@@ -139,9 +173,26 @@ impl InstallOptions {
 
     /// What uv is given, less the options in `except`.
     pub(super) fn uv_arguments(&self, except: &[&str]) -> Vec<String> {
-        let options = self.uv.iter().filter(|(option, _)| !except.contains(option));
-        options.flat_map(|(option, value)| [Some((*option).to_owned()), value.clone()]).flatten().collect()
+        let passed = self.uv.iter().filter(|passed| !except.contains(&passed.option));
+        passed.flat_map(|it| [Some(it.option.to_owned()), it.value.clone()]).flatten().collect()
     }
+
+    /// The option that uv's words are about: whose value they quote, or else which they name.
+    pub(super) fn meant_by(&self, explanation: &str) -> Option<&Written> {
+        let words: Vec<&str> = explanation.split([' ', '\'', '`', '\n']).collect();
+        let is_named = |passed: &&Passed| words.contains(&passed.option);
+        let is_quoted = |passed: &&Passed| passed.value.as_deref().is_some_and(|it| explanation.contains(it));
+        let both = self.uv.iter().find(|passed| is_named(passed) && is_quoted(passed));
+        let found = both.or_else(|| self.uv.iter().find(is_named)).or_else(|| {
+            self.uv.iter().find(|passed| passed.value.as_deref().is_some_and(is_path) && is_quoted(passed))
+        });
+        found.map(|passed| &passed.written)
+    }
+}
+
+/// A word that can be known again in a text: others, such as `allow`, may stand there by chance.
+fn is_path(value: &str) -> bool {
+    value.starts_with('/')
 }
 
 /// Options that uv takes more than once.
@@ -247,6 +298,7 @@ mod tests {
             ),
             ("--zzz", OptionProblem::Unknown { nearest: None }),
             ("--index-url", OptionProblem::NoValue),
+            ("--resolution=", OptionProblem::NoValue),
         ] {
             match parse(text).unwrap_err() {
                 PythonError::Option { problem, .. } => assert_eq!(problem, expected, "{text}"),

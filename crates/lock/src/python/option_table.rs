@@ -37,6 +37,18 @@ pub(super) enum Effect {
     Refused(&'static str),
 }
 
+impl Effect {
+    /// Whether uv gets the value.
+    pub(super) fn is_for_uv(self) -> bool {
+        matches!(self, Self::Uv(_) | Self::UvFile(_))
+    }
+
+    /// Whether the value is a package index.
+    pub(super) fn is_index(self) -> bool {
+        matches!(self, Self::DefaultIndex | Self::AdditionalIndex)
+    }
+}
+
 const fn flag(names: &'static [&'static str], effect: Effect) -> Row {
     Row { names, takes_value: false, effect }
 }

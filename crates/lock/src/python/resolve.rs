@@ -258,11 +258,16 @@ impl<'a> Question<'a> {
         match explain::classify(explanation) {
             Failure::Network => PythonError::Unreachable { explanation: explain::tidy(explanation) },
             Failure::Offline => PythonError::NotCached { explanation: explain::tidy(explanation) },
-            Failure::Usage => PythonError::OptionValue { explanation: explain::usage(explanation) },
             Failure::Malformed => {
                 explain::malformed(explanation, &lines(&self.requirements), &asked.requirements)
             }
-            Failure::Other => PythonError::Answer { explanation: explain::tidy(explanation) },
+            Failure::Other => match asked.options.meant_by(explanation) {
+                Some(written) => {
+                    let (written, explanation) = (written.clone(), explain::usage(explanation));
+                    PythonError::OptionValue { written, explanation }
+                }
+                None => PythonError::Answer { explanation: explain::tidy(explanation) },
+            },
             Failure::NoSolution => {
                 let written: Vec<Requirement> =
                     asked.requirements.iter().chain(&asked.constraints).cloned().collect();

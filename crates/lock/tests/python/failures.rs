@@ -73,27 +73,56 @@ async fn each_says_what_and_where_and_what_to_do() {
             Input,
             &["`beta==one two` in `packages[1]` is not well-formed", "beta==one two"],
         ),
-        (
-            &["alpha"],
-            "--extra-index-ur x",
-            Input,
-            &["`--extra-index-ur` in `pip_extra_args`", "did you mean `--extra-index-url`?"],
-        ),
         (&["-e ."], "", Unresolvable, &["`-e .` in `packages[0]` must be built from source"]),
         (&["alpha=>2"], "", Input, &["`alpha=>2` in `packages[0]` is not well-formed"]),
-        (
-            &["alpha"],
-            "--exclude-newer yesterdayish",
-            Input,
-            &["invalid value 'yesterdayish' for '--exclude-newer"],
-        ),
-        (&["alpha"], "--target /x", Input, &["cannot be used: packages go to the image's environment"]),
     ] {
         let Some(message) = fails(requirements, arguments, kind).await else { return };
         for part in expected {
             assert!(message.contains(part), "{part} is not in:\n{message}");
         }
         assert!(!message.contains("--no-build"), "{message}");
+    }
+}
+
+/// What uv refuses is the user's, and is told with the option and the place that it came from.
+#[tokio::test]
+async fn options_that_cannot_be_taken_are_named() {
+    for (requirements, arguments, expected) in [
+        (
+            &["alpha"][..],
+            "--extra-index-ur x",
+            &["`--extra-index-ur` in `pip_extra_args`", "did you mean `--extra-index-url`?"][..],
+        ),
+        (
+            &["alpha"],
+            "--uploaded-prior-to yesterdayish",
+            &[
+                "`--uploaded-prior-to` in `pip_extra_args`",
+                "invalid value 'yesterdayish' for '--exclude-newer",
+            ],
+        ),
+        (
+            &["alpha"],
+            "--prerelease allow --override nosuch.txt",
+            &["`--override` in `pip_extra_args`", "File not found", "/project/nosuch.txt"],
+        ),
+        (
+            &["alpha"],
+            "--resolution lowest --fork-strategy allow",
+            &["`--fork-strategy` in `pip_extra_args`", "possible values: fewest"],
+        ),
+        (
+            &["alpha", "--exclude-newer-package requirements.in=zz"],
+            "--exclude-newer 2024-01-01",
+            &["`--exclude-newer-package` in `packages[1]`", "could not be parsed"],
+        ),
+        (&["alpha"], "-i not-a-url", &["`not-a-url` in `pip_extra_args` is no package index"]),
+        (&["alpha"], "--target /x", &["cannot be used: packages go to the image's environment"]),
+    ] {
+        let Some(message) = fails(requirements, arguments, PythonErrorKind::Input).await else { return };
+        for part in expected {
+            assert!(message.contains(part), "{part} is not in:\n{message}");
+        }
     }
 }
 
