@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter};
+use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, host_platform};
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
-use imagewright_spec::{Field, ImageSpec, Overrides, ParseOptions, SpecError, load};
+use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load};
 use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
@@ -32,7 +32,9 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
         platform: overrides.platform.clone(),
         ..Overrides::default()
     };
-    let options = ParseOptions { overrides, ..ParseOptions::default() };
+    let is_arm = host_platform().architecture == "arm64";
+    let host = if is_arm { HostArchitecture::Arm64 } else { HostArchitecture::Other };
+    let options = ParseOptions { host, overrides };
     Ok(load(file, &options).map_err(|error| of_the_options(error, &options.overrides))?)
 }
 

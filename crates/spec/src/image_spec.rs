@@ -125,20 +125,14 @@ pub struct SecretMount {
     pub target: String,
 }
 
-/// What of this machine a spec's defaults depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What of a machine a spec's defaults depend on. Which machine it is, the caller says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HostArchitecture {
     /// 64-bit ARM: the default platform becomes `linux/arm64` when the registry is `localhost:…`.
     Arm64,
     /// Any other: the default platform is always `linux/amd64`.
+    #[default]
     Other,
-}
-
-impl HostArchitecture {
-    /// That of the machine this runs on.
-    pub fn current() -> Self {
-        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::Other }
-    }
 }
 
 /// What the command line puts in the place of what the spec says.
@@ -155,16 +149,10 @@ pub struct Overrides {
 }
 
 /// What a spec depends on beside its text.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ParseOptions {
     /// Of the machine that flytekit would run on.
     pub host: HostArchitecture,
     /// Of the command line.
     pub overrides: Overrides,
-}
-
-impl Default for ParseOptions {
-    fn default() -> Self {
-        Self { host: HostArchitecture::current(), overrides: Overrides::default() }
-    }
 }
