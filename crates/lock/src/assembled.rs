@@ -6,7 +6,7 @@ use imagewright_debian::{
     DebianError, DebianLock, DebianPackage, PackageGroup, UnpackedPackage, package_layer,
 };
 use imagewright_layer::{Content, TreeEntry, TreeKind};
-use imagewright_oci::{ImageConfig, Platform};
+use imagewright_oci::{DEFAULT_PATH, ImageConfig, Platform};
 use imagewright_pypa::{Libc, PythonVersion};
 use imagewright_store::ArtifactFile;
 
@@ -14,8 +14,6 @@ use crate::LockError;
 use crate::base_image::BaseImage;
 use crate::facts::{Accounts, BaseFacts, Directory, Interpreter};
 
-/// The `PATH` of Debian's own images.
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The package with the masters of `passwd` and `group`.
 pub(crate) const ACCOUNTS_PACKAGE: &str = "base-passwd";
 
@@ -26,7 +24,7 @@ pub(crate) fn assembled_base(
     (package, file): (&DebianPackage, ArtifactFile),
 ) -> Result<BaseImage, LockError> {
     let mut config = ImageConfig::new(platform.clone());
-    config.config.env = Some(vec![PATH.to_owned()]);
+    config.config.set_env("PATH", DEFAULT_PATH);
     config.config.cmd = Some(vec!["bash".to_owned()]);
     let directory = |(path, mode): (&str, u32)| Directory { path: path.to_owned(), mode, uid: 0, gid: 0 };
     let facts = BaseFacts {

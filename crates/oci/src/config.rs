@@ -3,6 +3,9 @@ use serde_json::{Map, Value};
 
 use crate::{Annotations, DiffId, Platform, canonical_json};
 
+/// The `PATH` of a container whose image sets none: Docker's, and that of Debian's own images.
+pub const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// An image configuration: what runs, and which layers it is made of.
 ///
 /// Follows the OCI image specification, with Docker's additions (health check, shell, ...) kept as they were

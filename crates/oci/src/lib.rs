@@ -23,7 +23,7 @@ mod platform;
 mod reference;
 
 pub use annotation::Annotations;
-pub use config::{ContainerConfig, History, ImageConfig, RootFs};
+pub use config::{ContainerConfig, DEFAULT_PATH, History, ImageConfig, RootFs};
 pub use digest::{DiffId, Digest, DigestError, Hasher, HashingReader, HashingWriter};
 pub use json::canonical_json;
 pub use manifest::{Descriptor, ImageIndex, ImageManifest, Manifest, ManifestError};

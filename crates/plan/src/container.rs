@@ -2,15 +2,12 @@
 
 use std::fmt;
 
-use imagewright_oci::ContainerConfig;
+use imagewright_oci::{ContainerConfig, DEFAULT_PATH};
 use imagewright_recipe::{expand_variables, plain_references};
 
 use crate::certificates::named_bundle;
 use crate::planner::Scope;
 use crate::skeleton::Account;
-
-/// What a shell and `execvp` assume when there is no `PATH`.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A reference to a variable that nothing sets: nothing stands in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use imagewright_oci::DEFAULT_PATH;
 use rustix::fs::{Access, FileType, Mode, access, stat};
 use rustix::process::{chdir, umask};
 
@@ -13,9 +14,6 @@ use super::{Outcome, overlay, privileges};
 use crate::RunRequest;
 use crate::channel::Assignment;
 use crate::task::{Failure, Report, Work};
-
-/// What a container has when its image says nothing.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Enters the root file system and becomes the command; returns only if that fails, or after a probe.
 pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
