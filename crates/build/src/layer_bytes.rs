@@ -70,8 +70,6 @@ pub(crate) fn layer_title(layer: &Descriptor) -> String {
 }
 
 fn write(staging: &mut BlobStaging, chunk: &[u8], name: &str) -> Result<(), StoreError> {
-    staging.write_all(chunk).map_err(|error| {
-        StoreError::from_write(error)
-            .unwrap_or_else(|source| StoreError::Source { name: name.to_owned(), source })
-    })
+    let other = |source| StoreError::Source { name: name.to_owned(), source };
+    staging.write_all(chunk).map_err(|error| StoreError::from_write(error, other))
 }

@@ -315,10 +315,8 @@ impl Downloads {
         while let Some(chunk) = next_chunk(&mut response, wanted).await? {
             let skipped = usize::try_from(skip).map_or(chunk.len(), |skip| skip.min(chunk.len()));
             skip -= skipped as u64;
-            staging.write_all(&chunk[skipped..]).map_err(|source| {
-                StoreError::from_write(source)
-                    .unwrap_or_else(|source| StoreError::Source { name: wanted.file_name.to_owned(), source })
-            })?;
+            let other = |source| StoreError::Source { name: wanted.file_name.to_owned(), source };
+            staging.write_all(&chunk[skipped..]).map_err(|error| StoreError::from_write(error, other))?;
             *done += (chunk.len() - skipped) as u64;
             (self.inner.progress)(Transfer::Progress { subject: wanted.file_name, done: *done, total });
         }

@@ -96,9 +96,7 @@ pub(crate) fn copy(mut reader: impl Read, writer: &mut impl Write, name: &str) -
         match reader.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(count) => {
-                writer
-                    .write_all(&buffer[..count])
-                    .map_err(|error| StoreError::from_write(error).unwrap_or_else(source))?;
+                writer.write_all(&buffer[..count]).map_err(|error| StoreError::from_write(error, source))?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(source(error)),

@@ -41,7 +41,7 @@ impl Store {
             let path = self.inner.layout.plain_blob(&digest);
             staging
                 .write_all(bytes)
-                .map_err(|error| StoreError::from_write(error).unwrap_or_else(StoreError::writing(&path)))?;
+                .map_err(|error| StoreError::from_write(error, StoreError::writing(&path)))?;
             staging.commit(Some(digest))?;
         }
         Ok(digest)

@@ -194,11 +194,11 @@ impl StoreError {
         Some(hint.to_owned())
     }
 
-    /// The store's own error, when an encoder reports that writing to the store failed.
+    /// The store's own error, when that is why writing to a staged file failed; else what `other` makes of it.
     ///
     /// Staged files are plain [`io::Write`]rs; this finds what they meant in the error that comes back.
-    pub fn from_write(error: io::Error) -> Result<Self, io::Error> {
-        error.downcast::<Self>()
+    pub fn from_write(error: io::Error, other: impl FnOnce(io::Error) -> Self) -> Self {
+        error.downcast().unwrap_or_else(other)
     }
 
     /// Classifies a failure to change the file or directory at `path`.

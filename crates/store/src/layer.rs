@@ -212,5 +212,5 @@ fn is_all_inline(segments: &[Segment], length: u64) -> bool {
 }
 
 fn written(store: &Store, error: io::Error) -> StoreError {
-    StoreError::from_write(error).unwrap_or_else(StoreError::writing(&store.inner.layout.blobs()))
+    StoreError::from_write(error, StoreError::writing(&store.inner.layout.blobs()))
 }

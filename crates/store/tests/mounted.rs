@@ -68,7 +68,7 @@ fn a_full_disk_is_said_and_the_store_stays_usable() {
     full(store.insert_artifact(None, "big.whl", &bytes(2, 4 << 20)[..]).unwrap_err());
     let mut staging = store.begin_layer().unwrap();
     let error = std::io::Write::write_all(&mut staging, &bytes(3, 4 << 20)).unwrap_err();
-    full(StoreError::from_write(error).unwrap());
+    full(StoreError::from_write(error, |error| panic!("not the store's: {error}")));
     drop(staging);
 
     // Not one byte is left, not even for the index.
