@@ -11,8 +11,7 @@ use crate::release::{FileEntry, Freshness, Release};
 use crate::roots::{Roots, base_roots, compiler_roots};
 use crate::solve::solve;
 use crate::{
-    Architecture, DebianError, DebianLock, DebianPackage, DebianWarning, Fetch, FetchError, Mirrors, Pocket,
-    Suite,
+    Architecture, DebianError, DebianLock, DebianWarning, Fetch, FetchError, Mirrors, Pocket, Suite,
 };
 
 /// The signed indexes of a suite: what its archive holds at this time.
@@ -139,39 +138,6 @@ impl Archive {
         let packages = solve(&self.indexes, roots)?;
         Ok(DebianLock { suite: self.suite, architecture: self.architecture, packages })
     }
-}
-
-/// Fetches and checks all indexes of a suite for an architecture, and reads them.
-///
-/// The one call for those who keep nothing; with a cache, take its three steps.
-pub async fn open_archive(
-    fetch: &impl Fetch,
-    mirrors: &Mirrors,
-    suite: Suite,
-    architecture: Architecture,
-    now: SystemTime,
-) -> Result<Archive, DebianError> {
-    let releases = Releases::fetch(fetch, mirrors, suite, now, Freshness::Required).await?;
-    releases.fetch_packages(fetch, mirrors, architecture).await?.read()
-}
-
-/// Fetches one package and checks its size and hash.
-pub async fn fetch_package(
-    fetch: &impl Fetch,
-    mirrors: &Mirrors,
-    package: &DebianPackage,
-) -> Result<Bytes, DebianError> {
-    let url = mirrors.url(package.pocket, &package.filename)?;
-    let bytes = match fetch.get(&url).await {
-        Ok(bytes) => bytes,
-        Err(FetchError::NotFound) => {
-            let (package, version) = (package.name.clone(), package.version.to_string());
-            return Err(DebianError::PackageGone { package, version, url: url.into() });
-        }
-        Err(source) => return Err(DebianError::Fetch { url: url.into(), source }),
-    };
-    check(package.file_name(), FileEntry { digest: package.sha256, size: package.size }, &bytes)?;
-    Ok(bytes)
 }
 
 async fn fetch_listed(

@@ -51,16 +51,6 @@ pub enum DebianError {
         /// The file.
         url: Box<Url>,
     },
-    /// A mirror no longer has a package that is in a lock.
-    #[error("the mirror no longer has {package} {version}: {url} does not exist")]
-    PackageGone {
-        /// The package.
-        package: DebianName,
-        /// Its version.
-        version: String,
-        /// The file.
-        url: Box<Url>,
-    },
     /// The index of a pocket is not signed by Debian.
     #[error("the index of {release} cannot be trusted: {problem}")]
     Signature {
@@ -291,10 +281,6 @@ impl DebianError {
         let hint = match self {
             Self::UnknownSuite { .. } => "the suites are bullseye, bookworm and trixie",
             Self::Platform { .. } => "use linux/amd64 or linux/arm64, or give a base image for this platform",
-            Self::PackageGone { .. } => {
-                "`imagewright lock --upgrade debian` takes the packages that the mirror has now; \
-                 a mirror that keeps old versions can be set with IMAGEWRIGHT_DEBIAN_MIRROR"
-            }
             Self::Fetch { source: FetchError::Transfer { .. }, .. } => {
                 "another mirror can be set with IMAGEWRIGHT_DEBIAN_MIRROR; `--offline` takes what was fetched before"
             }

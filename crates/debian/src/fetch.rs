@@ -8,8 +8,8 @@ use url::Url;
 /// The network, as far as this crate needs it.
 ///
 /// Whoever implements it decides on time limits, retries, proxies and caches. All that comes back is checked by
-/// hash or signature, so an implementation may keep what it has fetched: a URL that contains `/by-hash/` or ends
-/// with `.deb` always names the same bytes, every other one changes.
+/// hash or signature, so an implementation may keep what it has fetched: a URL that contains `/by-hash/`
+/// always names the same bytes, every other one changes.
 pub trait Fetch: Sync {
     /// The body of a successful GET.
     fn get(&self, url: &Url) -> impl Future<Output = Result<Bytes, FetchError>> + Send;

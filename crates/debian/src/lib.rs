@@ -1,8 +1,8 @@
 //! The Debian base, assembled without executing anything of it (design D6).
 //!
 //! Data flows one way: [`Releases`] are fetched and their signatures checked, [`PackageFiles`] are fetched and
-//! their hashes checked, an [`Archive`] solves what a base or a compiler needs to a [`DebianLock`], and each
-//! package of it is fetched by its hash and unpacked.
+//! their hashes checked, an [`Archive`] solves what a base or a compiler needs to a [`DebianLock`], and the
+//! packages of it, which the caller fetches by their hashes, are unpacked.
 //!
 //! The network is a [`Fetch`] that the caller passes in; time is an argument. Nothing here reads the environment.
 
@@ -29,7 +29,7 @@ mod suite;
 mod unpack;
 mod version;
 
-pub use archive::{Archive, PackageFiles, Releases, fetch_package, open_archive};
+pub use archive::{Archive, PackageFiles, Releases};
 pub use compiler::{Compiler, write_entries};
 pub use deb::{ControlFile, DebProblem, UnpackedPackage};
 pub use error::{DebianError, DebianWarning, UnsatisfiableReason};

@@ -4,8 +4,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use imagewright_debian::openpgp::SignatureProblem;
 use imagewright_debian::{
-    Architecture, DebianError, DebianWarning, Fetch, FetchError, Freshness, Mirrors, Pocket, Releases, Suite,
-    fetch_package,
+    Architecture, DebianError, DebianLock, DebianWarning, Fetch, FetchError, Freshness, Mirrors, Pocket,
+    Releases, Suite,
 };
 use url::Url;
 
@@ -50,23 +50,20 @@ fn flipped(bytes: &Bytes) -> Bytes {
     bytes.into()
 }
 
-/// Resolves a base and fetches `bash`, through a client that alters what matches `part`.
-fn with_change(mirrors: &Mirrors, part: &'static str, change: Change) -> Result<Bytes, DebianError> {
+/// Resolves a base through a client that alters what matches `part`.
+fn with_change(mirrors: &Mirrors, part: &'static str, change: Change) -> Result<DebianLock, DebianError> {
     let inner = CachingFetch::new();
     let fetch = Altered { inner: &inner, part, change };
     block_on(async {
         let suite = Suite::Bookworm;
         let releases = Releases::fetch(&fetch, mirrors, suite, now(), Freshness::Required).await?;
-        let archive = releases.fetch_packages(&fetch, mirrors, Architecture::Amd64).await?.read()?;
-        let lock = archive.base(None)?;
-        let bash = lock.packages.iter().find(|package| package.name.as_str() == "bash").unwrap();
-        fetch_package(&fetch, mirrors, bash).await
+        releases.fetch_packages(&fetch, mirrors, Architecture::Amd64).await?.read()?.base(None)
     })
 }
 
 #[test]
-fn altered_files_are_refused() {
-    let Some(mirrors) = mirrors("altering files") else { return };
+fn altered_indexes_are_refused() {
+    let Some(mirrors) = mirrors("altering indexes") else { return };
     assert!(with_change(&mirrors, "nothing", Change::Flipped).is_ok());
     for part in ["dists/bookworm/InRelease", "bookworm-updates/InRelease", "bookworm-security/InRelease"] {
         let error = with_change(&mirrors, part, Change::Flipped).unwrap_err();
@@ -75,15 +72,10 @@ fn altered_files_are_refused() {
             "{part}: {error}"
         );
     }
-    for part in ["dists/bookworm/main", "pool/main/b/bash"] {
-        let error = with_change(&mirrors, part, Change::Flipped).unwrap_err();
-        assert!(matches!(&error, DebianError::WrongDigest { .. }), "{part}: {error}");
-        let error = with_change(&mirrors, part, Change::Cut).unwrap_err();
-        assert!(matches!(&error, DebianError::WrongSize { .. }), "{part}: {error}");
-    }
-    let error = with_change(&mirrors, "pool/main/b/bash", Change::Gone).unwrap_err();
-    assert!(matches!(&error, DebianError::PackageGone { .. }), "{error}");
-    assert!(error.hint().unwrap().contains("lock --upgrade debian"));
+    let error = with_change(&mirrors, "dists/bookworm/main", Change::Flipped).unwrap_err();
+    assert!(matches!(&error, DebianError::WrongDigest { .. }), "{error}");
+    let error = with_change(&mirrors, "dists/bookworm/main", Change::Cut).unwrap_err();
+    assert!(matches!(&error, DebianError::WrongSize { .. }), "{error}");
     let error = with_change(&mirrors, "dists/bookworm/InRelease", Change::Gone).unwrap_err();
     assert!(matches!(&error, DebianError::NoRelease { .. }), "{error}");
     // A mirror without files by hash serves all the same.

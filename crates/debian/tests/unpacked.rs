@@ -7,12 +7,12 @@ use std::process::Command;
 
 use bytes::Bytes;
 use imagewright_debian::{
-    Architecture, DebianError, DebianLock, DebianPackage, Fetch, Freshness, Mirrors, PackageRecord, Pocket,
-    Releases, Spool, Suite, UnpackedPackage, database_layer, fetch_package, open_archive, package_layer,
+    Architecture, Archive, DebianLock, DebianName, DebianPackage, Fetch, FetchError, Freshness, Mirrors,
+    PackageRecord, Pocket, Releases, Spool, Suite, UnpackedPackage, database_layer, package_layer,
     unpack_packages,
 };
 use imagewright_layer::{EncodeOptions, TreeEntry, encode_tree};
-use imagewright_oci::DiffId;
+use imagewright_oci::{DiffId, Digest};
 
 use crate::network::{CachingFetch, block_on, now};
 
@@ -49,15 +49,16 @@ impl Base {
     ) -> Self {
         let fetch = CachingFetch::new();
         block_on(async {
-            let archive = open_archive(&fetch, mirrors, suite, architecture, now()).await.unwrap();
+            let releases = Releases::fetch(&fetch, mirrors, suite, now(), Freshness::Required).await.unwrap();
+            let archive = read(&fetch, mirrors, &releases, architecture).await;
             let lock = match purpose {
                 Purpose::Base => archive.base(Some(suite.python())).unwrap(),
                 Purpose::Compiler => archive.compiler().unwrap(),
             };
             match Self::of(&fetch, mirrors, lock, is_wanted).await {
-                Err(DebianError::PackageGone { package, .. }) if suite.warning().is_some() => {
+                Err(gone) if suite.warning().is_some() => {
                     println!(
-                        "{suite} {architecture}: the mirror lacks {package}; taking the release without updates"
+                        "{suite} {architecture}: the mirror lacks {gone}; taking the release without updates"
                     );
                     Self::without_updates(&fetch, mirrors, suite, architecture).await
                 }
@@ -66,15 +67,22 @@ impl Base {
         })
     }
 
+    /// The base of a lock; else the package that the mirror no longer has.
     async fn of(
         fetch: &CachingFetch,
         mirrors: &Mirrors,
         lock: DebianLock,
         is_wanted: impl Fn(&DebianPackage) -> bool,
-    ) -> Result<Self, DebianError> {
+    ) -> Result<Self, DebianName> {
         let mut files = Vec::new();
         for package in lock.packages.iter().filter(|package| is_wanted(package)) {
-            files.push((package.clone(), fetch_package(fetch, mirrors, package).await?));
+            let url = mirrors.url(package.pocket, &package.filename).unwrap();
+            let bytes = match fetch.get(&url).await {
+                Err(FetchError::NotFound) => return Err(package.name.clone()),
+                bytes => bytes.unwrap(),
+            };
+            assert_eq!(Digest::of(&bytes), package.sha256, "{url}");
+            files.push((package.clone(), bytes));
         }
         Ok(Self { lock, files })
     }
@@ -89,7 +97,7 @@ impl Base {
         let url = mirrors.url(Pocket::Main, &format!("dists/{suite}/InRelease")).unwrap();
         let document = [(Pocket::Main, fetch.get(&url).await.unwrap())];
         let releases = Releases::verify(suite, &document, now(), Freshness::Required).unwrap();
-        let archive = releases.fetch_packages(fetch, mirrors, architecture).await.unwrap().read().unwrap();
+        let archive = read(fetch, mirrors, &releases, architecture).await;
         Self::of(fetch, mirrors, archive.base(Some(suite.python())).unwrap(), |_| true).await.unwrap()
     }
 
@@ -132,6 +140,15 @@ impl Base {
         };
         self.layers().into_iter().map(encode).collect()
     }
+}
+
+async fn read(
+    fetch: &CachingFetch,
+    mirrors: &Mirrors,
+    releases: &Releases,
+    architecture: Architecture,
+) -> Archive {
+    releases.fetch_packages(fetch, mirrors, architecture).await.unwrap().read().unwrap()
 }
 
 /// The diff id of a layer, whose bytes go to `inline`.

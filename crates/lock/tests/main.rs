@@ -2,4 +2,6 @@
 
 #![cfg(test)]
 
+mod debian;
+mod downloads;
 mod python;

@@ -1,7 +1,6 @@
-//! `python::resolve` with a real uv, against an index made for the test and against the machine's own; and downloads of wheels.
+//! `python::resolve` with a real uv, against an index made for the test and against the machine's own.
 
 mod answers;
-mod downloads;
 mod failures;
 mod index;
 mod locating;

@@ -45,7 +45,8 @@ fn serve(listener: &TcpListener, answer: &str) -> String {
     head.join("\n")
 }
 
-fn downloads(folder: &tempfile::TempDir) -> Downloads {
+/// Downloads into a store of their own.
+pub(crate) fn downloads(folder: &tempfile::TempDir) -> Downloads {
     let store = Store::open(folder.path(), 0).unwrap();
     let host = Host::new(std::collections::BTreeMap::default(), "/".into());
     Downloads::new(store, IndexSettings::default(), host, false, Box::new(|_| ()))
