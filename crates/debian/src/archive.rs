@@ -7,20 +7,16 @@ use imagewright_oci::{Digest, Hasher};
 use imagewright_pypa::PythonMinor;
 
 use crate::index::PackageIndex;
-use crate::release::{FileEntry, Freshness, Release};
+use crate::release::{FileEntry, Release};
 use crate::roots::{Roots, base_roots, compiler_roots};
 use crate::solve::solve;
-use crate::{
-    Architecture, DebianError, DebianLock, DebianWarning, Fetch, FetchError, Mirrors, Pocket, Suite,
-};
+use crate::{Architecture, DebianError, DebianLock, Fetch, FetchError, Mirrors, Pocket, Suite};
 
 /// The signed indexes of a suite: what its archive holds at this time.
 #[derive(Clone, Debug)]
 pub struct Releases {
     suite: Suite,
     pockets: Vec<Release>,
-    /// What a user should know of them.
-    pub warnings: Vec<DebianWarning>,
 }
 
 /// The lists of packages of a suite for one architecture, checked and still compressed.
@@ -46,7 +42,6 @@ impl Releases {
         mirrors: &Mirrors,
         suite: Suite,
         now: SystemTime,
-        freshness: Freshness,
     ) -> Result<Self, DebianError> {
         let documents = Pocket::ALL.map(|pocket| async move {
             let release = pocket.codename(suite);
@@ -57,25 +52,17 @@ impl Releases {
                 Err(source) => Err(DebianError::Fetch { url: url.into(), source }),
             }
         });
-        Self::verify(suite, &try_join_all(documents).await?, now, freshness)
+        Self::verify(suite, &try_join_all(documents).await?, now)
     }
 
     /// Checks the three documents of a suite.
-    pub fn verify(
-        suite: Suite,
-        documents: &[(Pocket, Bytes)],
-        now: SystemTime,
-        freshness: Freshness,
-    ) -> Result<Self, DebianError> {
-        let (mut releases, mut warnings) = (Vec::new(), Vec::new());
-        for (pocket, bytes) in documents {
+    pub fn verify(suite: Suite, documents: &[(Pocket, Bytes)], now: SystemTime) -> Result<Self, DebianError> {
+        let releases = documents.iter().map(|(pocket, bytes)| {
             let text = std::str::from_utf8(bytes)
                 .map_err(|_| DebianError::NotText { release: pocket.codename(suite) })?;
-            let (release, warning) = Release::verify(text, suite, *pocket, now, freshness)?;
-            releases.push(release);
-            warnings.extend(warning);
-        }
-        Ok(Self { suite, pockets: releases, warnings })
+            Release::verify(text, suite, *pocket, now)
+        });
+        Ok(Self { suite, pockets: releases.collect::<Result<_, _>>()? })
     }
 
     /// Stands for all lists of packages of an architecture: with an equal digest, a solution is equal too.

@@ -251,20 +251,6 @@ pub enum UnsatisfiableReason {
     Excluded,
 }
 
-/// Something that a build goes on in spite of, but a user should know.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum DebianWarning {
-    /// An index is older than Debian allows, in a build from a lock.
-    #[error("the index of {release} expired on {valid_until}")]
-    Expired {
-        /// The name below `dists/`.
-        release: String,
-        /// As the index writes it.
-        valid_until: String,
-    },
-}
-
 impl std::fmt::Display for UnsatisfiableReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

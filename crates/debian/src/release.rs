@@ -6,19 +6,10 @@ use imagewright_oci::Digest;
 use crate::control::Stanza;
 use crate::date::parse_date;
 use crate::keyring::archive_keyring;
-use crate::{Architecture, DebianError, DebianWarning, Pocket, Suite, openpgp};
+use crate::{Architecture, DebianError, Pocket, Suite, openpgp};
 
 /// A clock may be behind the archive's by this much; apt allows ten seconds, which laptops often miss.
 const CLOCK_TOLERANCE: Duration = Duration::from_mins(10);
-
-/// What an index that has passed its `Valid-Until` means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// An expired index is an error: someone may be holding updates back.
-    Required,
-    /// An expired index is a warning, for builds from a lock.
-    Preferred,
-}
 
 /// The signed index of one pocket (`InRelease`): which files it has, and their hashes.
 #[derive(Clone, Debug)]
@@ -50,8 +41,7 @@ impl Release {
         suite: Suite,
         pocket: Pocket,
         now: SystemTime,
-        freshness: Freshness,
-    ) -> Result<(Self, Option<DebianWarning>), DebianError> {
+    ) -> Result<Self, DebianError> {
         let codename = pocket.codename(suite);
         let keyring = archive_keyring(pocket);
         let text = openpgp::verify(document, &keyring, seconds(now))
@@ -61,10 +51,10 @@ impl Release {
         if found != codename {
             return Err(DebianError::WrongRelease { expected: codename, found: found.to_owned() });
         }
-        let warning = check_age(&codename, stanza, now, freshness)?;
+        check_age(&codename, stanza, now)?;
         let by_hash = stanza.field("Acquire-By-Hash") == Some("yes");
         let files = parse_files(&codename, stanza)?;
-        Ok((Self { codename, pocket, by_hash, files }, warning))
+        Ok(Self { codename, pocket, by_hash, files })
     }
 
     /// The path below the pocket's folder, and the hash, of the list of packages of an architecture.
@@ -80,12 +70,8 @@ impl Release {
     }
 }
 
-fn check_age(
-    codename: &str,
-    stanza: Stanza<'_>,
-    now: SystemTime,
-    freshness: Freshness,
-) -> Result<Option<DebianWarning>, DebianError> {
+/// Refuses an index from the future, and one that has expired: someone may be holding updates back.
+fn check_age(codename: &str, stanza: Stanza<'_>, now: SystemTime) -> Result<(), DebianError> {
     let date_of = |field: &'static str| match stanza.field(field) {
         None => Ok(None),
         Some(text) => parse_date(text).map(|date| Some((text, date))).ok_or_else(|| {
@@ -97,14 +83,11 @@ fn check_age(
     {
         return Err(DebianError::NotYetValid { release: codename.to_owned(), date: text.to_owned() });
     }
-    match (date_of("Valid-Until")?, freshness) {
-        (Some((text, until)), Freshness::Required) if until < now => {
+    match date_of("Valid-Until")? {
+        Some((text, until)) if until < now => {
             Err(DebianError::Expired { release: codename.to_owned(), valid_until: text.to_owned() })
         }
-        (Some((text, until)), Freshness::Preferred) if until < now => {
-            Ok(Some(DebianWarning::Expired { release: codename.to_owned(), valid_until: text.to_owned() }))
-        }
-        _ => Ok(None),
+        _ => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use imagewright_debian::{
-    Architecture, DebianLock, Freshness, Mirrors, PackageGroup, Pocket, Releases, Suite, base_roots,
+    Architecture, DebianLock, Mirrors, PackageGroup, Pocket, Releases, Suite, base_roots,
 };
 
 use crate::network::{CachingFetch, block_on, mirrors, now};
@@ -15,8 +15,7 @@ fn every_suite_and_architecture_has_a_base_and_a_compiler() {
     let Some(mirrors) = mirrors("resolving bases") else { return };
     let fetch = CachingFetch::new();
     for suite in Suite::ALL {
-        let releases =
-            block_on(Releases::fetch(&fetch, &mirrors, suite, now(), Freshness::Required)).unwrap();
+        let releases = block_on(Releases::fetch(&fetch, &mirrors, suite, now())).unwrap();
         for architecture in Architecture::ALL {
             let files = block_on(releases.fetch_packages(&fetch, &mirrors, architecture)).unwrap();
             let start = Instant::now();
@@ -56,8 +55,7 @@ fn apt_chooses_the_same_packages() {
     for (suite, architecture) in
         [(Suite::Bookworm, Architecture::Amd64), (Suite::Trixie, Architecture::Arm64)]
     {
-        let releases =
-            block_on(Releases::fetch(&fetch, &mirrors, suite, now(), Freshness::Required)).unwrap();
+        let releases = block_on(Releases::fetch(&fetch, &mirrors, suite, now())).unwrap();
         let archive =
             block_on(releases.fetch_packages(&fetch, &mirrors, architecture)).unwrap().read().unwrap();
         let ours = archive.base(Some(suite.python())).unwrap();

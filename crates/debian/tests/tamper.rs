@@ -4,8 +4,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use imagewright_debian::openpgp::SignatureProblem;
 use imagewright_debian::{
-    Architecture, DebianError, DebianLock, DebianWarning, Fetch, FetchError, Freshness, Mirrors, Pocket,
-    Releases, Suite,
+    Architecture, DebianError, DebianLock, Fetch, FetchError, Mirrors, Pocket, Releases, Suite,
 };
 use url::Url;
 
@@ -56,7 +55,7 @@ fn with_change(mirrors: &Mirrors, part: &'static str, change: Change) -> Result<
     let fetch = Altered { inner: &inner, part, change };
     block_on(async {
         let suite = Suite::Bookworm;
-        let releases = Releases::fetch(&fetch, mirrors, suite, now(), Freshness::Required).await?;
+        let releases = Releases::fetch(&fetch, mirrors, suite, now()).await?;
         releases.fetch_packages(&fetch, mirrors, Architecture::Amd64).await?.read()?.base(None)
     })
 }
@@ -96,30 +95,26 @@ fn indexes_are_judged_by_signer_name_and_age() {
     let Some(mirrors) = mirrors("judging indexes") else { return };
     let suite = Suite::Trixie;
     let documents = documents(&mirrors, suite);
-    let verify = |suite, pocket, document: &Bytes, time, freshness| {
-        Releases::verify(suite, &[(pocket, document.clone())], time, freshness)
-    };
+    let verify =
+        |suite, pocket, document: &Bytes, time| Releases::verify(suite, &[(pocket, document.clone())], time);
     let (main, security) = (&documents["main"], &documents["security"]);
-    let required = Freshness::Required;
-    assert!(verify(suite, Pocket::Security, security, now(), required).unwrap().warnings.is_empty());
+    verify(suite, Pocket::Security, security, now()).unwrap();
     let later = now() + DAY * 60;
-    let error = verify(suite, Pocket::Security, security, later, required).unwrap_err();
+    let error = verify(suite, Pocket::Security, security, later).unwrap_err();
     assert!(matches!(error, DebianError::Expired { .. }), "{error}");
-    let frozen = verify(suite, Pocket::Security, security, later, Freshness::Preferred).unwrap();
-    assert!(matches!(frozen.warnings[..], [DebianWarning::Expired { .. }]));
     let earlier = now() - DAY * 365;
-    let error = verify(suite, Pocket::Security, security, earlier, required).unwrap_err();
+    let error = verify(suite, Pocket::Security, security, earlier).unwrap_err();
     assert!(matches!(error, DebianError::NotYetValid { .. }), "{error}");
     let after_the_keys = now() + DAY * 365 * 40;
-    let error = verify(suite, Pocket::Main, main, after_the_keys, Freshness::Preferred).unwrap_err();
+    let error = verify(suite, Pocket::Main, main, after_the_keys).unwrap_err();
     assert!(
         matches!(error, DebianError::Signature { problem: SignatureProblem::OutOfTime { .. }, .. }),
         "{error}"
     );
-    let error = verify(Suite::Bookworm, Pocket::Main, main, now(), required).unwrap_err();
+    let error = verify(Suite::Bookworm, Pocket::Main, main, now()).unwrap_err();
     assert!(matches!(error, DebianError::WrongRelease { .. }), "{error}");
     // The security archive's key does not speak for the archive, nor the other way round.
-    let error = verify(suite, Pocket::Main, security, now(), required).unwrap_err();
+    let error = verify(suite, Pocket::Main, security, now()).unwrap_err();
     assert!(
         matches!(error, DebianError::Signature { problem: SignatureProblem::NoKnownSigner { .. }, .. }),
         "{error}"
@@ -148,12 +143,11 @@ fn text_beside_the_signed_text_is_refused() {
         document.split("-----BEGIN PGP SIGNATURE").next().unwrap().to_owned(),
         String::new(),
     ] {
-        let result =
-            Releases::verify(Suite::Trixie, &[(Pocket::Main, forged.into())], now(), Freshness::Required);
+        let result = Releases::verify(Suite::Trixie, &[(Pocket::Main, forged.into())], now());
         let error = result.unwrap_err();
         assert!(matches!(error, DebianError::Signature { .. }), "{error}");
     }
     // Line ends and white space at the ends of lines are not part of what is signed.
     let rewritten = document.replace('\n', " \r\n");
-    Releases::verify(Suite::Trixie, &[(Pocket::Main, rewritten.into())], now(), Freshness::Required).unwrap();
+    Releases::verify(Suite::Trixie, &[(Pocket::Main, rewritten.into())], now()).unwrap();
 }

@@ -7,9 +7,8 @@ use std::process::Command;
 
 use bytes::Bytes;
 use imagewright_debian::{
-    Architecture, Archive, DebianLock, DebianName, DebianPackage, Fetch, FetchError, Freshness, Mirrors,
-    PackageRecord, Pocket, Releases, Spool, Suite, UnpackedPackage, database_layer, package_layer,
-    unpack_packages,
+    Architecture, Archive, DebianLock, DebianName, DebianPackage, Fetch, FetchError, Mirrors, PackageRecord,
+    Pocket, Releases, Spool, Suite, UnpackedPackage, database_layer, package_layer, unpack_packages,
 };
 use imagewright_layer::{EncodeOptions, TreeEntry, encode_tree};
 use imagewright_oci::{DiffId, Digest};
@@ -49,7 +48,7 @@ impl Base {
     ) -> Self {
         let fetch = CachingFetch::new();
         block_on(async {
-            let releases = Releases::fetch(&fetch, mirrors, suite, now(), Freshness::Required).await.unwrap();
+            let releases = Releases::fetch(&fetch, mirrors, suite, now()).await.unwrap();
             let archive = read(&fetch, mirrors, &releases, architecture).await;
             let lock = match purpose {
                 Purpose::Base => archive.base(Some(suite.python())).unwrap(),
@@ -96,7 +95,7 @@ impl Base {
     ) -> Self {
         let url = mirrors.url(Pocket::Main, &format!("dists/{suite}/InRelease")).unwrap();
         let document = [(Pocket::Main, fetch.get(&url).await.unwrap())];
-        let releases = Releases::verify(suite, &document, now(), Freshness::Required).unwrap();
+        let releases = Releases::verify(suite, &document, now()).unwrap();
         let archive = read(fetch, mirrors, &releases, architecture).await;
         Self::of(fetch, mirrors, archive.base(Some(suite.python())).unwrap(), |_| true).await.unwrap()
     }

@@ -5,8 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use imagewright_debian::{
-    Architecture, DebianLock, DebianPackage, Fetch, FetchError, Freshness, Mirrors, PackageFiles, Releases,
-    Suite,
+    Architecture, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, PackageFiles, Releases, Suite,
 };
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_store::{ArtifactFile, DocumentKind, Store};
@@ -86,7 +85,7 @@ impl DebianResolver<'_> {
         self.downloads.tell(Transfer::Started { subject: &subject });
         let fetch = ArchiveFetch { downloads: self.downloads };
         let time = UNIX_EPOCH + Duration::from_secs(now);
-        let releases = Releases::fetch(&fetch, self.mirrors, suite, time, Freshness::Required).await?;
+        let releases = Releases::fetch(&fetch, self.mirrors, suite, time).await?;
         let state = releases.state(architecture)?;
         let lock = match known.filter(|known| known.state == state) {
             Some(known) => known.lock,
