@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::user::{Ended, User, Who, bases, network};
+use crate::support::Run;
+use crate::user::{User, Who, bases, network};
 
 /// The command that the README shows.
 const SKLEARN: &str = include_str!("../../../examples/sklearn.yaml");
@@ -52,7 +53,7 @@ fn the_command_of_the_readme_prints_a_version_for_everybody() {
         let python = ["run", "sklearn.yaml", "--", "python", "-c", script];
         let ended = user.run(&python).expect(0);
         assert!(ended.stdout.starts_with("1."), "{who:?}: {}", ended.stdout);
-        assert!(ended.says("unpacking scikit-learn") == 1, "{who:?}: {}", ended.stderr);
+        assert_eq!(ended.count("unpacking scikit-learn"), 1, "{who:?}: {}", ended.stderr);
         assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
         assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
         // Everything is there now, and nothing is worth a line.
@@ -99,27 +100,21 @@ fn the_exit_code_is_the_commands() {
         let run = |words: &[&str]| user.run(&[&["run", &image, "--"], words].concat());
         run(&["sh", "-c", "exit 7"]).expect(7);
         run(&["sh", "-c", "kill -9 $$"]).expect(128 + 9);
-        assert_eq!(run(&["no-such-program"]).expect(127).says("no program `no-such-program`"), 1);
+        run(&["no-such-program"]).expect(127).says(&["no program `no-such-program`"]);
         run(&["/etc/passwd"]).expect(126);
         user.run(&["run", &image, "--user", "nobody-knows", "--", "true"]).expect(2);
         user.run(&["run", &image, "-v", "relative", "--", "true"]).expect(2);
         let missing = user.run(&["run", &image, "-v", "/no/such:/x", "--", "true"]).expect(2);
-        assert_eq!(missing.says("there is no `/no/such`"), 1, "{}", missing.stderr);
+        missing.says(&["there is no `/no/such`"]);
         // With a single id everybody is the user who runs it.
         if who != Who::NoTools {
             let closed = ["run", &image, "-u", "12345:6", "-w", "/root/closed", "--", "true"];
-            let refused = user.run(&closed).expect(2);
-            assert_eq!(
-                refused.says("hint: start in a directory that this user may enter"),
-                1,
-                "{}",
-                refused.stderr
-            );
+            user.run(&closed).expect(2).says(&["hint: start in a directory that this user may enter"]);
         }
         user.run(&["run", "no-such.yaml", "--", "true"]).expect(2);
         user.run(&["run", &format!("{bases}/no-such:1"), "--", "true"]).expect(4);
         let foreign = user.run(&["run", &image, "--platform", "linux/s390x", "--", "true"]).expect(4);
-        assert_eq!(foreign.says("it is there for linux/amd64"), 1, "{}", foreign.stderr);
+        foreign.says(&["it is there for linux/amd64"]);
     }
 }
 
@@ -132,8 +127,8 @@ fn two_at_once_share_the_work() {
         let mut command = user.command(&["run", &image, "--", "python3", "-c", "print('both')"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    let ended = [start(), start()].map(|child| Ended::of(&child.wait_with_output().unwrap()).expect(0));
-    let times = |text| ended.iter().map(|ended| ended.says(text)).sum::<usize>();
+    let ended = [start(), start()].map(|child| Run::of(&child.wait_with_output().unwrap()).expect(0));
+    let times = |text| ended.iter().map(|ended| ended.count(text)).sum::<usize>();
     assert_eq!((times("getting"), times("unpacking")), (1, 1), "{ended:?}");
     assert!(ended.iter().all(|ended| ended.stdout == "both\n"));
 }

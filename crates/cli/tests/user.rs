@@ -4,9 +4,11 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
+
+use crate::support::{Run, needed, skip};
 
 /// Who runs the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +28,6 @@ const USER: u32 = 47_111;
 pub(crate) struct User {
     pub(crate) who: Who,
     folder: TempDir,
-}
-
-/// How a command ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Ended {
-    pub(crate) code: Option<i32>,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
 }
 
 /// Mounts what the unprivileged user sees (`$0` is the folder) and becomes that user. What would hide newuidmap
@@ -125,17 +119,17 @@ impl User {
         command
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_with(arguments, b"")
     }
 
-    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ended {
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Run {
         let mut command = self.command(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         // A command that ends early does not read all of its input.
         drop(child.stdin.take().unwrap().write_all(input));
-        Ended::of(&child.wait_with_output().unwrap())
+        Run::of(&child.wait_with_output().unwrap())
     }
 
     fn owns(&self, path: &Path) {
@@ -154,25 +148,6 @@ impl Drop for User {
 
 impl Who {
     pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Subordinate, Self::NoTools];
-}
-
-impl Ended {
-    pub(crate) fn of(output: &Output) -> Self {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
-    }
-
-    /// The same, when it ended with `code`.
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "\nstdout: {}\nstderr: {}", self.stdout, self.stderr);
-        self
-    }
-
-    /// How often stderr has a text.
-    pub(crate) fn says(&self, text: &str) -> usize {
-        self.stderr.matches(text).count()
-    }
 }
 
 /// The prefix of the base images in the test registry, if this process may be root and the peers run; else the
@@ -197,24 +172,6 @@ fn may_be_root() -> bool {
         skip("these tests must be run as root");
     }
     is_root
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test runner tells tests about peers by environment variables"
-)]
-fn needed(name: &str) -> Option<String> {
-    let found = std::env::var(name).ok().filter(|value| !value.is_empty());
-    if found.is_none() {
-        skip(&format!("{name} is not set"));
-    }
-    found
-}
-
-#[expect(clippy::disallowed_methods, reason = "a skipped test in the pipeline is a failed one")]
-fn skip(reason: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{reason}");
-    println!("skipped: {reason}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where these tests start processes")]

@@ -56,7 +56,8 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn needed(name: &str) -> Option<String> {
+/// The variable that tells of a peer; without it the caller skips.
+pub(crate) fn needed(name: &str) -> Option<String> {
     let found = variable(name);
     if found.is_none() {
         skip(&format!("{name} is not set"));
@@ -64,6 +65,7 @@ fn needed(name: &str) -> Option<String> {
     found
 }
 
+/// Says why a test is skipped, which none may be in the pipeline.
 pub(crate) fn skip(reason: &str) {
     assert!(variable("CI").is_none(), "{reason}");
     println!("skipped: {reason}");

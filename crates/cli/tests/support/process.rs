@@ -13,6 +13,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    pub(crate) fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     /// The same, when it ended with `code`.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
@@ -27,6 +32,11 @@ impl Run {
             assert!(self.stderr.contains(text), "stderr lacks {text:?}:\n{}", self.stderr);
         }
         self
+    }
+
+    /// How often stderr has a text.
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.stderr.matches(text).count()
     }
 
     /// Whether stderr has none of `texts`.
@@ -59,9 +69,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Run {
         panic!("{command:?} took longer than {limit:?}");
     };
     waiting.join().expect("waiting does not panic").expect("the output is received");
-    let Output { status, stdout, stderr } = output.expect("a child can be waited for");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Run { code: status.code(), stdout: text(&stdout), stderr: text(&stderr) }
+    Run::of(&output.expect("a child can be waited for"))
 }
 
 /// Starts a command with pipes.
