@@ -1,6 +1,7 @@
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use crate::options::Retry;
@@ -67,25 +68,14 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = asked.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = seconds_of_http_date(asked)?;
-    let now = seconds_of_http_date(text(DATE)?)?;
-    Some(Duration::from_secs(until.saturating_sub(now)))
+    let (until, now) = (http_date(asked)?, http_date(text(DATE)?)?);
+    Some(until.duration_since(now).unwrap_or_default())
 }
 
-/// Seconds of an HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT`, from an arbitrary but fixed start.
-fn seconds_of_http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let mut parts = text.split_once(", ")?.1.split_ascii_whitespace();
-    let day: u64 = parts.next()?.parse().ok()?;
-    let month = parts.next().and_then(|name| MONTHS.iter().position(|month| *month == name))? as u64;
-    let year: u64 = parts.next()?.parse().ok()?;
-    let mut clock = parts.next()?.split(':').map(str::parse::<u64>);
-    let (hours, minutes, seconds) = (clock.next()?.ok()?, clock.next()?.ok()?, clock.next()?.ok()?);
-    // Days of the civil calendar, with the year beginning in March.
-    let (year, month) = if month < 2 { (year.checked_sub(1)?, month + 10) } else { (year, month - 2) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 306 + 5) / 10 + day;
-    Some(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+/// An HTTP date such as `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+fn http_date(text: &str) -> Option<SystemTime> {
+    let date = DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
+    text.ends_with("GMT").then(|| date.into())
 }
 
 #[cfg(test)]
