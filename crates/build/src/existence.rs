@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use imagewright_lock::differing_names;
 use imagewright_oci::{Digest, ImageReference, Manifest, Platform};
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
@@ -158,17 +159,12 @@ impl Wanted<'_> {
     }
 }
 
-/// The names whose digests differ, or that only one side has: of inputs that are known to differ as a whole. Where
-/// no name can be said, it is the spec.
+/// What differs of inputs that are known to differ as a whole. Where no name can be said, it is the spec.
 fn changed(now: &BTreeMap<String, Digest>, then: &BTreeMap<String, Digest>) -> Vec<String> {
     if then.is_empty() || now == then {
         return vec!["spec".to_owned()];
     }
-    let mut names: Vec<String> =
-        now.keys().chain(then.keys()).filter(|name| now.get(*name) != then.get(*name)).cloned().collect();
-    names.sort();
-    names.dedup();
-    names
+    differing_names(now, then).into_iter().cloned().collect()
 }
 
 #[cfg(test)]

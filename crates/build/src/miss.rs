@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use imagewright_lock::differing_names;
 use imagewright_plan::{LayerDefinition, LayerKind};
 use serde::Serialize;
 
@@ -95,17 +96,13 @@ fn packages(inputs: &BTreeMap<String, String>) -> impl Iterator<Item = &str> {
 
 fn changes(definition: &LayerDefinition, before: &BTreeMap<String, String>) -> Vec<InputChange> {
     let now = &definition.inputs;
-    let mut names: Vec<&String> = now.keys().chain(before.keys()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let changed = names.into_iter().filter(|name| now.get(*name) != before.get(*name));
     let change = |name: &String| InputChange {
         input: name.clone(),
         then: before.get(name).cloned(),
         now: now.get(name).cloned(),
         origin: definition.origins.get(name).cloned(),
     };
-    changed.map(change).collect()
+    differing_names(now, before).into_iter().map(change).collect()
 }
 
 /// A layer without a counterpart: what in it is new, and what was in another layer.

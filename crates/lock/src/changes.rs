@@ -1,8 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Serialize;
 
+use crate::difference::differing_names;
 use crate::document::{BaseLock, Lock, PlatformLock};
 
 /// Something that one lock pins otherwise than another.
@@ -23,9 +24,7 @@ pub struct LockChange {
 impl Lock {
     /// What this lock pins otherwise than an earlier one, by platform and name.
     pub fn changes_since(&self, then: &Self) -> Vec<LockChange> {
-        let mut platforms: Vec<&String> = self.platforms.keys().chain(then.platforms.keys()).collect();
-        platforms.sort_unstable();
-        platforms.dedup();
+        let platforms: BTreeSet<&String> = self.platforms.keys().chain(then.platforms.keys()).collect();
         platforms
             .into_iter()
             .flat_map(|name| {
@@ -41,17 +40,13 @@ fn compared(
     then: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,
 ) -> Vec<LockChange> {
-    let mut subjects: Vec<&String> = then.keys().chain(now.keys()).collect();
-    subjects.sort_unstable();
-    subjects.dedup();
-    let changed = subjects.into_iter().filter(|subject| then.get(*subject) != now.get(*subject));
     let change = |subject: &String| LockChange {
         platform: platform.to_owned(),
         subject: subject.clone(),
         then: then.get(subject).cloned(),
         now: now.get(subject).cloned(),
     };
-    changed.map(change).collect()
+    differing_names(then, now).into_iter().map(change).collect()
 }
 
 /// What a lock pins, in words, by the name a user knows it by.

@@ -8,6 +8,7 @@ use imagewright_spec::Declared;
 use serde::Serialize;
 
 use crate::Lock;
+use crate::difference::differing_names;
 
 /// Digests of all that a resolution depends on: the fields of the spec that matter to it, and every local file
 /// that they reach, by the name the user knows.
@@ -44,14 +45,9 @@ fn digest(value: Option<impl Serialize>) -> Option<Digest> {
 impl Lock {
     /// What a lock does not cover, by the names of [`locked_inputs`] and of platforms; nothing when it covers all.
     pub fn uncovered(&self, inputs: &BTreeMap<String, Digest>, platforms: &[Platform]) -> Vec<String> {
-        let names = inputs.keys().chain(self.inputs.keys());
-        let mut uncovered: Vec<String> =
-            names.filter(|name| inputs.get(*name) != self.inputs.get(*name)).cloned().collect();
-        uncovered.sort();
-        uncovered.dedup();
+        let differing = differing_names(inputs, &self.inputs).into_iter().cloned();
         let missing = platforms.iter().filter(|platform| self.platform(platform).is_none());
-        uncovered.extend(missing.map(ToString::to_string));
-        uncovered
+        differing.chain(missing.map(ToString::to_string)).collect()
     }
 }
 

@@ -13,6 +13,7 @@ mod choice;
 mod completion;
 mod coverage;
 mod debian;
+mod difference;
 mod document;
 mod download;
 mod error;
@@ -37,6 +38,7 @@ pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
 pub use completion::complete;
 pub use coverage::locked_inputs;
 pub use debian::{DebianResolver, Purpose, debian_artifact};
+pub use difference::differing_names;
 pub use document::{
     BaseLock, CompilerLock, CompilerSource, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource,
     Lock, PlatformLock, debian_compiler,
