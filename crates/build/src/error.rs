@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
 use crate::provenance::AnnotationError;
+use crate::sink::SinkError;
 
 /// Why an image could not be made.
 #[derive(Debug, Error)]
@@ -137,9 +138,21 @@ pub enum BuildError {
         /// Which.
         digest: Digest,
     },
+    /// A layer that is there cannot be read.
+    #[error("the layer {digest} cannot be read")]
+    LayerUnreadable {
+        /// Which.
+        digest: Digest,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A layer could not be unpacked, or a command not be started.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The image cannot be brought to a sink.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
     /// An input in the store cannot be opened.
     #[error("an input in the store cannot be opened")]
     Artifact {
@@ -192,7 +205,11 @@ impl BuildError {
                 Some(format!("it is there for {}", found.join(", ")))
             }
             Self::Sandbox(source) => source.hint(),
+            Self::Sink(source) => source.hint(),
             Self::LayerLost { .. } => Some("run the command again".to_owned()),
+            Self::LayerUnreadable { .. } => {
+                Some("`imagewright cache check` finds what is damaged".to_owned())
+            }
             Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }

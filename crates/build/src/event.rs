@@ -93,6 +93,8 @@ pub enum Stage {
     Unpack,
     /// Manifest and tag are sent: all that they refer to is there.
     Push,
+    /// The image is written to a sink.
+    Output,
 }
 
 /// Where a layer of an image came from.

@@ -17,6 +17,7 @@ use imagewright_store::StoreError;
 
 use crate::BuildError;
 use crate::bytecode::BytecodeError;
+use crate::sink::SinkError;
 
 /// What kind of failure it is, which decides the exit code (design D12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,9 @@ impl BuildError {
             | Self::NoImage { .. }
             | Self::NoImagePlatform { .. } => FailureKind::Network,
             Self::Sandbox(source) => sandbox_kind(source),
+            Self::Sink(source) => sink_kind(source),
             Self::LayerLost { .. }
+            | Self::LayerUnreadable { .. }
             | Self::StoredManifest { .. }
             | Self::Owner { .. }
             | Self::Artifact { .. }
@@ -164,6 +167,16 @@ fn sandbox_kind(error: &SandboxError) -> FailureKind {
         | SandboxError::WorkingDirectory { .. }
         | SandboxError::NoCommand => FailureKind::Usage,
         _ => FailureKind::Machine,
+    }
+}
+
+fn sink_kind(error: &SinkError) -> FailureKind {
+    match error {
+        SinkError::Write { .. } | SinkError::Engine { .. } => FailureKind::Machine,
+        SinkError::Target { .. }
+        | SinkError::NotALayout { .. }
+        | SinkError::LayoutIndex { .. }
+        | SinkError::NoProgram { .. } => FailureKind::Usage,
     }
 }
 

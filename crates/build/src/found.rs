@@ -24,6 +24,10 @@ pub struct FoundImage {
     pub manifest: ImageManifest,
     /// Its configuration.
     pub config: ImageConfig,
+    /// The bytes that the manifest's digest covers.
+    pub(crate) manifest_bytes: Vec<u8>,
+    /// The bytes that the configuration's digest covers.
+    pub(crate) config_bytes: Vec<u8>,
 }
 
 impl FoundImage {
@@ -110,7 +114,7 @@ impl Machine {
                 Err(error) => return Err(error),
             }
         }
-        let request = BuildRequest { push: false, ..request.clone() };
+        let request = BuildRequest { push: false, sinks: Vec::new(), ..request.clone() };
         let report = self.build(&request).await?;
         let target = request.spec.image_name(&request.directory)?;
         self.documents(&target, report.digest, preferred(&report.platforms)).await
@@ -125,7 +129,7 @@ impl Machine {
     }
 
     /// The documents of the image, or of its platform's image in an index, with this digest.
-    async fn documents(
+    pub(crate) async fn documents(
         &self,
         reference: &ImageReference,
         digest: Digest,
@@ -136,52 +140,57 @@ impl Machine {
             platform: platform.clone(),
             found,
         };
-        let (digest, manifest) = match self.manifest(reference, digest).await? {
-            Manifest::Image(manifest) => (digest, manifest),
-            Manifest::Index(index) => {
+        let (digest, manifest, manifest_bytes) = match self.manifest(reference, digest).await? {
+            (Manifest::Image(manifest), bytes) => (digest, manifest, bytes),
+            (Manifest::Index(index), _) => {
                 let Some(entry) = index.for_platform(platform) else {
                     return Err(missing(index.platforms()));
                 };
                 match self.manifest(reference, entry.digest).await? {
-                    Manifest::Image(manifest) => (entry.digest, manifest),
-                    Manifest::Index(nested) => return Err(missing(nested.platforms())),
+                    (Manifest::Image(manifest), bytes) => (entry.digest, manifest, bytes),
+                    (Manifest::Index(nested), _) => return Err(missing(nested.platforms())),
                 }
             }
         };
-        let config = self.config(reference, &manifest.config).await?;
+        let config_bytes = self.config(reference, &manifest.config).await?;
+        let config: ImageConfig = serde_json::from_slice(&config_bytes)
+            .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
         if !platform.accepts(&config.platform) {
             return Err(missing(vec![config.platform]));
         }
-        Ok(FoundImage { reference: reference.clone(), digest, manifest: *manifest, config })
+        let (reference, manifest) = (reference.clone(), *manifest);
+        Ok(FoundImage { reference, digest, manifest, config, manifest_bytes, config_bytes })
     }
 
-    async fn manifest(&self, reference: &ImageReference, digest: Digest) -> Result<Manifest, BuildError> {
+    async fn manifest(
+        &self,
+        reference: &ImageReference,
+        digest: Digest,
+    ) -> Result<(Manifest, Vec<u8>), BuildError> {
         if let Some(bytes) = stored(&self.store, digest)? {
-            return Manifest::parse_untyped(&bytes)
-                .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source });
+            let manifest = Manifest::parse_untyped(&bytes)
+                .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source })?;
+            return Ok((manifest, bytes));
         }
         let found = self.client.get_manifest(&reference.with_digest(digest)).await?;
         let found = found.ok_or_else(|| no_image(&reference.with_digest(digest)))?;
         let manifest = Manifest::parse(&found.descriptor.media_type, &found.bytes)
             .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
         self.keep_document(&found.bytes)?;
-        Ok(manifest)
+        Ok((manifest, found.bytes.to_vec()))
     }
 
     async fn config(
         &self,
         reference: &ImageReference,
         descriptor: &Descriptor,
-    ) -> Result<ImageConfig, BuildError> {
-        let bytes = if let Some(bytes) = stored(&self.store, descriptor.digest)? {
-            bytes
-        } else {
-            let bytes = self.client.fetch_bytes(reference, descriptor).await?;
-            self.keep_document(&bytes)?;
-            bytes.to_vec()
-        };
-        serde_json::from_slice(&bytes)
-            .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })
+    ) -> Result<Vec<u8>, BuildError> {
+        if let Some(bytes) = stored(&self.store, descriptor.digest)? {
+            return Ok(bytes);
+        }
+        let bytes = self.client.fetch_bytes(reference, descriptor).await?;
+        self.keep_document(&bytes)?;
+        Ok(bytes.to_vec())
     }
 
     /// Keeps a document, so that the next look needs no network.
@@ -201,7 +210,7 @@ pub(crate) fn stored(store: &Store, digest: Digest) -> Result<Option<Vec<u8>>, B
 }
 
 /// The platform to run: this machine's if the image is made for it.
-fn preferred(platforms: &[Platform]) -> &Platform {
+pub(crate) fn preferred(platforms: &[Platform]) -> &Platform {
     let host = host_platform();
     platforms.iter().find(|platform| host.accepts(platform)).unwrap_or(&platforms[0])
 }

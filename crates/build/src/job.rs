@@ -225,6 +225,7 @@ impl<'a> Job<'a> {
             changed,
             platforms: self.recipe.platforms.clone(),
             layers,
+            outputs: Vec::new(),
             bytes_uploaded: statistics.bytes_sent,
             bytes_downloaded: statistics.bytes_received + self.fetched.bytes(),
             requests: statistics.requests,

@@ -33,6 +33,7 @@ mod report;
 mod found;
 mod inspect;
 mod layer_bytes;
+mod sink;
 mod unpack;
 
 pub use bytecode::BytecodeError;
@@ -49,4 +50,5 @@ pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};
 pub use native::{BuildRequest, GivenLock, Machine};
 pub use provenance::{AnnotationError, Provenance};
-pub use report::{BuildReport, BuildStatus, LayerReport};
+pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport};
+pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};

@@ -20,6 +20,7 @@ use crate::image::Image;
 use crate::job::{Job, Planned};
 use crate::last_build::LastBuild;
 use crate::report::{BuildReport, BuildStatus};
+use crate::sink::Sink;
 
 /// What a builder has of the machine.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct BuildRequest {
     pub push: bool,
     /// Tags that the image has besides its own.
     pub further_tags: Vec<String>,
+    /// Where it goes besides.
+    pub sinks: Vec<Sink>,
     /// Whether an image that exists is made again.
     pub force: bool,
     /// Whether layers are made again that the store has.
@@ -86,16 +89,21 @@ pub struct GivenLock {
 }
 
 impl Machine {
-    /// Builds the image unless it exists, and pushes it when it has a registry.
+    /// Builds the image unless it exists, pushes it when it has a registry, and brings it to its sinks.
     pub async fn build(&self, request: &BuildRequest) -> Result<BuildReport, BuildError> {
         let job = Job::new(self, request)?;
+        for sink in &request.sinks {
+            sink.check(&self.host)?;
+        }
         let mut changed = Vec::new();
         // `--refresh` asks for what has moved since, which the tag does not say (design D10).
         if !request.force && request.refresh == Refresh::WhenOld {
             match job.existence(request.push).await? {
                 Existence::Exists { digest } => {
                     job.set_further_tags(digest, None).await?;
-                    return Ok(job.report(digest, BuildStatus::Exists, changed, Vec::new()));
+                    let outputs = self.deliver(&job, digest).await?;
+                    let report = job.report(digest, BuildStatus::Exists, changed, Vec::new());
+                    return Ok(BuildReport { outputs, ..report });
                 }
                 Existence::Missing { .. } => {}
                 Existence::Stale { changed: inputs, .. } => changed = inputs,
@@ -111,9 +119,10 @@ impl Machine {
         record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
         job.set_further_tags(digest, Some(lock.digest())).await?;
         LastBuild::new(&lock, &[&plan]).record(&self.store, &job.target)?;
+        let outputs = self.deliver(&job, digest).await?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };
-        Ok(job.report(digest, status, changed, layers))
+        Ok(BuildReport { outputs, ..job.report(digest, status, changed, layers) })
     }
 
     /// Whether the image of a spec exists.

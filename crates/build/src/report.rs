@@ -23,6 +23,9 @@ pub struct BuildReport {
     pub platforms: Vec<Platform>,
     /// Its layers, lowest first; empty when nothing was built.
     pub layers: Vec<LayerReport>,
+    /// Where it went besides its registry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputReport>,
     /// Bytes of blobs sent to the registry.
     pub bytes_uploaded: u64,
     /// Bytes of blobs and artifacts received.
@@ -61,4 +64,15 @@ pub struct LayerReport {
     pub packages: Vec<String>,
     /// Where it came from.
     pub source: LayerSource,
+}
+
+/// An image at a sink.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OutputReport {
+    /// The sink, as the command line writes it: `oci:DIR`, `docker-archive:FILE`, `docker`.
+    pub output: String,
+    /// The names that the image has there.
+    pub names: Vec<String>,
+    /// Bytes written: of an archive all, of a layout those that it did not have.
+    pub bytes: u64,
 }

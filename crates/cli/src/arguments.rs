@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::commands::{
     CacheArguments, CompletionsArguments, DoctorArguments, InspectArguments, LockCommand, RunArguments,
 };
+use crate::sink_arguments::SinkArguments;
 
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
 #[derive(Debug, Parser)]
@@ -117,6 +118,8 @@ pub(crate) struct BuildArguments {
     /// Build although the image exists, and make every layer anew. Downloaded inputs still serve.
     #[arg(long)]
     pub(crate) no_cache: bool,
+    #[command(flatten)]
+    pub(crate) sinks: SinkArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

@@ -16,6 +16,7 @@ mod interrupt;
 mod lock_file;
 mod progress;
 mod session;
+mod sink_arguments;
 mod subject;
 
 use std::process::ExitCode;

@@ -75,6 +75,7 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Produce => "   making",
         Stage::Unpack => "unpacking",
         Stage::Push => "  pushing",
+        Stage::Output => "  writing",
     }
 }
 

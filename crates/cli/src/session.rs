@@ -150,6 +150,7 @@ pub(crate) fn request_with(
     let request = BuildRequest {
         push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),
         force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
+        sinks: Vec::new(),
         spec,
         directory: environment.directory.clone(),
         fallback_python: Configuration::load(environment)?.python.value,

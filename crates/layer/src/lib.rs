@@ -61,6 +61,9 @@ mod verify;
 mod interpreter;
 mod read_layer;
 
+mod archive_writer;
+
+pub use archive_writer::ArchiveWriter;
 pub use error::{BlobPart, LayerError};
 pub use format::{INTERPRETER_FORMAT, TREE_FORMAT, WHEEL_FORMAT};
 pub use interpreter::{library_sources, read_interpreter};

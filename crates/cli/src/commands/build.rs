@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imagewright_build::{BuildReport, BuildStatus};
+use imagewright_build::{BuildReport, BuildStatus, Sink};
 use imagewright_spec::ImageSpec;
 
 use super::{print, tell};
@@ -17,6 +17,7 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
             hint: Some("build the specs one by one".to_owned()),
         });
     }
+    let sinks = arguments.sinks.sinks(arguments.specs.len(), arguments.output.json)?;
     let files = &arguments.specs;
     let mut specs = Vec::new();
     // All are read before any is built: what can be known at once need not wait for an image.
@@ -26,7 +27,7 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
         specs.push(spec.inspect_err(|_| tell_failed(arguments, file, others()))?);
     }
     for (index, (file, spec)) in files.iter().zip(specs).enumerate() {
-        let built = build(environment, arguments, file, spec);
+        let built = build(environment, arguments, &sinks, file, spec);
         built.inspect_err(|_| tell_failed(arguments, file, files[index + 1..].iter()))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -49,6 +50,7 @@ fn tell_failed<'a>(arguments: &BuildArguments, failed: &Path, untried: impl Iter
 fn build(
     environment: &Environment,
     arguments: &BuildArguments,
+    sinks: &[Sink],
     file: &Path,
     spec: ImageSpec,
 ) -> Result<(), Failure> {
@@ -64,11 +66,12 @@ fn build(
     request.force |= arguments.force || arguments.no_cache;
     request.no_cache = arguments.no_cache;
     request.further_tags.clone_from(&arguments.tags);
+    request.sinks = sinks.to_vec();
     let report = interrupt::run(machine.build(&request))?;
     tell_status(arguments, &report);
     if arguments.output.json {
         print(serde_json::to_string(&report).expect("a report serialises"))?;
-    } else {
+    } else if !arguments.sinks.uses_stdout() {
         print(&report.image)?;
     }
     Ok(())
@@ -78,7 +81,10 @@ fn build(
 fn tell_status(arguments: &BuildArguments, report: &BuildReport) {
     let BuildReport { image, changed, status, .. } = report;
     match status {
-        BuildStatus::Exists => tell(arguments.output.progress, format!("   exists {image}, nothing to do")),
+        BuildStatus::Exists => {
+            let made = if report.outputs.is_empty() { "nothing to do" } else { "nothing to build" };
+            tell(arguments.output.progress, format!("   exists {image}, {made}"));
+        }
         BuildStatus::StaleRebuilt => {
             let changed = changed.join(", ");
             tell(

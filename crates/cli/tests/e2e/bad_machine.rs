@@ -65,6 +65,23 @@ fn a_full_disk_is_said_and_the_store_stays_usable() {
 }
 
 #[test]
+fn a_full_disk_keeps_outputs_as_they_were() {
+    let Some(world) = Offline::new() else { return };
+    let Some(disk) = Disk::mount(world.workshop.path("disk"), "1m") else { return };
+    world.spec(&["beta"]);
+    world.workshop.build("image.yaml", &[]);
+    let left = || fs_err::read_dir(disk.path()).unwrap().count();
+    for kind in ["oci-archive", "docker-archive", "oci"] {
+        let output = format!("{kind}:{}/image", disk.path().display());
+        let full = world.workshop.run(&["build", "image.yaml", "--output", &output]).expect(6);
+        println!("{}", full.clone().says(&["could not be written", "No space left", "hint:"]).stderr);
+        assert_eq!(left(), usize::from(kind == "oci"));
+    }
+    disk.remount("size=200m");
+    world.workshop.build("image.yaml", &["--output", &format!("oci:{}/image", disk.path().display())]);
+}
+
+#[test]
 fn a_read_only_store_is_said_and_still_answers() {
     let Some(world) = Offline::new() else { return };
     let Some(disk) = Disk::mount(world.workshop.path("disk"), "200m") else { return };

@@ -9,6 +9,7 @@ mod execution;
 mod golden;
 mod incremental;
 mod killed;
+mod outputs;
 mod platform;
 mod pushed;
 mod reproducible;

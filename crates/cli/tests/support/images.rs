@@ -40,7 +40,7 @@ pub(crate) fn unpacked(image: &str, folder: &Path) -> PathBuf {
     bundle.join("rootfs")
 }
 
-/// An image that a Docker daemon has pulled; it forgets it in the end.
+/// An image that a Docker daemon has; it forgets it in the end.
 #[derive(Debug)]
 pub(crate) struct Docker {
     host: String,
@@ -53,6 +53,11 @@ impl Docker {
         let pulled = Self { host: format!("unix://{socket}"), image: image.to_owned() };
         run("docker", &["--host", &pulled.host, "pull", "--quiet", image]);
         pulled
+    }
+
+    /// An image that it was given.
+    pub(crate) fn loaded(socket: &str, image: &str) -> Self {
+        Self { host: format!("unix://{socket}"), image: image.to_owned() }
     }
 
     /// Runs a command in a container without a network; its stdout without the last line break.

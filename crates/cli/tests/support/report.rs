@@ -46,6 +46,18 @@ impl Report {
         layers.iter().map(Layer::of).collect()
     }
 
+    /// The outputs: where, under which names, how many bytes.
+    #[track_caller]
+    pub(crate) fn outputs(&self) -> Vec<(String, String, u64)> {
+        let outputs = self.0["outputs"].as_array().unwrap_or_else(|| panic!("no outputs in {}", self.0));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let number = |value: &Value| value.as_u64().expect("a number of bytes");
+        outputs
+            .iter()
+            .map(|one| (text(&one["output"]), one["names"].to_string(), number(&one["bytes"])))
+            .collect()
+    }
+
     /// The layers that were made now.
     pub(crate) fn produced(&self) -> Vec<Layer> {
         self.layers().into_iter().filter(|layer| layer.source == "produced").collect()

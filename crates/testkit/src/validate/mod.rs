@@ -14,7 +14,7 @@ use imagewright_oci::{Descriptor, Digest, HashingReader, ImageConfig, ImageManif
 use thiserror::Error;
 
 pub use archive::TreeProblem;
-pub use source::{ImageSource, RegistryImage, StoredImage};
+pub use source::{ImageSource, LayoutImage, RegistryImage, StoredImage};
 
 use members::Members;
 use tree::Tree;

@@ -1,10 +1,14 @@
 use std::io::{self, Read};
+use std::path::PathBuf;
 
 use bytes::Bytes;
-use imagewright_oci::{Descriptor, Digest, ImageReference, MediaType};
+use imagewright_oci::{Descriptor, Digest, ImageIndex, ImageReference, MediaType};
 use imagewright_registry::{Client, ClientOptions};
 use imagewright_store::Store;
 use tokio::runtime::Runtime;
+
+/// What lists an image in a layout by its full name.
+const NAME: &str = "io.containerd.image.name";
 
 /// Where an image is read from.
 pub trait ImageSource {
@@ -21,6 +25,13 @@ pub struct RegistryImage {
     client: Client,
     runtime: Runtime,
     reference: ImageReference,
+}
+
+/// An image in an OCI layout.
+#[derive(Debug)]
+pub struct LayoutImage {
+    directory: PathBuf,
+    name: String,
 }
 
 /// An image in a store, all of whose layers are there.
@@ -51,6 +62,36 @@ impl ImageSource for RegistryImage {
         let stream = self.runtime.block_on(self.client.fetch_blob(&self.reference, descriptor));
         let reader = stream.map_err(io::Error::other)?.into_reader(self.runtime.handle().clone());
         Ok(Box::new(reader))
+    }
+}
+
+impl LayoutImage {
+    /// The image with this name in `io.containerd.image.name`; the only one that has it.
+    pub fn new(directory: impl Into<PathBuf>, name: &str) -> Self {
+        Self { directory: directory.into(), name: name.to_owned() }
+    }
+
+    fn open(&self, digest: &Digest) -> io::Result<fs_err::File> {
+        fs_err::File::open(self.directory.join("blobs/sha256").join(digest.hex()))
+    }
+}
+
+impl ImageSource for LayoutImage {
+    fn manifest(&self) -> io::Result<(Descriptor, Bytes)> {
+        let index: ImageIndex = serde_json::from_slice(&fs_err::read(self.directory.join("index.json"))?)?;
+        let is_wanted = |entry: &Descriptor| entry.annotations.get(NAME) == Some(&self.name);
+        let mut found = index.manifests.into_iter().filter(is_wanted);
+        let (Some(descriptor), None) = (found.next(), found.next()) else {
+            return Err(io::Error::new(io::ErrorKind::NotFound, format!("not one {}", self.name)));
+        };
+        let mut bytes = Vec::new();
+        self.open(&descriptor.digest)?.read_to_end(&mut bytes)?;
+        // The image is judged by its manifest, not by how it is listed.
+        Ok((Descriptor::of(descriptor.media_type, &bytes), bytes.into()))
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
+        Ok(Box::new(self.open(&descriptor.digest)?))
     }
 }
 
