@@ -207,10 +207,13 @@ fn debian(sources: &Sources<'_>) -> Result<Setting<Mirrors>, ConfigurationError>
     let security = sources.text(&keys::DEBIAN_SECURITY_MIRROR, |wire| wire.debian_security_mirror.clone());
     let archive = sources.text(&keys::DEBIAN_MIRROR, |wire| wire.debian_mirror.clone());
     if let Some(archive) = archive {
-        let security = security.as_ref().map(|setting| setting.value.as_str());
-        return match Mirrors::new(&archive.value, security) {
-            Ok(value) => Ok(Setting { value, source: archive.source }),
-            Err(error) => Err(archive.wrong(&keys::DEBIAN_MIRROR, &error)),
+        let text = security.as_ref().map(|setting| setting.value.as_str());
+        return match (Mirrors::new(&archive.value, text), security) {
+            (Ok(value), _) => Ok(Setting { value, source: archive.source }),
+            (Err(error), Some(security)) if Mirrors::new(&archive.value, None).is_ok() => {
+                Err(security.wrong(&keys::DEBIAN_SECURITY_MIRROR, &error))
+            }
+            (Err(error), _) => Err(archive.wrong(&keys::DEBIAN_MIRROR, &error)),
         };
     }
     let files = apt_sources();

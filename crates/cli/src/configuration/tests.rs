@@ -102,6 +102,8 @@ fn what_is_wrong_is_named_with_its_place() {
     }
     told.push(World::new().project("python = \"4\"").error());
     told.push(World::new().project("debian-mirror = \"ftp://x\"").error());
+    let security = "debian-mirror = \"http://x.test\"\ndebian-security-mirror = \"y\"";
+    told.push(World::new().project(security).error());
     for (name, value) in [("THREADS", "0"), ("THREADS", "four"), ("PYTHON", "three"), ("DEBIAN_MIRROR", "x")]
     {
         told.push(World::new().variable(&format!("IMAGEWRIGHT_{name}"), value).error());
