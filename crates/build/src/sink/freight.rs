@@ -176,7 +176,7 @@ fn unread(layer: &Descriptor, error: io::Error) -> BuildError {
         Ok(error) => return error.into(),
         Err(error) => error,
     };
-    match StoreError::from_write(error) {
+    match error.downcast::<StoreError>() {
         Ok(error) => error.into(),
         Err(source) => BuildError::LayerUnreadable { digest: layer.digest, source },
     }
