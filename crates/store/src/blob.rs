@@ -23,7 +23,7 @@ pub struct BlobStaging {
 pub enum Loss {
     /// Its file is not there, or has another length.
     File,
-    /// Its segment table is not what was written.
+    /// Its segment table is not what was written, or the disk does not give it back.
     Segments,
     /// An artifact that it has segments of is not there, or has another length.
     Artifact {
@@ -92,8 +92,7 @@ impl Store {
     }
 
     fn open_spliced(&self, row: &BlobRow, file: File) -> Result<Result<BlobReader, Loss>, StoreError> {
-        let read = read_segments(&file, row).map_err(StoreError::reading(file.path()))?;
-        let Ok(segments) = read else { return Ok(Err(Loss::Segments)) };
+        let Ok(Ok(segments)) = read_segments(&file, row) else { return Ok(Err(Loss::Segments)) };
         let mut files = vec![file];
         let mut sources = Vec::new();
         for (digest, (_, end)) in artifact_ranges(&segments) {

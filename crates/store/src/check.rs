@@ -291,7 +291,7 @@ fn file_of_length(path: &std::path::Path, expected: u64) -> Result<File, FilePro
     if actual == expected { Ok(file) } else { Err(FileProblem::Length { expected, actual }) }
 }
 
-fn digest_problem(reader: impl Read, expected: &Digest) -> Option<FileProblem> {
+pub(crate) fn digest_problem(reader: impl Read, expected: &Digest) -> Option<FileProblem> {
     let mut reader = HashingReader::new(reader);
     let mut buffer = vec![0; 1 << 20];
     loop {

@@ -115,7 +115,7 @@ pub enum StoreError {
         /// Which rule they break.
         problem: &'static str,
     },
-    /// A file of the store is not what it was when it was written.
+    /// A file of the store is not what it was when it was written, and this process may not remove it.
     #[error("{} is damaged: {problem}", path.display())]
     Damaged {
         /// The file.
@@ -173,8 +173,11 @@ impl StoreError {
             Self::ReadOnly { .. } => {
                 "set IMAGEWRIGHT_STORE to a directory that you may write, or give this one to your user"
             }
-            Self::IndexDamaged { .. } | Self::Damaged { .. } => {
-                "run `imagewright cache check --deep --repair`; what is dropped will be made or fetched again"
+            Self::IndexDamaged { .. } => {
+                "run the same command again: the index is made anew then, and downloads are kept"
+            }
+            Self::Damaged { .. } => {
+                "run `imagewright cache check --deep --repair` as a user who may write the store; what is dropped will be made or fetched again"
             }
             Self::NotAStore { .. } => {
                 "set IMAGEWRIGHT_STORE to an empty or new directory; its content is managed and pruned"

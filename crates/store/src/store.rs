@@ -13,7 +13,7 @@ use crate::StoreError;
 use crate::index::{Access, Index, UsedTable};
 use crate::layout::{Layout, read_only};
 use crate::lock_file::poll;
-use crate::repair::open_or_rebuild;
+use crate::repair::{IndexRebuilt, open_or_rebuild};
 use crate::stage::{Observer, Stage};
 use crate::staging::{StagedDirectory, StagingArea};
 
@@ -54,6 +54,8 @@ pub struct Options {
 pub(crate) struct Inner {
     pub(crate) layout: Layout,
     pub(crate) index: Index,
+    /// Whether the index that was there had to be replaced.
+    pub(crate) index_rebuilt: Option<IndexRebuilt>,
     pub(crate) staging: StagingArea,
     pub(crate) access: Access,
     pub(crate) options: Options,
@@ -79,12 +81,12 @@ impl Store {
     /// Opens the store at `root` with `options`.
     ///
     /// A store that may not be written can be opened; everything that would change it is
-    /// [`StoreError::ReadOnly`]. An index that is no database any more is replaced: what it said is found again.
+    /// [`StoreError::ReadOnly`]. An index that is no database any more is replaced; see [`Self::index_rebuilt`].
     pub fn open_with(root: &Path, options: Options) -> Result<Self, StoreError> {
         let layout = Layout::open(root)?;
         let (lock, access) = open_lock(&layout.lock())?;
         lock_shared(&lock, options.wait)?;
-        let index = open_index(&layout, access, &lock, &options)?;
+        let (index, index_rebuilt) = open_index(&layout, access, &lock, &options)?;
         let staging = StagingArea::new(layout.staging(), options.observer.clone());
         if access == Access::ReadWrite {
             // What cannot be removed now (files of another user) is in nobody's way; `prune` reports it.
@@ -93,7 +95,17 @@ impl Store {
         let uses = Mutex::new(BTreeSet::new());
         let maintenance = Mutex::new(());
         Ok(Self {
-            inner: Arc::new(Inner { layout, index, staging, access, options, lock, maintenance, uses }),
+            inner: Arc::new(Inner {
+                layout,
+                index,
+                index_rebuilt,
+                staging,
+                access,
+                options,
+                lock,
+                maintenance,
+                uses,
+            }),
         })
     }
 
@@ -184,7 +196,12 @@ fn open_lock(path: &Path) -> Result<(File, Access), StoreError> {
     }
 }
 
-fn open_index(layout: &Layout, access: Access, lock: &File, options: &Options) -> Result<Index, StoreError> {
+fn open_index(
+    layout: &Layout,
+    access: Access,
+    lock: &File,
+    options: &Options,
+) -> Result<(Index, Option<IndexRebuilt>), StoreError> {
     let is_new = !fs_err::metadata(layout.index()).is_ok_and(|metadata| metadata.len() > 0);
     // SQLite does not wait for another process that sets the journal mode of a new database.
     let alone = if is_new && access == Access::ReadWrite { Some(layout.making()?) } else { None };
@@ -192,17 +209,22 @@ fn open_index(layout: &Layout, access: Access, lock: &File, options: &Options) -
     drop(alone);
     match result {
         Err(StoreError::IndexDamaged { .. }) => rebuild(layout, access, lock, options),
-        result => result,
+        result => Ok((result?, None)),
     }
 }
 
 /// Replaces a damaged index while nobody else uses the store.
-fn rebuild(layout: &Layout, access: Access, lock: &File, options: &Options) -> Result<Index, StoreError> {
+fn rebuild(
+    layout: &Layout,
+    access: Access,
+    lock: &File,
+    options: &Options,
+) -> Result<(Index, Option<IndexRebuilt>), StoreError> {
     lock.unlock().map_err(StoreError::reading(lock.path()))?;
     lock_exclusive(lock, options.wait)?;
-    let index = open_or_rebuild(layout, access, options.now)?;
+    let rebuilt = open_or_rebuild(layout, access, options.now)?;
     lock_shared(lock, options.wait)?;
-    Ok(index)
+    Ok(rebuilt)
 }
 
 /// Takes the lock that every user of the store shares and that pruning excludes.

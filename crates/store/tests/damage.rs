@@ -6,7 +6,10 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use imagewright_oci::Digest;
-use imagewright_store::{BlobState, Depth, FileProblem, Finding, Kind, LayerRecord, Loss, Store};
+use imagewright_store::{
+    BlobState, Condition, Depth, FileProblem, Finding, IndexRebuilt, Kind, LayerRecord, Loss, Store,
+    StoreError,
+};
 
 use crate::fixture::{NOW, Place, bytes, key, put_plain, put_spliced, read_all};
 
@@ -157,6 +160,91 @@ fn a_flipped_bit_in_any_file_is_found() {
 }
 
 #[test]
+fn what_is_damaged_is_discarded_and_can_be_made_again() {
+    type PathOf = fn(&Whole) -> PathBuf;
+    let files: [(&str, PathOf, bool); 3] = [
+        ("artifact", Whole::artifact_path, true),
+        ("spliced", Whole::spliced_path, true),
+        ("plain", Whole::plain_path, false),
+    ];
+    for (name, path_of, is_spliced) in files {
+        let length = path_of(&whole()).metadata().unwrap().len();
+        for at in [0, length / 2, length - 1] {
+            let whole = whole();
+            let (blob, layer) = if is_spliced {
+                (whole.spliced.0.digest, key("spliced"))
+            } else {
+                (whole.plain.digest, key("plain"))
+            };
+            let store = whole.place.open();
+            assert_eq!(store.discard_damaged_blob(&blob).unwrap(), Condition::Sound, "{name} at {at}");
+            flip(&path_of(&whole), at);
+            let read = read_verified(&store, &blob);
+            let discarded = store.discard_damaged_blob(&blob).unwrap();
+            // Between the pieces of an artifact are bytes that the layer does not have.
+            if read {
+                assert_eq!(discarded, Condition::Sound, "{name} at {at}");
+                continue;
+            }
+            let artifacts = if name == "artifact" { vec!["spliced.whl".to_owned()] } else { Vec::new() };
+            assert_eq!(discarded, Condition::Discarded { artifacts }, "{name} at {at}");
+            assert!(!path_of(&whole).exists(), "{name} at {at}");
+            assert_eq!(store.discard_damaged_blob(&blob).unwrap(), Condition::Absent);
+            assert_eq!(store.layer_by_key(&layer).unwrap().unwrap().blob, BlobState::Remote);
+            assert!(store.check(Depth::Digests).unwrap().is_clean(), "{name} at {at}: nothing is missed");
+            put_spliced(&store, "spliced", &bytes(5, 20_000));
+            put_plain(&store, "plain", PLAIN);
+            drop(store);
+            whole.heals(name);
+        }
+    }
+}
+
+/// Whether a blob is there and right.
+fn read_verified(store: &Store, digest: &Digest) -> bool {
+    let reader = store.blob(digest).unwrap();
+    reader.is_some_and(|reader| reader.verified().read_to_end(&mut Vec::new()).is_ok())
+}
+
+#[test]
+fn an_artifact_is_discarded_for_any_byte_of_it() {
+    let length = 20_000;
+    for at in [0, 950, length - 1] {
+        let whole = whole();
+        let store = whole.place.open();
+        assert_eq!(store.discard_damaged_artifact(&whole.artifact).unwrap(), Condition::Sound);
+        flip(&whole.artifact_path(), at);
+        let artifacts = vec!["spliced.whl".to_owned()];
+        let discarded = store.discard_damaged_artifact(&whole.artifact).unwrap();
+        assert_eq!(discarded, Condition::Discarded { artifacts });
+        assert!(store.artifact(&whole.artifact).unwrap().is_none() && !whole.artifact_path().exists());
+        assert_eq!(store.discard_damaged_artifact(&whole.artifact).unwrap(), Condition::Absent);
+        // The layer is whole again as soon as the artifact is.
+        store.insert_artifact(Some(whole.artifact), "spliced.whl", &bytes(5, 20_000)[..]).unwrap();
+        assert!(read_all(&store, &whole.spliced.0.digest).unwrap() == whole.spliced.1);
+        assert!(store.check(Depth::Digests).unwrap().is_clean());
+    }
+}
+
+#[test]
+fn what_is_mended_while_one_waits_is_not_discarded() {
+    let whole = whole();
+    flip(&whole.artifact_path(), 0);
+    let store = whole.place.open();
+    let lease = store.try_lease(&whole.artifact).unwrap().unwrap();
+    let waiting = std::thread::spawn({
+        let (store, artifact) = (store.clone(), whole.artifact);
+        move || store.discard_damaged_artifact(&artifact)
+    });
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    assert!(!waiting.is_finished());
+    store.insert_artifact(Some(whole.artifact), "spliced.whl", &bytes(5, 20_000)[..]).unwrap();
+    drop(lease);
+    assert_eq!(waiting.join().unwrap().unwrap(), Condition::Sound);
+    assert!(whole.artifact_path().exists());
+}
+
+#[test]
 fn a_flipped_bit_in_the_index_never_gives_another_layer() {
     let whole = whole();
     let index = whole.place.path().join("index.db");
@@ -218,6 +306,8 @@ fn a_lost_index_is_replaced_and_the_artifacts_are_kept() {
         let whole = whole();
         damage(&whole.place.path().join("index.db"));
         let store = whole.place.open();
+        let rebuilt = (name != "removed").then_some(IndexRebuilt { artifacts: 1 });
+        assert_eq!(store.index_rebuilt(), rebuilt, "{name}");
         let repaired = store.check(Depth::Digests).and_then(|report| store.repair(&report));
         repaired.unwrap();
         assert!(store.layer_by_key(&key("plain")).unwrap().is_none(), "{name}");
@@ -227,4 +317,25 @@ fn a_lost_index_is_replaced_and_the_artifacts_are_kept() {
         put_plain(&store, "plain", PLAIN);
         assert!(store.check(Depth::Digests).unwrap().is_clean(), "{name}");
     }
+}
+
+#[test]
+fn an_index_that_turns_out_to_be_damaged_is_replaced_at_the_next_start() {
+    let whole = whole();
+    let index = whole.place.path().join("index.db");
+    // The first page is whole, so that the database opens.
+    let mut bytes = fs_err::read(&index).unwrap();
+    bytes[4096..].fill(0x55);
+    fs_err::write(&index, bytes).unwrap();
+    let store = whole.place.open();
+    assert_eq!(store.index_rebuilt(), None);
+    let error = store.layer_by_key(&key("spliced")).unwrap_err();
+    assert!(matches!(error, StoreError::IndexDamaged { .. }), "{error:?}");
+    drop(store);
+    let store = whole.place.open();
+    assert_eq!(store.index_rebuilt(), Some(IndexRebuilt { artifacts: 1 }));
+    assert!(store.layer_by_key(&key("spliced")).unwrap().is_none());
+    assert!(store.artifact(&whole.artifact).unwrap().is_some());
+    drop(store);
+    assert_eq!(whole.place.open().index_rebuilt(), None, "once");
 }

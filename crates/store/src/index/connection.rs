@@ -12,6 +12,9 @@ use crate::layout::read_only;
 /// The version of the tables in `schema.sql`.
 const SCHEMA_VERSION: u32 = 1;
 
+/// Ends the name of the empty file that says that the index beside it is to be replaced.
+const DAMAGED: &str = "-damaged";
+
 /// How long a statement waits for another process's transaction; those last milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -33,6 +36,9 @@ impl Index {
     /// Opens the index at `path`, and makes it when the store is writable and new.
     pub(crate) fn open(path: &Path, access: Access) -> Result<Self, StoreError> {
         let indexing = StoreError::indexing;
+        if access == Access::ReadWrite && with_suffix(path, DAMAGED).exists() {
+            return Err(indexing("open the tables", path)(corrupt()));
+        }
         let connection = match access {
             Access::ReadWrite => open_writable(path).map_err(indexing("open the tables", path))?,
             Access::ReadOnly => open_read_only(path).map_err(indexing("open the tables", path))?,
@@ -49,7 +55,7 @@ impl Index {
         run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
-        run(&connection).map_err(StoreError::indexing(doing, &self.path))
+        run(&connection).map_err(|error| self.failed(doing, error))
     }
 
     /// Runs statements in one transaction; all of it is kept or nothing.
@@ -65,7 +71,18 @@ impl Index {
         let result = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .and_then(|transaction| run(&transaction).and_then(|value| transaction.commit().map(|()| value)));
-        result.map_err(StoreError::indexing(doing, &self.path))
+        result.map_err(|error| self.failed(doing, error))
+    }
+
+    /// Classifies a failure. An index that turns out to be damaged is marked, and replaced by whoever opens it next:
+    /// most damage shows in a statement, when it is too late for this process.
+    fn failed(&self, doing: &'static str, error: rusqlite::Error) -> StoreError {
+        let error = StoreError::indexing(doing, &self.path)(error);
+        if self.access == Access::ReadWrite && matches!(error, StoreError::IndexDamaged { .. }) {
+            // Without the mark the next process meets the same damage, and tries again to leave it.
+            drop(fs_err::write(with_suffix(&self.path, DAMAGED), ""));
+        }
+        error
     }
 
     /// Starts again without rows. Other processes must not have the index open.
@@ -80,9 +97,9 @@ impl Index {
         Ok(())
     }
 
-    /// Removes the files of the index at `path`.
+    /// Removes the files of the index at `path`; the mark goes last, so that a removal that is killed is repeated.
     pub(crate) fn remove(path: &Path) -> Result<(), StoreError> {
-        for suffix in ["-wal", "-shm", ""] {
+        for suffix in ["-wal", "-shm", "", DAMAGED] {
             let path = with_suffix(path, suffix);
             match fs_err::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -158,6 +175,11 @@ fn open_read_only(path: &Path) -> rusqlite::Result<Connection> {
         Err(_) if !has_journal(path) => Connection::open_with_flags(immutable_uri(path), flags),
         Err(error) => Err(error),
     }
+}
+
+/// What SQLite says of a database that it cannot read any more.
+fn corrupt() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT), None)
 }
 
 fn has_journal(path: &Path) -> bool {
