@@ -147,6 +147,15 @@ pub enum BuildError {
         #[source]
         source: std::io::Error,
     },
+    /// Layers that were damaged in the store, and cannot be had again.
+    #[error("what was damaged in the store is removed ({}), and the image cannot be had without it", layers.join(", "))]
+    NotMended {
+        /// What the layers are called.
+        layers: Vec<String>,
+        /// Why they cannot be had.
+        #[source]
+        source: Box<BuildError>,
+    },
     /// A layer could not be unpacked, or a command not be started.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -209,6 +218,9 @@ impl BuildError {
             Self::LayerLost { .. } => Some("run the command again".to_owned()),
             Self::LayerUnreadable { .. } => {
                 Some("`imagewright cache check` finds what is damaged".to_owned())
+            }
+            Self::NotMended { .. } => {
+                Some("build the image again; what is still in the store is not made again".to_owned())
             }
             Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }

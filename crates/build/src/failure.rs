@@ -62,6 +62,7 @@ impl BuildError {
             Self::Sink(source) => sink_kind(source),
             Self::LayerLost { .. }
             | Self::LayerUnreadable { .. }
+            | Self::NotMended { .. }
             | Self::StoredManifest { .. }
             | Self::Owner { .. }
             | Self::Artifact { .. }

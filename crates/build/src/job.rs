@@ -20,6 +20,7 @@ use crate::existence::{Existence, Wanted, existence, local_existence};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
+use crate::mend::warn_of_damage;
 use crate::native::{BuildRequest, Machine};
 use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, LayerReport};
@@ -149,6 +150,7 @@ impl<'a> Job<'a> {
                 fetched.note(subject, done);
                 progress.at(subject, done, total);
             }
+            Transfer::Damaged { subject } => warn_of_damage(&reporter, subject, "fetched again"),
         });
         let indexes = asked.indexes.clone();
         let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);

@@ -18,6 +18,7 @@ mod blocking;
 mod bytecode;
 mod image;
 mod make;
+mod mend;
 mod overlap;
 mod produce;
 mod provenance;

@@ -4,11 +4,14 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
 use imagewright_plan::{Content, LayerDefinition, Plan};
+use imagewright_registry::RegistryError;
 
 use crate::BuildError;
 use crate::event::{Event, LayerSource};
 use crate::image::{FinishedLayer, Image, assemble};
 use crate::job::{Inputs, Job};
+use crate::mend::discard_damaged;
+use crate::native::Machine;
 use crate::overlap::overlaps;
 use crate::produce::{Memory, Obtained, Producer};
 use crate::provenance::Provenance;
@@ -82,6 +85,47 @@ impl Job<'_> {
         pusher: Option<&Pusher<'_>>,
         definition: &LayerDefinition,
     ) -> Result<(FinishedLayer, LayerReport), BuildError> {
+        let (mut layer, mut source) = self.obtain(producer, definition).await?;
+        if let Some(pusher) = pusher {
+            let is_mounted = match pusher.push_layer(&layer).await {
+                Err(error) if self.is_discarded(&error, &layer).await? => {
+                    (layer, source) = self.obtain(producer, definition).await?;
+                    pusher.push_layer(&layer).await?
+                }
+                outcome => outcome?,
+            };
+            // One that was made now cost that, whatever the registry has.
+            if is_mounted && source == LayerSource::Cached {
+                source = LayerSource::Mounted;
+            }
+        }
+        let report = LayerReport {
+            digest: layer.digest,
+            diff_id: layer.diff_id,
+            size: layer.size,
+            kind: Some(layer.kind),
+            packages: layer.packages.clone(),
+            source,
+        };
+        Ok((layer, report))
+    }
+
+    /// Whether a layer could not be sent because it was damaged in the store, where it is gone now.
+    async fn is_discarded(&self, error: &BuildError, layer: &FinishedLayer) -> Result<bool, BuildError> {
+        let Machine { store, reporter, .. } = self.machine;
+        match error {
+            BuildError::Registry(RegistryError::Source { .. }) => {
+                discard_damaged(store, reporter, layer.digest, &layer.title).await
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn obtain(
+        &self,
+        producer: &Producer,
+        definition: &LayerDefinition,
+    ) -> Result<(FinishedLayer, LayerSource), BuildError> {
         let Obtained { record, installed, was_made } = producer.obtain(definition).await?;
         let source = if was_made { LayerSource::Produced } else { LayerSource::Cached };
         self.machine.reporter.report(Event::Layer {
@@ -97,7 +141,7 @@ impl Job<'_> {
             }
             _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
         };
-        let finished = FinishedLayer {
+        let layer = FinishedLayer {
             key: definition.key,
             title: definition.title.clone(),
             digest: record.digest,
@@ -106,23 +150,9 @@ impl Job<'_> {
             media_type: record.facts.media_type.clone(),
             installed,
             kind: definition.kind,
-            packages: packages.clone(),
-        };
-        let is_mounted = match pusher {
-            Some(pusher) => pusher.push_layer(&finished).await?,
-            None => false,
-        };
-        // One that was made now cost that, whatever the registry has.
-        let source = if is_mounted && !was_made { LayerSource::Mounted } else { source };
-        let report = LayerReport {
-            digest: record.digest,
-            diff_id: record.diff_id,
-            size: record.size,
-            kind: Some(definition.kind),
             packages,
-            source,
         };
-        Ok((finished, report))
+        Ok((layer, source))
     }
 }
 

@@ -110,6 +110,8 @@ impl BlobSource for StoredBlob {
         let reader = blob.ok_or_else(|| {
             io::Error::new(io::ErrorKind::NotFound, format!("the store lost {}", self.digest))
         })?;
+        // The last bytes of a damaged blob are never sent, so that the registry is not asked to refuse it.
+        let reader = reader.verified();
         Ok(Box::new(self.progress.counted(reader, format!("{} to the registry", self.title), self.size)))
     }
 }

@@ -24,7 +24,11 @@ impl Machine {
     /// Unpacks the layers of an image, as far as they are not yet, and gives back where they are, lowest first.
     ///
     /// No other process removes them as long as the store is open.
-    pub async fn unpack(&self, sandbox: &Sandbox, image: &FoundImage) -> Result<Vec<PathBuf>, BuildError> {
+    pub(crate) async fn unpack(
+        &self,
+        sandbox: &Sandbox,
+        image: &FoundImage,
+    ) -> Result<Vec<PathBuf>, BuildError> {
         stream::iter(image.layers())
             .map(|(layer, diff_id)| self.root(sandbox, image, layer, diff_id))
             .buffered(AT_ONCE)

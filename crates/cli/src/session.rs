@@ -12,12 +12,12 @@ use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials}
 use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load};
 use imagewright_store::{Options, Store, StoreError};
 
-use crate::arguments::{LockArguments, OverrideArguments, SpecArguments};
+use crate::arguments::{LockArguments, OverrideArguments, ProgressStyle, SpecArguments};
 use crate::configuration::{Configuration, Setting};
 use crate::environment::Environment;
 use crate::failpoint::Failpoints;
 use crate::failure::Failure;
-use crate::lock_file;
+use crate::{lock_file, progress};
 
 /// Reads the spec that the arguments name.
 pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
@@ -81,6 +81,8 @@ pub(crate) fn machine_with(
     let points = Failpoints::of(environment);
     let store_options = Options { observer: points.observer(), ..Options::new(now()) };
     let store = Store::open_with(&configuration.store.value, store_options)?;
+    let reporter = points.reporter(reporter);
+    tell_index_rebuilt(&store, &reporter);
     let options = client_options(&configuration, credentials(environment, registry_config));
     Ok(Machine {
         store,
@@ -91,7 +93,7 @@ pub(crate) fn machine_with(
         uv: configuration.uv.map(|uv| uv.value),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
         threads: configuration.threads.value,
-        reporter: points.reporter(reporter),
+        reporter,
     })
 }
 
@@ -101,7 +103,17 @@ pub(crate) fn store(environment: &Environment) -> Result<Store, Failure> {
 }
 
 pub(crate) fn store_at(directory: &Path) -> Result<Store, StoreError> {
-    Store::open(directory, now())
+    let store = Store::open(directory, now())?;
+    tell_index_rebuilt(&store, &progress::reporter(ProgressStyle::Plain));
+    Ok(store)
+}
+
+/// Says what was lost with a damaged index; whoever opens the store first after the damage sees it.
+fn tell_index_rebuilt(store: &Store, reporter: &Reporter) {
+    if let Some(rebuilt) = store.index_rebuilt() {
+        let hint = "layers are made again when they are needed; a lock file (`imagewright lock`) keeps what is pinned";
+        reporter.warn(rebuilt.to_string(), Some(hint.to_owned()));
+    }
 }
 
 /// The places to look for credentials of registries: the file that was named, which must be there, then the usual.

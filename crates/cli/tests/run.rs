@@ -195,3 +195,58 @@ fn what_is_pruned_is_gone_and_comes_back_whole() {
         assert_eq!(user.run(&whoami).expect(0).stdout, "flytekit\n", "{who:?}");
     }
 }
+
+/// Flips one bit in the middle of the layer's file in the user's store, and forgets what was unpacked.
+fn damage_layer(user: &User, is_it: impl Fn(&std::path::Path) -> bool) {
+    let blobs = fs_err::read_dir(user.store().join("blobs")).unwrap().map(|entry| entry.unwrap().path());
+    let path = blobs.into_iter().find(|path| is_it(path)).expect("the layer is in the store");
+    let mut bytes = fs_err::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x10;
+    fs_err::write(&path, bytes).unwrap();
+    fs_err::remove_dir_all(user.store().join("roots")).unwrap();
+    fs_err::create_dir(user.store().join("roots")).unwrap();
+}
+
+#[test]
+fn a_damaged_layer_is_had_again_before_the_command_runs() {
+    let Some(bases) = bases() else { return };
+    let user = User::new(Who::Root);
+    let base = format!("{bases}/debian-python:bookworm");
+    user.write("image.yaml", &format!("name: rotten\nbase_image: {base}\npackages: [six]\n"));
+    let warned = "is damaged in the store, and is made or fetched again";
+
+    // A layer of a spec, which is made again.
+    let six = ["run", "image.yaml", "--", "python", "-c", "import six; print(six.__name__)"];
+    user.run(&six).expect(0);
+    let is_spliced = |path: &std::path::Path| path.extension().is_some_and(|end| end == "spliced");
+    damage_layer(&user, is_spliced);
+    let ended = user.run(&six).expect(0);
+    assert_eq!((ended.stdout.as_str(), ended.count(warned)), ("six\n", 1), "{}", ended.stderr);
+
+    // A layer of an image in a registry, which is fetched again.
+    let largest = |user: &User| {
+        let blobs = fs_err::read_dir(user.store().join("blobs")).unwrap().map(|entry| entry.unwrap().path());
+        blobs.max_by_key(|path| fs_err::metadata(path).unwrap().len()).unwrap()
+    };
+    let layer = largest(&user);
+    damage_layer(&user, |path| path == layer);
+    let ended = user.run(&["run", &base, "--", "echo", "whole"]).expect(0);
+    assert_eq!((ended.stdout.as_str(), ended.count(warned)), ("whole\n", 1), "{}", ended.stderr);
+    assert_eq!(ended.count("getting"), 1, "{}", ended.stderr);
+
+    // A layer of an image that is nowhere else, by its name: only its spec could make it.
+    user.write(
+        "alone.yaml",
+        &format!("name: alone\nregistry: localhost:1\nbase_image: {base}\npackages: [six]\n"),
+    );
+    let built = user.run(&["build", "alone.yaml", "--no-push"]).expect(0);
+    let by_name = ["run", built.stdout.trim(), "--", "true"];
+    user.run(&by_name).expect(0);
+    damage_layer(&user, is_spliced);
+    let ended = user.run(&by_name).expect(6);
+    assert_eq!(ended.count("what was damaged in the store is removed"), 1, "{}", ended.stderr);
+    assert_eq!(ended.count("hint: build the image again"), 1, "{}", ended.stderr);
+    user.run(&["build", "alone.yaml", "--no-push"]).expect(0);
+    user.run(&by_name).expect(0);
+}

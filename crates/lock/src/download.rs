@@ -1,13 +1,14 @@
 //! Artifacts by URL into the store: verified, resumed, each once however many ask for it.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use imagewright_oci::Digest;
 use imagewright_registry::{Backoff, Retry, TransportError, begins_at, http_client, retry_after};
-use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Store, StoreError};
+use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Condition, Store, StoreError};
 use reqwest::header::{CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use thiserror::Error;
@@ -42,6 +43,8 @@ struct Inner {
     client: OnceLock<reqwest::Client>,
     permits: Semaphore,
     progress: Progress,
+    /// The artifacts of which every byte was seen to be right, by this build.
+    sound: Mutex<BTreeSet<Digest>>,
 }
 
 /// Is told of downloads.
@@ -68,6 +71,11 @@ pub enum Transfer<'a> {
         done: u64,
         /// Bytes in all, when that is known.
         total: Option<u64>,
+    },
+    /// The store had a file whose bytes have changed. It is removed, and fetched again.
+    Damaged {
+        /// The file.
+        subject: &'a str,
     },
 }
 
@@ -169,7 +177,8 @@ impl Downloads {
     /// Downloads into `store`, with the credentials that `indexes` and the host's `.netrc` give.
     pub fn new(store: Store, indexes: IndexSettings, host: Host, offline: bool, progress: Progress) -> Self {
         let (client, permits) = (OnceLock::new(), Semaphore::new(AT_ONCE));
-        Self { inner: Arc::new(Inner { store, indexes, host, offline, client, permits, progress }) }
+        let sound = Mutex::default();
+        Self { inner: Arc::new(Inner { store, indexes, host, offline, client, permits, progress, sound }) }
     }
 
     /// Tells of documents.
@@ -178,9 +187,12 @@ impl Downloads {
     }
 
     /// The file, from the store or the network.
+    ///
+    /// What the store has is read before it is given out: what is made of it would be wrong for as long as its key
+    /// is the same.
     pub async fn artifact(&self, wanted: &Wanted<'_>) -> Result<ArtifactFile, DownloadError> {
         let Some(digest) = wanted.digest else { return self.download(wanted).await };
-        if let Some(artifact) = self.inner.store.artifact(&digest)? {
+        if let Some(artifact) = self.kept(wanted.file_name, digest).await? {
             return Ok(artifact);
         }
         let store = self.inner.store.clone();
@@ -194,7 +206,29 @@ impl Downloads {
             None => self.download(wanted).await?,
         };
         drop(lease);
+        self.note_sound(digest);
         Ok(artifact)
+    }
+
+    /// The file of the store, if it is there and sound.
+    async fn kept(&self, file_name: &str, digest: Digest) -> Result<Option<ArtifactFile>, DownloadError> {
+        if !self.inner.sound.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
+            let store = self.inner.store.clone();
+            let looking = tokio::task::spawn_blocking(move || store.discard_damaged_artifact(&digest));
+            match looking.await.expect("reading an artifact does not panic")? {
+                Condition::Sound => self.note_sound(digest),
+                Condition::Absent => return Ok(None),
+                Condition::Discarded { .. } => {
+                    self.tell(Transfer::Damaged { subject: file_name });
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(self.inner.store.artifact(&digest)?)
+    }
+
+    fn note_sound(&self, digest: Digest) {
+        self.inner.sound.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     /// The length of a file in bytes, without its content, when the store knows it or the server says it.

@@ -18,7 +18,7 @@ use std::thread;
 use imagewright_layer::{InstallScheme, InstalledWheel, TreePath};
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_pypa::PythonMinor;
-use imagewright_store::{DocumentKind, Store};
+use imagewright_store::{Condition, DocumentKind, Store};
 
 pub use error::BytecodeError;
 pub(crate) use kept::{Kept, Merged};
@@ -115,10 +115,13 @@ impl Compiler {
     }
 }
 
-/// What an earlier build made under `key`.
+/// What an earlier build made under `key`. It is read before it is used: nothing behind it would notice another byte.
 fn kept(store: &Store, key: &Digest) -> Result<Option<Kept>, BytecodeError> {
     let Some(blob) = store.document::<Digest>(DOCUMENT, key)? else { return Ok(None) };
-    Ok(store.blob(&blob)?.map(Kept::new))
+    match store.discard_damaged_blob(&blob)? {
+        Condition::Sound => Ok(store.blob(&blob)?.map(Kept::new)),
+        Condition::Absent | Condition::Discarded { .. } => Ok(None),
+    }
 }
 
 const NO_PANIC: &str = "no worker panics while it holds a lock";

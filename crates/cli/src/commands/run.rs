@@ -49,11 +49,8 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         Some(mode) => Sandbox::forced(mode, Path::new(HELPER), scratch.path())?,
         None => Sandbox::first(Path::new(HELPER), scratch.path())?,
     };
-    let (image, roots) = interrupt::run(async {
-        let image = obtain(environment, &machine, subject, &arguments.lock).await?;
-        let roots = machine.unpack(&sandbox, &image).await?;
-        Ok::<_, Failure>((image, roots))
-    })?;
+    let find = async || obtain(environment, &machine, &subject, &arguments.lock).await;
+    let (image, roots) = interrupt::run(machine.unpacked(&sandbox, find))?;
     let request = arguments.container.request(
         environment,
         &image.config.config,
@@ -78,15 +75,15 @@ pub(crate) fn helper() -> Option<ExitCode> {
 async fn obtain(
     environment: &Environment,
     machine: &Machine,
-    subject: Subject,
+    subject: &Subject,
     lock: &LockArguments,
 ) -> Result<FoundImage, Failure> {
     Ok(match subject {
         Subject::Spec { spec, arguments } => {
-            let request = session::request(environment, *spec, &arguments.spec, Some(lock))?;
+            let request = session::request(environment, (**spec).clone(), &arguments.spec, Some(lock))?;
             // To run is not to push, so what forces a push says nothing here.
             machine.obtain(&BuildRequest { force: false, ..request }).await?
         }
-        Subject::Image { reference, platform, .. } => machine.find(&reference, &platform).await?,
+        Subject::Image { reference, platform, .. } => machine.find(reference, platform).await?,
     })
 }
