@@ -12,6 +12,7 @@ use imagewright_store::StoreError;
 use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
+use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
 use crate::sink::SinkError;
 
@@ -36,6 +37,9 @@ pub enum BuildError {
     /// A layer could not be made.
     #[error(transparent)]
     Layer(#[from] LayerError),
+    /// A file of the user's could not be copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// Modules could not be compiled.
     #[error(transparent)]
     Bytecode(#[from] BytecodeError),
@@ -193,6 +197,7 @@ impl BuildError {
             Self::Uv(source) => source.hint(),
             Self::Plan(source) => source.hint(),
             Self::Layer(source) => source.hint(),
+            Self::Copy(source) => source.hint(),
             Self::Bytecode(source) => source.hint(),
             Self::Debian(source) => source.hint(),
             Self::Download(source) => source.hint(),

@@ -42,6 +42,7 @@ impl BuildError {
             | Self::Uv(_)
             | Self::Recipe(_)
             | Self::Plan(_)
+            | Self::Copy(_)
             | Self::Reference(_)
             | Self::NotCovered { .. }
             | Self::NoLock

@@ -7,12 +7,13 @@ use std::time::Instant;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
 use imagewright_lock::{
-    BaseLock, DebianResolver, Downloads, Lock, PlatformLock, Transfer, locked_base, locked_inputs,
+    BaseLock, DebianResolver, Downloads, Lock, LockedInputs, PlatformLock, Transfer, locked_base,
+    locked_inputs,
 };
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
-use imagewright_spec::{Declared, DeclaredContext, declared};
+use imagewright_spec::{Declared, DeclaredContext, Sources, declared};
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -38,6 +39,8 @@ pub(crate) struct Job<'a> {
     /// The same repository under the tags that the image has besides.
     pub(crate) further_tags: Vec<ImageReference>,
     pub(crate) declared: Declared,
+    /// The user's files that are copied.
+    pub(crate) sources: Sources,
     started: Instant,
     fetched: Fetched,
 }
@@ -84,18 +87,22 @@ impl<'a> Job<'a> {
             python: Some(&python),
             flytekit: None,
             environment: machine.host.variables(),
+            left_out: &request.left_out,
         };
+        let recipe = lower(&request.spec, request.fallback_python)?;
+        let (declared, sources) = declared(&request.spec, &context)?;
         let target = request.spec.image_name(&request.directory)?;
         let further_tags =
             request.further_tags.iter().map(|tag| target.with_tag(tag)).collect::<Result<_, _>>()?;
         let job = Self {
             machine,
             request,
-            recipe: lower(&request.spec, request.fallback_python)?,
+            recipe,
             target,
             name: request.spec.image_name_text(&request.directory)?,
             further_tags,
-            declared: declared(&request.spec, &context)?,
+            declared,
+            sources,
             started,
             fetched: Fetched::default(),
         };
@@ -121,8 +128,8 @@ impl<'a> Job<'a> {
     }
 
     /// What a lock has to have been made from to cover the spec.
-    pub(crate) fn locked_inputs(&self) -> BTreeMap<String, Digest> {
-        locked_inputs(&self.recipe, &self.declared)
+    pub(crate) fn locked_inputs(&self) -> LockedInputs {
+        locked_inputs(&self.recipe, &self.declared, &self.sources)
     }
 
     /// Whether the lock that was given covers the spec, when it must.
@@ -140,6 +147,9 @@ impl<'a> Job<'a> {
     /// Reads what the user asks for in packages, in files and in the settings of the machine.
     pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
         let Machine { store, host, reporter, .. } = self.machine;
+        for warning in self.sources.values().flat_map(|source| &source.warnings) {
+            reporter.warn(warning.to_string(), warning.hint());
+        }
         let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
         let (progress, fetched) = (Progress::new(reporter), self.fetched.clone());
         let reporter = reporter.clone();
@@ -181,7 +191,7 @@ impl<'a> Job<'a> {
             self.machine.reporter.started(Stage::Base, reference.to_string());
         }
         let base = locked_base(&self.machine.client, &debian, &pinned.base, platform).await?;
-        let plan = plan(&self.recipe, platform, pinned, &base, lock.epoch)?;
+        let plan = plan(&self.recipe, platform, pinned, &base, &lock.sources, lock.epoch)?;
         Ok(Planned { lock: pinned.clone(), plan })
     }
 

@@ -50,6 +50,7 @@ pub use job::Planned;
 pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};
 pub use native::{BuildRequest, GivenLock, Machine};
+pub use produce::CopyError;
 pub use provenance::{AnnotationError, Provenance};
 pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport};
 pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};

@@ -13,7 +13,7 @@ use crate::job::{Inputs, Job};
 use crate::mend::discard_damaged;
 use crate::native::Machine;
 use crate::overlap::overlaps;
-use crate::produce::{Memory, Obtained, Producer};
+use crate::produce::{Memory, Obtained, Places, Producer};
 use crate::provenance::Provenance;
 use crate::push::Pusher;
 use crate::report::LayerReport;
@@ -38,6 +38,7 @@ impl Job<'_> {
             threads: machine.threads,
             epoch: lock.epoch,
             reporter: machine.reporter.clone(),
+            places: Places::of(&self.sources),
             memory: Memory::default(),
             no_cache: self.request.no_cache,
         };

@@ -85,7 +85,7 @@ fn is_counterpart(definition: &LayerDefinition, before: &KnownLayer) -> bool {
     let same_kind = definition.kind == before.kind;
     match definition.kind {
         LayerKind::Package => same_kind && packages(&definition.inputs).eq(packages(&before.inputs)),
-        LayerKind::Packages => same_kind && definition.title == before.title,
+        LayerKind::Packages | LayerKind::Copy => same_kind && definition.title == before.title,
         _ => same_kind,
     }
 }

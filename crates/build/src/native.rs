@@ -53,6 +53,8 @@ pub struct BuildRequest {
     pub spec: ImageSpec,
     /// What relative paths in it are relative to.
     pub directory: PathBuf,
+    /// Files that are about the image and not of it, its lock: they are not copied with the folder they are in.
+    pub left_out: Vec<PathBuf>,
     /// The Python of an image for which neither spec nor base names one.
     pub fallback_python: PythonVersion,
     /// Whether the image goes to its registry.

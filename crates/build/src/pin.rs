@@ -2,7 +2,7 @@
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
-use imagewright_lock::{Lock, Locked, Locker, Upgrade};
+use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Upgrade};
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -16,8 +16,8 @@ const UV: &str = "uv, which resolves Python packages";
 impl Job<'_> {
     /// The lock of the image.
     ///
-    /// A given lock that covers the spec is taken as it is, so that nothing moves while it stands. One that does
-    /// not, or else that of the last build of the image, is preferred: a new package moves no other.
+    /// A given lock that covers the spec is taken as it is, so that nothing moves while it stands; one that covers all
+    /// but the copied files is taken with these, unless it is frozen. One that does not, or else that of the last build of the image, is preferred: a new package moves no other.
     pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
         let request = self.request;
         let wanted = self.locked_inputs();
@@ -34,6 +34,13 @@ impl Job<'_> {
                 }
                 return Ok(lock.clone());
             }
+            let renewed = lock.with_sources(&wanted);
+            if is_kept && renewed.uncovered(&wanted, &self.recipe.platforms).is_empty() {
+                self.machine
+                    .reporter
+                    .started(Stage::Lock, format!("{place}, for copied files as they are now"));
+                return Ok(renewed);
+            }
             keeping = preference(place, &uncovered);
             previous = Some(lock.clone());
         } else if let Some(last) = LastBuild::of(&self.machine.store, &self.target)? {
@@ -46,8 +53,14 @@ impl Job<'_> {
         if let Some(previous) = &previous {
             request.upgrade.check(previous, &inputs.asked.requirements)?;
         }
-        let mut lock =
-            Lock { version: Lock::VERSION, epoch: request.epoch, inputs: wanted, platforms: [].into() };
+        let LockedInputs { digests, sources } = wanted;
+        let mut lock = Lock {
+            version: Lock::VERSION,
+            epoch: request.epoch,
+            inputs: digests,
+            sources,
+            platforms: [].into(),
+        };
         self.resolve(inputs, &mut lock, previous.as_ref(), &keeping).await?;
         if previous.is_none() {
             // All of it is new, so that only the result can tell a mistyped name.

@@ -148,13 +148,14 @@ pub(crate) fn request(
         Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
         None => None,
     };
-    request_with(environment, spec, arguments, lock)
+    request_with(environment, spec, file, arguments, lock)
 }
 
 /// The same, with the lock to start from.
 pub(crate) fn request_with(
     environment: &Environment,
     spec: ImageSpec,
+    file: &Path,
     arguments: Option<&LockArguments>,
     lock: Option<GivenLock>,
 ) -> Result<BuildRequest, Failure> {
@@ -165,6 +166,9 @@ pub(crate) fn request_with(
         sinks: Vec::new(),
         spec,
         directory: environment.directory.clone(),
+        left_out: std::iter::once(lock_file::beside(file))
+            .chain(arguments.and_then(|arguments| arguments.lock.clone()))
+            .collect(),
         fallback_python: Configuration::load(environment)?.python.value,
         further_tags: Vec::new(),
         no_cache: false,

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use imagewright_spec::{SourceEntry, entry_name};
 use serde::Serialize;
 
 use crate::difference::differing_names;
@@ -9,7 +10,7 @@ use crate::document::{BaseLock, Lock, PlatformLock};
 /// Something that one lock pins otherwise than another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LockChange {
-    /// The platform.
+    /// The platform; `any` for files that are copied.
     pub platform: String,
     /// What: `numpy`, `base`, `python`, `compiler`, `Debian`.
     pub subject: String,
@@ -25,13 +26,11 @@ impl Lock {
     /// What this lock pins otherwise than an earlier one, by platform and name.
     pub fn changes_since(&self, then: &Self) -> Vec<LockChange> {
         let platforms: BTreeSet<&String> = self.platforms.keys().chain(then.platforms.keys()).collect();
-        platforms
-            .into_iter()
-            .flat_map(|name| {
-                let pins = |lock: &Self| lock.platforms.get(name).map(pins).unwrap_or_default();
-                compared(name, &pins(then), &pins(self))
-            })
-            .collect()
+        let changes = platforms.into_iter().flat_map(|name| {
+            let pins = |lock: &Self| lock.platforms.get(name).map(pins).unwrap_or_default();
+            compared(name, &pins(then), &pins(self))
+        });
+        changes.chain(compared("any", &files(then), &files(self))).collect()
     }
 }
 
@@ -68,6 +67,24 @@ fn pins(lock: &PlatformLock) -> BTreeMap<String, String> {
         }
     }
     pins
+}
+
+/// What a lock has copied, in words, by the names of files.
+fn files(lock: &Lock) -> BTreeMap<String, String> {
+    let entries = lock.sources.iter().flat_map(|(source, tree)| {
+        tree.entries.iter().map(move |(path, entry)| {
+            let content = match entry {
+                SourceEntry::Folder => "(folder)".to_owned(),
+                SourceEntry::Link { target } => format!("(link to {target})"),
+                SourceEntry::File { executable, digest, .. } => {
+                    let program = if *executable { ", executable" } else { "" };
+                    format!("({:.12}{program})", digest.hex())
+                }
+            };
+            (entry_name(source, path), content)
+        })
+    });
+    entries.collect()
 }
 
 impl fmt::Display for LockChange {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use imagewright_debian::{Compiler, DebianLock};
 use imagewright_oci::{Digest, ImageReference, Platform, canonical_json};
 use imagewright_pypa::PythonMinor;
+use imagewright_spec::SourceTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -25,6 +26,9 @@ pub struct Lock {
     pub epoch: u64,
     /// What was locked; see [`locked_inputs`](crate::locked_inputs).
     pub inputs: BTreeMap<String, Digest>,
+    /// The user's files that are copied into the image, by the name of the input that they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sources: BTreeMap<String, SourceTree>,
     /// What is pinned, by platform.
     pub platforms: BTreeMap<String, PlatformLock>,
 }

@@ -36,7 +36,7 @@ pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
 pub use changes::LockChange;
 pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
 pub use completion::complete;
-pub use coverage::locked_inputs;
+pub use coverage::{LockedInputs, locked_inputs};
 pub use debian::{DebianResolver, Purpose, debian_artifact};
 pub use difference::differing_names;
 pub use document::{
@@ -47,5 +47,5 @@ pub use download::{DownloadError, Downloads, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
 pub use locker::{Locked, Locker, locked_base, wheel_url};
-pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_LAYERS, threshold};
+pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_COPY_LAYERS, MOST_LAYERS, copy_layers, threshold};
 pub use upgrade::{Pin, Upgrade};

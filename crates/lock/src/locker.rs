@@ -21,7 +21,7 @@ use crate::download::Downloads;
 use crate::facts::Installed;
 use crate::implied::implied;
 use crate::python::{Asked, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve};
-use crate::threshold::threshold;
+use crate::threshold::{copy_layers, threshold};
 use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
 
@@ -63,7 +63,7 @@ pub struct Locked {
     pub warnings: Vec<PythonWarning>,
 }
 
-/// Layers that an image may have beside the base's and those of packages: Debian's three, removal, skeleton.
+/// Layers that an image may have beside the base's and those of packages and copies: Debian's three, removal, skeleton.
 const OWN_LAYERS: usize = 5;
 
 impl Locker<'_> {
@@ -94,7 +94,10 @@ impl Locker<'_> {
         let is_new = |name: &PackageName| packages.iter().any(|package| package.name == *name);
         let sizes: Vec<u64> = packages.iter().map(|package| package.size).collect();
         let lock = PlatformLock {
-            threshold: threshold(&sizes, base.layers.len() + OWN_LAYERS),
+            threshold: threshold(
+                &sizes,
+                base.layers.len() + OWN_LAYERS + copy_layers(recipe.copies().count()),
+            ),
             base: pinned,
             interpreter,
             compiler,

@@ -7,6 +7,13 @@ pub const LEAST_THRESHOLD: u64 = 256 << 10;
 pub const BUCKETS: u64 = 16;
 /// The most layers an image may have with its base; engines stop at 127.
 pub const MOST_LAYERS: usize = 100;
+/// How many copies may have layers of their own; more than that are all in one.
+pub const MOST_COPY_LAYERS: usize = 16;
+
+/// How many layers there are of as many copies.
+pub fn copy_layers(copies: usize) -> usize {
+    if copies > MOST_COPY_LAYERS { 1 } else { copies }
+}
 
 /// The least threshold, doubled until the image has at most [`MOST_LAYERS`] layers.
 ///

@@ -45,6 +45,8 @@ pub enum LayerKind {
     Package,
     /// Several small distributions.
     Packages,
+    /// Files of the user's.
+    Copy,
 }
 
 impl LayerKind {
@@ -58,6 +60,7 @@ impl LayerKind {
             Self::Skeleton => "skeleton",
             Self::Package => "package",
             Self::Packages => "packages",
+            Self::Copy => "copy",
         }
     }
 }
@@ -65,7 +68,7 @@ impl LayerKind {
 /// How a layer is made.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Files that the plan itself holds.
+    /// Files that the plan itself holds or names.
     Tree(Vec<TreeFile>),
     /// Installed wheels.
     Wheels(WheelGroup),
@@ -112,7 +115,7 @@ pub struct WheelGroup {
     pub compiler: Option<CompilerLock>,
 }
 
-/// A file of a layer that the plan holds itself.
+/// A file of a layer that the plan holds or names itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeFile {
     /// Without a leading slash.
@@ -134,6 +137,17 @@ pub enum TreeKind {
     Directory,
     /// A file with this content.
     File(Vec<u8>),
+    /// A file of the user's, which has to have this content still when the layer is made.
+    Copied {
+        /// The name of the input that it is a part of.
+        source: String,
+        /// Its path there.
+        below: String,
+        /// In bytes.
+        size: u64,
+        /// Of its content.
+        digest: Digest,
+    },
     /// A symbolic link to this.
     Symlink(String),
     /// Nothing: what lower layers have at this path is hidden.
@@ -192,6 +206,7 @@ impl TreeFile {
         match &self.kind {
             TreeKind::Directory => format!("directory {mode:o} {uid}:{gid}"),
             TreeKind::File(content) => format!("file {mode:o} {uid}:{gid} {}", Digest::of(content)),
+            TreeKind::Copied { digest, .. } => format!("file {mode:o} {uid}:{gid} {digest}"),
             TreeKind::Symlink(target) => format!("link to {target} {uid}:{gid}"),
             TreeKind::Whiteout => "removed".to_owned(),
         }
@@ -212,6 +227,7 @@ mod tests {
             LayerKind::Skeleton,
             LayerKind::Package,
             LayerKind::Packages,
+            LayerKind::Copy,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

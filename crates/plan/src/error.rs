@@ -11,6 +11,22 @@ pub enum PlanError {
         /// How many there may be.
         most: usize,
     },
+    /// The lock does not have files that are to be copied.
+    #[error("the lock has no files for {name}")]
+    NoSource {
+        /// The input.
+        name: String,
+    },
+    /// Files are to belong to somebody whom the image does not have.
+    #[error("{origin}: the image has no {what} `{name}`")]
+    NoSuchOwner {
+        /// Where it was written.
+        origin: String,
+        /// `user` or `group`.
+        what: &'static str,
+        /// What was written.
+        name: String,
+    },
 }
 
 impl PlanError {
@@ -18,6 +34,8 @@ impl PlanError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::TooManyLayers { .. } => Some("start from a base image with fewer layers".to_owned()),
+            Self::NoSource { .. } => Some("make the lock anew with `imagewright lock SPEC`".to_owned()),
+            Self::NoSuchOwner { .. } => Some("write a name that the base has, or a number".to_owned()),
         }
     }
 }

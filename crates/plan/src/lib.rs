@@ -4,10 +4,11 @@
 //! there also says why it is not. Keys of package layers depend on nothing of the base (design D7).
 //!
 //! The order of an image's layers, lowest first: the base's or Debian's, an interpreter that is added, what is removed
-//! of the base, the skeleton, one layer for each sizeable distribution by name, and the buckets of the small ones.
+//! of the base, the skeleton, one layer for each sizeable distribution by name, the buckets of the small ones, and what the user has copied.
 
 mod certificates;
 mod container;
+mod copies;
 mod debian;
 mod definition;
 mod error;

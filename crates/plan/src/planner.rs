@@ -4,9 +4,11 @@ use imagewright_lock::facts::{BaseFacts, Environment, Installed};
 use imagewright_lock::{BaseImage, EnvironmentLock, MOST_LAYERS, PlatformLock};
 use imagewright_oci::{ContainerConfig, Platform};
 use imagewright_recipe::Recipe;
+use imagewright_spec::SourceTree;
 
 use crate::certificates::has_bundle;
 use crate::container::{UnsetVariable, container_config};
+use crate::copies::copied_layers;
 use crate::debian::debian_layers;
 use crate::definition::LayerDefinition;
 use crate::error::PlanError;
@@ -39,24 +41,28 @@ pub(crate) struct Scope<'a> {
     pub(crate) recipe: &'a Recipe,
     pub(crate) lock: &'a PlatformLock,
     pub(crate) base: &'a BaseImage,
+    pub(crate) sources: &'a BTreeMap<String, SourceTree>,
     pub(crate) epoch: u64,
 }
 
-/// Plans the image of `recipe` for `platform`, as `lock` pins it over `base`.
+/// Plans the image of `recipe` for `platform`, as `lock` pins it over `base`; `sources` are the pinned files that it
+/// has copied.
 pub fn plan(
     recipe: &Recipe,
     platform: &Platform,
     lock: &PlatformLock,
     base: &BaseImage,
+    sources: &BTreeMap<String, SourceTree>,
     epoch: u64,
 ) -> Result<Plan, PlanError> {
-    let scope = Scope { recipe, lock, base, epoch };
+    let scope = Scope { recipe, lock, base, sources, epoch };
     let account = Account::of(&base.facts, &recipe.user().name);
     let mut layers = debian_layers(&scope);
     layers.extend(interpreter_layer(&scope));
     layers.extend(removal_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));
     layers.extend(package_layers(&scope));
+    layers.extend(copied_layers(&scope, &account)?);
     let count = base.layers.len() + layers.len();
     if count > MOST_LAYERS {
         return Err(PlanError::TooManyLayers { layers: count, most: MOST_LAYERS });

@@ -2,7 +2,7 @@ use imagewright_lock::facts::{Accounts, BaseFacts};
 
 use crate::certificates::certificates;
 use crate::container;
-use crate::definition::{Content, LayerDefinition, LayerKind, TreeFile};
+use crate::definition::{Content, LayerDefinition, LayerKind, TreeFile, TreeKind};
 use crate::planner::Scope;
 
 /// The user that tasks run as, in an image.
@@ -39,6 +39,13 @@ impl Account {
             passwd: with_line(&accounts.passwd, &format!("{name}:x:{uid}:{gid}::{home}:/bin/bash")),
             group: with_line(&accounts.group, &format!("{name}:x:{gid}:")),
         }
+    }
+}
+
+impl Account {
+    /// One of the folders that the skeleton makes the user's, as it makes them.
+    pub(crate) fn home_folder(&self, scope: &Scope<'_>, path: &str) -> Option<TreeFile> {
+        homes(scope, self).into_iter().find(|file| file.path == path && file.kind == TreeKind::Directory)
     }
 }
 

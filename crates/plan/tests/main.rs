@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Interpreter, Link};
@@ -14,7 +15,7 @@ use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, MediaType, Platfo
 use imagewright_plan::{Content, Plan, PlanError, TreeFile, TreeKind, plan};
 use imagewright_pypa::PythonMinor;
 use imagewright_recipe::{Recipe, lower};
-use imagewright_spec::{ParseOptions, parse_yaml};
+use imagewright_spec::{ParseOptions, SourceEntry, SourceTree, parse_yaml};
 
 const EPOCH: u64 = 315_532_800;
 
@@ -84,7 +85,16 @@ fn base(layers: usize) -> BaseImage {
 }
 
 fn planned(yaml: &str, lock: &PlatformLock, base: &BaseImage) -> Plan {
-    plan(&recipe(yaml), &Platform::linux_amd64(), lock, base, EPOCH).unwrap()
+    plan_of(yaml, lock, base, &BTreeMap::new()).unwrap()
+}
+
+fn plan_of(
+    yaml: &str,
+    lock: &PlatformLock,
+    base: &BaseImage,
+    sources: &BTreeMap<String, SourceTree>,
+) -> Result<Plan, PlanError> {
+    plan(&recipe(yaml), &Platform::linux_amd64(), lock, base, sources, EPOCH)
 }
 
 /// Titles and reasons, as `imagewright plan` builds on them.
@@ -195,7 +205,7 @@ fn a_replaced_package_is_hidden_and_the_environment_goes_on() {
 
 #[test]
 fn an_image_that_no_engine_takes_is_refused() {
-    let error = plan(&recipe("{}"), &Platform::linux_amd64(), &lock(set()), &base(120), EPOCH).unwrap_err();
+    let error = plan_of("{}", &lock(set()), &base(120), &BTreeMap::new()).unwrap_err();
     assert!(matches!(error, PlanError::TooManyLayers { layers: 123, most: 100 }), "{error}");
 }
 
@@ -253,4 +263,132 @@ fn a_base_without_certificates_gets_those_of_pip() {
     bare.facts.ca_bundle = true;
     let plan = planned("{}", &lock, &bare);
     assert_eq!((named(&plan), below_etc(&plan)), (None, Vec::new()), "the base's own are enough");
+}
+
+fn sources() -> BTreeMap<String, SourceTree> {
+    let file = |text: &str, executable| SourceEntry::File {
+        executable,
+        size: text.len() as u64,
+        digest: Digest::of(text.as_bytes()),
+    };
+    let tree = |entries: &[(&str, SourceEntry)]| SourceTree {
+        entries: entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect(),
+    };
+    let link = SourceEntry::Link { target: "x/run.sh".to_owned() };
+    let data = tree(&[
+        (".", SourceEntry::Folder),
+        ("a.csv", file("1,2", false)),
+        ("run", link),
+        ("x", SourceEntry::Folder),
+        ("x/run.sh", file("true", true)),
+    ]);
+    BTreeMap::from([
+        ("copy: src/data".to_owned(), data),
+        ("copy: a.toml".to_owned(), tree(&[(".", file("a = 1", false))])),
+        ("source_root".to_owned(), tree(&[(".", SourceEntry::Folder), ("main.py", file("", false))])),
+    ])
+}
+
+/// What a layer's files are: mode, owner, path.
+fn copied(plan: &Plan, title: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for TreeFile { path, kind, mode, uid, gid } in files(plan, title) {
+        let what = match kind {
+            TreeKind::Directory => "/".to_owned(),
+            TreeKind::Symlink(target) => format!(" -> {target}"),
+            TreeKind::Copied { source, below, .. } => format!(" < {source} {below}"),
+            other => panic!("{other:?}"),
+        };
+        lines.push(format!("{mode:o} {uid}:{gid} {path}{what}"));
+    }
+    lines
+}
+
+#[test]
+fn copies_are_the_users_below_root() {
+    let yaml = "{source_root: src, source_copy_mode: ALL, copy: [src/data, ./a.toml]}";
+    let plan = plan_of(yaml, &lock(set()), &base(2), &sources()).unwrap();
+    let listing = listing(&plan);
+    assert_eq!(
+        listing.lines().rev().take(3).collect::<Vec<_>>(),
+        [
+            "copy a.toml: copy[1] has a.toml copied to /root/a.toml",
+            "copy src/data: copy[0] has src/data copied to /root/src/data",
+            "source_root: source_root is copied to /root",
+        ]
+    );
+    let expected = ["700 1000:1000 root/", "644 1000:1000 root/main.py < source_root main.py"];
+    assert_eq!(copied(&plan, "source_root"), expected);
+    let expected = [
+        "700 1000:1000 root/",
+        "755 1000:1000 root/src/",
+        "755 1000:1000 root/src/data/",
+        "644 1000:1000 root/src/data/a.csv < copy: src/data a.csv",
+        "777 1000:1000 root/src/data/run -> x/run.sh",
+        "755 1000:1000 root/src/data/x/",
+        "755 1000:1000 root/src/data/x/run.sh < copy: src/data x/run.sh",
+    ];
+    assert_eq!(copied(&plan, "copy src/data"), expected);
+    let expected = ["700 1000:1000 root/", "644 1000:1000 root/a.toml < copy: a.toml ."];
+    assert_eq!(copied(&plan, "copy a.toml"), expected);
+}
+
+#[test]
+fn copies_with_options_have_their_place_owner_and_mode() {
+    let mut base = base(2);
+    base.facts.links.push(Link { path: "lib".to_owned(), target: "usr/lib".to_owned() });
+    base.facts.accounts.group.push_str("staff:x:50:\n");
+    let of = |options: &str| {
+        let yaml = format!("builder_options: {{copy: [{{source: {options}}}]}}");
+        let plan = plan_of(&yaml, &lock(set()), &base, &sources())?;
+        Ok::<_, PlanError>(copied(&plan, "copy "))
+    };
+    let check = |options: &str, expected: &[&str]| assert_eq!(of(options).unwrap(), expected, "{options}");
+    let toml = "< copy: a.toml .";
+    check(
+        "a.toml, destination: /etc/app/, owner: root, mode: '0600'",
+        &["755 0:0 etc/", "755 0:0 etc/app/", &format!("600 0:0 etc/app/a.toml {toml}")],
+    );
+    check(
+        "a.toml, destination: /tmp/x.toml, owner: '7:staff'",
+        &["1777 0:0 tmp/", &format!("644 7:50 tmp/x.toml {toml}")],
+    );
+    check(
+        "a.toml, destination: /lib/x, owner: flytekit:0",
+        &["755 0:0 usr/", "755 0:0 usr/lib/", &format!("644 1000:0 usr/lib/x {toml}")],
+    );
+    check(
+        "src/data, destination: data, mode: '0640'",
+        &[
+            "700 1000:1000 root/",
+            "750 1000:1000 root/data/",
+            "640 1000:1000 root/data/a.csv < copy: src/data a.csv",
+            "777 1000:1000 root/data/run -> x/run.sh",
+            "750 1000:1000 root/data/x/",
+            "640 1000:1000 root/data/x/run.sh < copy: src/data x/run.sh",
+        ],
+    );
+    let error = of("a.toml, owner: nobody-knows").unwrap_err();
+    assert_eq!(error.to_string(), "builder_options.copy[0]: the image has no user `nobody-knows`");
+    let error = of("a.toml, owner: 'root:none'").unwrap_err();
+    assert_eq!(error.to_string(), "builder_options.copy[0]: the image has no group `none`");
+    let missing = of("b.toml").unwrap_err();
+    assert!(matches!(missing, PlanError::NoSource { .. }), "{missing}");
+}
+
+#[test]
+fn many_copies_share_a_layer_in_which_the_last_wins() {
+    let copy = |count: usize| {
+        let entries = (0..count).map(|_| "{source: a.toml, destination: a/b}".to_owned());
+        let more =
+            ["{source: a.toml, destination: a}", "{source: src/data, destination: b}"].map(str::to_owned);
+        let entries: Vec<String> = entries.chain(more).collect();
+        let yaml = format!("builder_options: {{copy: [{}]}}", entries.join(", "));
+        plan_of(&yaml, &lock(set()), &base(2), &sources()).unwrap()
+    };
+    assert_eq!(copy(14).layers.len(), copy(0).layers.len() + 14);
+    let plan = copy(20);
+    assert_eq!(plan.layers.len(), copy(0).layers.len() - 1);
+    let expected = ["700 1000:1000 root/", "644 1000:1000 root/a < copy: a.toml .", "755 1000:1000 root/b/"];
+    assert_eq!(copied(&plan, "22 copies")[..3], expected);
 }

@@ -1,6 +1,7 @@
 use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
+use crate::copies::copies;
 use crate::step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
 use crate::{Base, Recipe, RecipeError, Settings};
 
@@ -12,11 +13,12 @@ const USER: &str = "flytekit";
 /// Fields that the native builder does not do are errors, never passed over.
 pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, RecipeError> {
     spec.check_supported().map_err(|source| RecipeError::Unsupported { source })?;
-    let steps = vec![
+    let mut steps = vec![
         Step::User(UserStep { name: USER.to_owned() }),
         Step::Interpreter(interpreter(spec, fallback)),
         Step::Packages(packages(spec)),
     ];
+    steps.extend(copies(spec).map(Step::Copy));
     Ok(Recipe { base: base(spec), platforms: spec.platforms.clone(), steps, settings: settings(spec) })
 }
 

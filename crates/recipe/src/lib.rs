@@ -3,9 +3,10 @@
 //! Every front end lowers to a [`Recipe`]: what is different about ImageSpec, `flyte.Image` or a PEP 723 script
 //! ends here. A recipe holds requests, nothing is resolved; lowering does no I/O.
 //!
-//! Steps are in flytekit's order: user, interpreter, packages. What a step does not know (whether the base has a
+//! Steps are in flytekit's order: user, interpreter, packages, source root, copies. What a step does not know (whether the base has a
 //! Python, say) is decided when the lock is made.
 
+mod copies;
 mod environment;
 mod error;
 mod from_spec;
@@ -16,7 +17,7 @@ use imagewright_oci::{ImageReference, Platform};
 pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
 pub use from_spec::lower;
-pub use step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
+pub use step::{CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step, UserStep};
 
 /// An image, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,14 @@ impl Recipe {
                 _ => None,
             })
             .expect("lowering always adds an interpreter step")
+    }
+
+    /// What is copied, in order.
+    pub fn copies(&self) -> impl Iterator<Item = &CopyStep> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Copy(copy) => Some(copy),
+            _ => None,
+        })
     }
 
     /// The packages that are asked for.

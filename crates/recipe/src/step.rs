@@ -11,6 +11,8 @@ pub enum Step {
     Interpreter(InterpreterStep),
     /// Python packages are installed.
     Packages(PackagesStep),
+    /// A file or folder of the user's is copied.
+    Copy(CopyStep),
 }
 
 /// The user that tasks run as.
@@ -46,6 +48,32 @@ pub struct PackagesStep {
     pub extra_arguments: Option<String>,
     /// Whether modules are compiled when the image is made (design D5).
     pub bytecode: bool,
+}
+
+/// A file or folder of the user's that is copied into the image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyStep {
+    /// Where it was written: `source_root`, `copy[0]`.
+    pub origin: String,
+    /// The name of what is copied, as an input of the image; see [`imagewright_spec::source_name`].
+    pub input: String,
+    /// The last part of its name, for a copy into a folder.
+    pub file_name: Option<String>,
+    /// Where it is copied to.
+    pub destination: Destination,
+    /// `user` or `user:group`, by name or number; without one it is the user that tasks run as.
+    pub owner: Option<String>,
+    /// Permissions of files; without them 0755 for those that may be executed and 0644 for others.
+    pub mode: Option<u32>,
+}
+
+/// Where something is copied to; paths are clean, without a leading slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To this path.
+    At(String),
+    /// A file goes into this folder, under its own name; a folder's files do.
+    Into(String),
 }
 
 /// A requirement (PEP 508, or a path or URL of a wheel) and the words of the spec that ask for it.

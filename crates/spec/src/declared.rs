@@ -1,8 +1,7 @@
 //! All that the user wrote and every local file it reaches, as one digest (design D10).
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use imagewright_oci::{Digest, Hasher, canonical_json};
 use serde::{Deserialize, Serialize};
@@ -10,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::requirements::{
     self, Environment, LineKind, OptionValue, RequirementLine, Requirements, local_path, split_options,
 };
-use crate::source_tree::{SourceFile, folder_files, read_chunks, source_files};
+use crate::source_tree::{folder_files, read_chunks};
+use crate::sources::{Source, SourceEntry, SourceTree, Sources, sources};
 use crate::{BaseImage, Field, ImageSpec, SourceCopyMode, SpecError};
 
 /// What a spec reaches beside its text, and where from.
@@ -24,6 +24,8 @@ pub struct DeclaredContext<'a> {
     pub flytekit: Option<&'a str>,
     /// For `${NAME}` in requirements files.
     pub environment: &'a Environment,
+    /// Files that are about the image and not of it, its lock: they are not copied with the folder they are in.
+    pub left_out: &'a [PathBuf],
 }
 
 /// The digest of all inputs of an image that are written down or on this machine, and of each of them.
@@ -35,16 +37,22 @@ pub struct Declared {
     pub inputs: BTreeMap<String, Digest>,
 }
 
-/// What the image of `spec` depends on, before anything is resolved.
+/// What the image of `spec` depends on, before anything is resolved, and what of it is copied.
 ///
 /// Equal on every machine that has the same spec and files: names of files are relative to the working directory,
 /// where they are below it. Left out is what does not change the image: how the package secrets are mounted, the
 /// builder, packages installed at run time, the credentials' file, and where an equal source root is.
-pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<Declared, SpecError> {
+pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Declared, Sources), SpecError> {
+    if spec.source_copy_mode == SourceCopyMode::LoadedModules {
+        return Err(SpecError::LoadedModules);
+    }
     let mut inputs = Inputs { context, digests: BTreeMap::new() };
     inputs.spec(spec)?;
+    let sources = sources(spec, context.directory, context.left_out)?;
+    let trees = sources.iter().map(|(name, Source { tree, .. })| (name.clone(), tree.digest()));
+    inputs.digests.extend(trees);
     let digest = Digest::of(&canonical_json(&inputs.digests));
-    Ok(Declared { digest, inputs: inputs.digests })
+    Ok((Declared { digest, inputs: inputs.digests }, sources))
 }
 
 struct Inputs<'a> {
@@ -56,7 +64,7 @@ impl Inputs<'_> {
     fn spec(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         let mut identity = spec.identity.without(Field::RegistryConfig).without(Field::SourceRoot);
         if let Some(BaseImage::Spec(base)) = &spec.base_image {
-            let base = declared(base, self.context)?;
+            let (base, _) = declared(base, self.context)?;
             identity = identity.without(Field::BaseImage);
             self.digests.extend(
                 base.inputs.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest)),
@@ -69,8 +77,7 @@ impl Inputs<'_> {
         if let Some(flytekit) = self.context.flytekit {
             self.text("flytekit", flytekit);
         }
-        self.packages(spec)?;
-        self.sources(spec)
+        self.packages(spec)
     }
 
     fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
@@ -170,41 +177,18 @@ impl Inputs<'_> {
         if !self.context.directory.join(path).is_dir() {
             return self.file(field, path);
         }
-        let files = folder_files(field, path, self.context.directory)?;
-        let digest = tree(field, files)?;
-        self.digests.insert(self.name(path), digest);
-        Ok(())
-    }
-
-    fn sources(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
-        match (spec.source_copy_mode, &spec.source_root) {
-            (SourceCopyMode::LoadedModules, _) => return Err(SpecError::LoadedModules),
-            (SourceCopyMode::All, Some(root)) => {
-                let files = source_files(root, self.context.directory)?;
-                self.digests.insert("source_root".to_owned(), tree(Field::SourceRoot, files)?);
-            }
-            _ => {}
+        let mut entries = BTreeMap::new();
+        for file in folder_files(field, path, self.context.directory)? {
+            let (digest, size) = read(field, &file.path, &file.path)?;
+            entries.insert(file.relative, SourceEntry::File { executable: false, size, digest });
         }
-        for path in &spec.copy {
-            if self.context.directory.join(path).is_dir() {
-                let files = folder_files(Field::Copy, path, self.context.directory)?;
-                self.digests.insert(self.name(path), tree(Field::Copy, files)?);
-            } else {
-                self.file(Field::Copy, path)?;
-            }
-        }
+        self.digests.insert(self.name(path), SourceTree { entries }.digest());
         Ok(())
     }
 
     fn file(&mut self, field: Field, path: &Path) -> Result<(), SpecError> {
-        let full = self.context.directory.join(path);
-        let mut hasher = Hasher::new();
-        read_chunks(&full, |bytes| hasher.update(bytes)).map_err(|source| SpecError::File {
-            field,
-            path: path.to_owned(),
-            source,
-        })?;
-        self.digests.insert(self.name(path), hasher.finish());
+        let (digest, _) = read(field, path, &self.context.directory.join(path))?;
+        self.digests.insert(self.name(path), digest);
         Ok(())
     }
 
@@ -221,16 +205,14 @@ impl Inputs<'_> {
     }
 }
 
-/// The digest of files: names, contents and whether each may be executed.
-fn tree(field: Field, mut files: Vec<SourceFile>) -> Result<Digest, SpecError> {
-    files.sort_by(|left, right| left.relative.cmp(&right.relative));
-    let mut entries = Vec::new();
-    for file in files {
-        let error = |source| SpecError::File { field, path: file.path.clone(), source };
-        let executable = fs_err::metadata(&file.path).map_err(error)?.permissions().mode() & 0o100 != 0;
-        let mut hasher = Hasher::new();
-        read_chunks(&file.path, |bytes| hasher.update(bytes)).map_err(error)?;
-        entries.push((file.relative, executable, hasher.finish()));
-    }
-    Ok(Digest::of(&canonical_json(&entries)))
+/// The digest and the size of the file at `place`, which `field` names `path`.
+pub(crate) fn read(field: Field, path: &Path, place: &Path) -> Result<(Digest, u64), SpecError> {
+    let (mut hasher, mut size) = (Hasher::new(), 0);
+    let error = |source| SpecError::File { field, path: path.to_owned(), source };
+    read_chunks(place, |bytes| {
+        hasher.update(bytes);
+        size += bytes.len() as u64;
+    })
+    .map_err(error)?;
+    Ok((hasher.finish(), size))
 }

@@ -102,7 +102,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::SourceRoot,
         "source_root",
         "a path",
-        "Folder whose files are copied to `/root`.",
+        "Folder whose files are copied to `/root`, see [Copies](#copies).",
         "source_root: .",
     ),
     info(
@@ -243,7 +243,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::Copy,
         "copy",
         "a list of texts",
-        "Files and folders that are copied to `/root`.",
+        "Files and folders that are copied below `/root`, see [Copies](#copies).",
         "copy: [src/data.csv]",
     ),
     info(
@@ -264,7 +264,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::BuilderOptions,
         "builder_options",
         "a mapping of names to values",
-        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`).",
+        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`), `copy` (see [Copies](#copies)).",
         "builder_options: {bytecode: false}",
     ),
     info(

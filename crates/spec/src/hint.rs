@@ -45,6 +45,14 @@ impl ProblemKind {
             }
             Self::SourceCopyMode { .. } => fixed("write `ALL`, `LOADED_MODULES` or `NO_COPY`"),
             Self::NoSourceRoot => fixed("add `source_root: .`, or set `source_copy_mode: NO_COPY`"),
+            Self::NoCopySource => fixed("add `source:` with a path below the working directory"),
+            Self::CopyDestination { .. } => fixed(
+                "write a path of the image, such as `/opt/app/settings.toml`, or leave it out for `/root`",
+            ),
+            Self::CopyOwner { .. } => {
+                fixed("write a user, such as `root`, or numbers, such as \"1000:1000\"")
+            }
+            Self::CopyMode { .. } => fixed("put it in quotes, such as \"0644\" or \"0750\""),
             Self::Conflict { reason, .. } => fixed(reason),
         }
     }
@@ -60,6 +68,7 @@ fn type_hint(field: &str, wanted: Wanted, written: Option<&str>) -> Option<Strin
             Some("write `env:` and below it, indented, `NAME: value`".to_owned())
         }
         (Wanted::Pairs, _) => Some(format!("write `{field}: [[\".netrc\", \"/root/.netrc\"]]`")),
+        (Wanted::Copies, _) => Some("write `copy: [{source: data, destination: /opt/data}]`".to_owned()),
         (Wanted::Truth, _) => Some(format!("write `{field}: true` or `{field}: false`")),
         _ => None,
     }

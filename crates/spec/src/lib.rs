@@ -35,6 +35,7 @@ mod yaml_timestamp;
 
 mod unsupported;
 
+mod copy_options;
 mod platform;
 mod reader;
 mod registry;
@@ -48,12 +49,14 @@ mod py_value;
 pub mod requirements;
 
 mod declared;
+mod docker_pattern;
 mod identity;
 mod source_tree;
+mod sources;
 mod tag_format;
 mod tag_inputs;
 
-pub use builder_options::BuilderOptions;
+pub use builder_options::{BuilderOptions, CopyOptions};
 pub use declared::{Declared, DeclaredContext, declared};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
@@ -66,5 +69,8 @@ pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
 pub use reader::nearest;
 pub use source_copy_mode::SourceCopyMode;
+pub use sources::{
+    Source, SourceEntry, SourceTree, SourceWarning, Sources, below, clean, entry_name, source_name,
+};
 pub use unsupported::{Arrives, PENDING, Pending, Unsupported};
 pub use yaml_scalar::ScalarError;

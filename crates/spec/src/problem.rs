@@ -65,6 +65,10 @@ pub enum Wanted {
     ReferenceOrSpec,
     /// `true` or `false`.
     Truth,
+    /// What is copied, and how.
+    Copies,
+    /// One of them.
+    Copy,
 }
 
 impl fmt::Display for Wanted {
@@ -78,6 +82,8 @@ impl fmt::Display for Wanted {
             Self::Spec => "a mapping of ImageSpec's fields",
             Self::ReferenceOrSpec => "an image reference, or a mapping of ImageSpec's fields,",
             Self::Truth => "true or false",
+            Self::Copies => "a list of what to copy",
+            Self::Copy => "a mapping with `source`, `destination`, `owner`, `mode`",
         })
     }
 }
@@ -205,6 +211,29 @@ pub enum ProblemKind {
     /// Not a way to make layers of commands.
     #[error("`joined` or `separate` is wanted here, not {got}")]
     CommandLayers {
+        /// What is there.
+        got: String,
+    },
+    /// An entry that does not say what to copy.
+    #[error("the entry does not say what to copy")]
+    NoCopySource,
+    /// A place in the image that nothing can be copied to.
+    #[error("`{path}` {why}")]
+    CopyDestination {
+        /// What was written.
+        path: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Not an owner of files.
+    #[error("the owner of files is wanted here, not {got}")]
+    CopyOwner {
+        /// What is there.
+        got: String,
+    },
+    /// Not permissions of files.
+    #[error("permissions in octal are wanted here, not {got}")]
+    CopyMode {
         /// What is there.
         got: String,
     },

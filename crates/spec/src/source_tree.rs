@@ -1,9 +1,10 @@
-//! The files below a folder, as flytekit finds, leaves out and digests them.
+//! The files below a folder, as flytekit finds, leaves out and digests them for its tag.
+//!
+//! What is copied is told by [`sources`](crate::sources), which does what these rules mean.
 
 mod docker_ignore;
-mod docker_pattern;
 mod git_ignore;
-mod ignore;
+pub(crate) mod ignore;
 mod walk;
 
 use std::fs::FileType;

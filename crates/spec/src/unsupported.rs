@@ -54,9 +54,6 @@ pub const PENDING: &[Pending] = &[
     partly(Field::Builder, "`envd` and `remote`", 6, |spec| {
         matches!(spec.builder, BuilderName::Envd | BuilderName::Remote)
     }),
-    pending(Field::SourceRoot, 2, |spec| {
-        spec.source_root.is_some() && spec.source_copy_mode != SourceCopyMode::NoCopy
-    }),
     pending(Field::CondaPackages, 4, |spec| !spec.conda_packages.is_empty()),
     pending(Field::CondaChannels, 4, |spec| !spec.conda_channels.is_empty()),
     partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, ImageSpec::has_project_lock),
@@ -69,7 +66,9 @@ pub const PENDING: &[Pending] = &[
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
     pending(Field::Commands, 2, |spec| !spec.commands.is_empty()),
-    pending(Field::Copy, 2, |spec| !spec.copy.is_empty()),
+    partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
+        spec.source_copy_mode == SourceCopyMode::LoadedModules
+    }),
     pending(Field::RuntimePackages, 2, |spec| !spec.runtime_packages.is_empty()),
     partly(Field::BuilderOptions, "`commands: separate`", 2, |spec| spec.builder_options.separate_commands),
     pending(Field::BuilderConfig, 2, |spec| !spec.builder_config.is_empty()),
@@ -92,6 +91,11 @@ impl ImageSpec {
 impl Unsupported {
     /// What to do instead.
     pub fn hint(&self) -> Option<String> {
+        if self.field == Field::SourceCopyMode {
+            return Some(
+                "a `source_root` alone means it: write `source_copy_mode: ALL` beside it".to_owned(),
+            );
+        }
         let advice = "leave it out: GPU libraries from the package index bring CUDA with them; for other programs, \
                       use a `base_image` that has CUDA";
         matches!(self.field, Field::Cuda | Field::Cudnn).then(|| advice.to_owned())

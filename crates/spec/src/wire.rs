@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use imagewright_pypa::{PythonMinor, PythonVersion};
 use indexmap::IndexMap;
 
+use crate::copy_options::copy_options;
 use crate::identity::Identity;
 use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
@@ -257,19 +258,24 @@ fn is_environment_name(name: &str) -> bool {
 fn copy(reader: &mut Reader<'_, '_>) -> Vec<PathBuf> {
     let paths = reader.texts(Field::Copy);
     for (index, path) in paths.iter().enumerate() {
-        let why = if path.starts_with('/') {
-            "is absolute"
-        } else if path.split('/').any(|part| part == "..") {
-            "has a `..` in it"
-        } else if path.is_empty() {
+        if path.is_empty() {
             reader.problem_in(Field::Copy, index, ProblemKind::Empty);
-            continue;
-        } else {
-            continue;
-        };
-        reader.problem_in(Field::Copy, index, ProblemKind::OutsidePath { path: path.clone(), why });
+        } else if let Some(why) = outside(path) {
+            reader.problem_in(Field::Copy, index, ProblemKind::OutsidePath { path: path.clone(), why });
+        }
     }
     paths.into_iter().map(PathBuf::from).collect()
+}
+
+/// Why a path is not one below the working directory.
+pub(crate) fn outside(path: &str) -> Option<&'static str> {
+    if path.starts_with('/') {
+        Some("is absolute")
+    } else if path.split('/').any(|part| part == "..") {
+        Some("has a `..` in it")
+    } else {
+        None
+    }
 }
 
 fn secret_mounts(reader: &mut Reader<'_, '_>) -> Vec<SecretMount> {
@@ -313,13 +319,17 @@ fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName) -> Builder
                 options.separate_commands = value.as_str() == Some("separate");
                 continue;
             }
+            ("copy", _) => {
+                options.copy = copy_options(reader, value);
+                continue;
+            }
             ("bytecode", _) => {
                 let got = value.describe();
                 (ProblemKind::WrongType { wanted: Wanted::Truth, got, written: None }, value.position)
             }
             ("commands", _) => (ProblemKind::CommandLayers { got: value.describe() }, value.position),
             _ => {
-                let nearest = nearest(name, ["bytecode", "commands"].into_iter());
+                let nearest = nearest(name, ["bytecode", "commands", "copy"].into_iter());
                 (ProblemKind::UnknownOption { name: name.to_owned(), nearest }, key.position)
             }
         };

@@ -34,8 +34,9 @@ fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
         python: Some(python),
         flytekit: None,
         environment: &environment,
+        left_out: &["image.lock".into()],
     };
-    declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context).unwrap()
+    declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context).unwrap().0
 }
 
 /// The names of the inputs that differ.
@@ -61,7 +62,7 @@ fn every_file_that_is_reached_counts_by_its_name() {
         fs_err::write(&path, text).unwrap();
     }
     write(folder.path(), "data/a/c.csv", "");
-    assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), ["data"]);
+    assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), ["copy: data"]);
 }
 
 /// Each item of `packages` is a line of a requirements file, as flytekit has it.

@@ -139,6 +139,35 @@ fn deep_and_wide_documents_are_refused() {
 }
 
 #[test]
+fn wrong_copies_of_the_builder() {
+    let entry = |text: &str| format!("builder_options: {{copy: [{text}]}}");
+    let inputs = [
+        entry("data"),
+        "builder_options: {copy: data}".to_owned(),
+        "builder_options: {copi: []}".to_owned(),
+        entry("{}"),
+        entry("{source: data, dest: /opt/data}"),
+        entry("{source: /data}"),
+        entry("{source: a/../../b}"),
+        entry("{source: data, destination: /}"),
+        entry("{source: data, destination: /opt/../etc}"),
+        entry("{source: data, destination: /proc/x}"),
+        entry("{source: data, owner: 'a b'}"),
+        entry("{source: data, owner: 'a:'}"),
+        entry("{source: data, mode: 644}"),
+        entry("{source: data, mode: '4755'}"),
+        entry("{source: data, mode: u+x}"),
+        entry("{source: 1, mode: '9'}"),
+    ];
+    let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+    insta::assert_snapshot!(yaml_errors(&inputs));
+    for right in ["mode: 0644", "mode: 0o644", "mode: '644'", "owner: 0", "owner: '0:0'", "destination: x/"] {
+        let text = entry(&format!("{{source: data, {right}}}"));
+        assert!(parse_yaml(&text, &ParseOptions::default()).is_ok(), "{text}");
+    }
+}
+
+#[test]
 fn no_identity() {
     let folder = tempfile::tempdir().unwrap();
     let mut told_all = String::new();

@@ -16,8 +16,9 @@ const EDGES: [(&str, &[&str]); 14] = [
     // A suite has the packages of one minor release of Python.
     ("debian", &["layer", "oci", "pypa"]),
     ("lock", &["debian", "layer", "oci", "pypa", "recipe", "registry", "spec", "store"]),
-    // A definition names the Debian packages that its layer unpacks, in the words of the crate that knows them.
-    ("plan", &["debian", "layer", "lock", "oci", "pypa", "recipe"]),
+    // A definition names the Debian packages that its layer unpacks, in the words of the crate that knows them,
+    // and the files that are copied in those of the spec.
+    ("plan", &["debian", "layer", "lock", "oci", "pypa", "recipe", "spec"]),
     ("sandbox", &["oci"]),
     (
         "build",

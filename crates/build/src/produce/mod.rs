@@ -1,6 +1,7 @@
 //! Makes the layers that the store does not have: one file for each kind of content.
 
 mod compiler;
+mod copied;
 mod debian;
 mod interpreter;
 mod wheels;
@@ -8,6 +9,8 @@ mod wheels;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+pub use copied::CopyError;
+pub(crate) use copied::Places;
 use imagewright_debian::Mirrors;
 use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
 use imagewright_lock::facts::Installed;
@@ -34,6 +37,8 @@ pub(crate) struct Producer {
     pub(crate) threads: NonZeroUsize,
     pub(crate) epoch: u64,
     pub(crate) reporter: Reporter,
+    /// Where the user's files are.
+    pub(crate) places: Places,
     /// Bounds what is in memory at once.
     pub(crate) memory: Memory,
     /// Whether layers are made again that are there.
@@ -124,8 +129,12 @@ impl Producer {
     ) -> Result<LayerRecord, BuildError> {
         let (producer, definition) = (self.clone(), definition.clone());
         blocking(move || {
-            let entries = files.into_iter().map(tree_entry).collect::<Result<Vec<_>, _>>()?;
-            producer.commit_tree(&definition, entries)
+            let entry = |file| tree_entry(file, &producer.places);
+            let entries = files.into_iter().map(entry).collect::<Result<Vec<_>, _>>()?;
+            producer.commit_tree(&definition, entries).map_err(|error| match error {
+                BuildError::Layer(error) => CopyError::of(error),
+                other => other,
+            })
         })
         .await
     }
@@ -154,13 +163,16 @@ fn layer_facts(definition: &LayerDefinition, installed: &[Installed]) -> LayerFa
     }
 }
 
-fn tree_entry(file: TreeFile) -> Result<TreeEntry, BuildError> {
+fn tree_entry(file: TreeFile, places: &Places) -> Result<TreeEntry, BuildError> {
     let path = TreePath::new(&file.path)?;
     let owner = |id: u64| u32::try_from(id).map_err(|_| BuildError::Owner { path: file.path.clone(), id });
     let (uid, gid) = (owner(file.uid)?, owner(file.gid)?);
     let entry = match file.kind {
         TreeKind::Directory => TreeEntry::directory(path, file.mode),
         TreeKind::File(content) => TreeEntry::file(path, file.mode, content),
+        TreeKind::Copied { source, below, size, digest } => {
+            TreeEntry::new(path, places.file(&source, &below, size, digest), file.mode)
+        }
         TreeKind::Symlink(target) => TreeEntry::symlink(path, &target),
         TreeKind::Whiteout => TreeEntry::whiteout(&path),
     };

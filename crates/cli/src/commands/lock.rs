@@ -84,7 +84,9 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     lock_file::check_place(&output)?;
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
     let start = start(&machine.reporter, arguments, &output, written.as_ref())?;
-    let mut request = session::request_with(environment, spec, Some(&arguments.lock), start)?;
+    let mut request =
+        session::request_with(environment, spec, &arguments.spec.spec, Some(&arguments.lock), start)?;
+    request.left_out.push(output.clone());
     request.upgrade = all(&arguments.upgrade);
     let lock = interrupt::run(machine.lock(&request))?;
     if arguments.lock.frozen {

@@ -5,6 +5,7 @@ mod bad_machine;
 mod bad_packages;
 mod bad_registry;
 mod bases;
+mod copies;
 mod damaged;
 mod execution;
 mod golden;

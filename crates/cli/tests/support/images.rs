@@ -55,7 +55,7 @@ impl Docker {
         pulled
     }
 
-    /// An image that it was given.
+    /// An image that it was given, or has made itself.
     pub(crate) fn loaded(socket: &str, image: &str) -> Self {
         Self { host: format!("unix://{socket}"), image: image.to_owned() }
     }

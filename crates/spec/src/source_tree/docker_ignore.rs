@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::docker_pattern::DockerPattern;
+use crate::docker_pattern::{Dialect, DockerPattern};
 
 /// docker-py's `PatternMatcher`: the last pattern that matches a path, or a folder that it is in, decides.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl Rule {
             None => (false, text),
         };
         let parts = normalise(text.trim_matches(is_space));
-        let pattern = DockerPattern::new(&parts.join("/"));
+        let pattern = DockerPattern::new(&parts.join("/"), Dialect::DockerPy);
         (!parts.is_empty()).then_some(Self { includes, depth: parts.len(), pattern })
     }
 }

@@ -27,7 +27,7 @@ impl Ignore {
 
 /// `*.pyc`, `.cache`, `.cache/*`, `__pycache__/*`, `**/__pycache__/*` in Python's `fnmatch`, whose `*` takes `/`.
 #[expect(clippy::case_sensitive_file_extension_comparisons, reason = "fnmatch minds the case on Unix")]
-fn is_standard(path: &str) -> bool {
+pub(crate) fn is_standard(path: &str) -> bool {
     path.ends_with(".pyc")
         || path == ".cache"
         || path.starts_with(".cache/")

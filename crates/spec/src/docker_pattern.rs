@@ -1,11 +1,21 @@
-//! The patterns of docker-py's `fnmatch`.
+//! The patterns of `.dockerignore`, as Docker reads them and as docker-py does.
 
-/// A compiled pattern: case does not matter, `*` and `?` do not take a `/`, `**` does.
+/// A compiled pattern: `*` and `?` do not take a `/`, `**` does.
 ///
 /// Matching walks all alternatives at once, so no pattern can make it take long.
 #[derive(Debug)]
-pub(super) struct DockerPattern {
+pub(crate) struct DockerPattern {
+    dialect: Dialect,
     states: Vec<State>,
+}
+
+/// Whose reading of a pattern it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Docker's own (moby's `patternmatcher`): case matters, `\\` takes the next character as it is, `[^a]` is not `a`.
+    Docker,
+    /// docker-py's `fnmatch`, so flytekit's: case does not matter, and nothing is escaped.
+    DockerPy,
 }
 
 #[derive(Debug)]
@@ -27,8 +37,8 @@ enum State {
 }
 
 impl DockerPattern {
-    pub(super) fn new(pattern: &str) -> Self {
-        let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
+    pub(crate) fn new(pattern: &str, dialect: Dialect) -> Self {
+        let pattern: Vec<char> = dialect.cased(pattern).chars().collect();
         let mut states = Vec::new();
         let mut rest = &pattern[..];
         while let Some((&first, after)) = rest.split_first() {
@@ -45,9 +55,13 @@ impl DockerPattern {
                 }
                 '*' => states.push(State::ManyNoSlash),
                 '?' => states.push(State::NoSlash),
+                '\\' if dialect == Dialect::Docker && !rest.is_empty() => {
+                    states.push(State::Character(rest[0]));
+                    rest = &rest[1..];
+                }
                 '[' => match split_set(rest) {
                     Some((set, after)) => {
-                        states.push(parse_set(set));
+                        states.push(parse_set(set, dialect));
                         rest = after;
                     }
                     None => states.push(State::Character('[')),
@@ -55,13 +69,13 @@ impl DockerPattern {
                 other => states.push(State::Character(other)),
             }
         }
-        Self { states }
+        Self { dialect, states }
     }
 
-    pub(super) fn matches(&self, name: &str) -> bool {
-        let name = name.to_lowercase();
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let name = self.dialect.cased(name);
         // Python's `$` also matches before a final newline.
-        let shortened = name.strip_suffix('\n');
+        let shortened = name.strip_suffix('\n').filter(|_| self.dialect == Dialect::DockerPy);
         self.matches_all(&name) || shortened.is_some_and(|name| self.matches_all(name))
     }
 
@@ -90,8 +104,8 @@ impl DockerPattern {
             }
             State::NoSlash if character != '/' => self.enter(next, index + 1),
             State::ManyNoSlash if character != '/' => self.enter(next, index),
-            State::Anything if character != '\n' => self.enter(next, index),
-            State::InFolders if character != '\n' => {
+            State::Anything if self.takes(character) => self.enter(next, index),
+            State::InFolders if self.takes(character) => {
                 self.enter(next, index);
                 if character == '/' {
                     self.enter(next, index + 1);
@@ -99,6 +113,11 @@ impl DockerPattern {
             }
             _ => {}
         }
+    }
+
+    /// Whether a dot of the regular expression that the dialect makes takes it.
+    fn takes(&self, character: char) -> bool {
+        character != '\n' || self.dialect == Dialect::Docker
     }
 
     /// Marks a state, and those that are reached from it without a character.
@@ -118,6 +137,15 @@ impl DockerPattern {
     }
 }
 
+impl Dialect {
+    fn cased(self, text: &str) -> String {
+        match self {
+            Self::Docker => text.to_owned(),
+            Self::DockerPy => text.to_lowercase(),
+        }
+    }
+}
+
 /// What is between `[` and its `]`, which may be the first character of the set, and what follows.
 fn split_set(rest: &[char]) -> Option<(&[char], &[char])> {
     let skipped = usize::from(rest.first() == Some(&'!'));
@@ -126,9 +154,10 @@ fn split_set(rest: &[char]) -> Option<(&[char], &[char])> {
     Some((&rest[..end], &rest[end + 1..]))
 }
 
-fn parse_set(set: &[char]) -> State {
+fn parse_set(set: &[char], dialect: Dialect) -> State {
+    let negation = if dialect == Dialect::Docker { '^' } else { '!' };
     let (negated, mut rest) = match set.split_first() {
-        Some(('!', rest)) => (true, rest),
+        Some((first, rest)) if *first == negation => (true, rest),
         _ => (false, set),
     };
     let mut ranges = Vec::new();
@@ -171,7 +200,26 @@ mod tests {
             ("a", "a\n", true),
         ];
         for (pattern, name, expected) in cases {
-            assert_eq!(DockerPattern::new(pattern).matches(name), expected, "{pattern} {name}");
+            let pattern = DockerPattern::new(pattern, Dialect::DockerPy);
+            assert_eq!(pattern.matches(name), expected, "{pattern:?} {name}");
+        }
+    }
+
+    #[test]
+    fn matches_as_docker_does() {
+        let cases = [
+            ("A.py", "a.py", false),
+            ("**/data", "data", true),
+            ("**/data", "x/data", true),
+            (r"\*.py", "*.py", true),
+            (r"\*.py", "a.py", false),
+            ("[^a]", "b", true),
+            ("[^a]", "a", false),
+            ("[!a]", "a", true),
+        ];
+        for (pattern, name, expected) in cases {
+            let pattern = DockerPattern::new(pattern, Dialect::Docker);
+            assert_eq!(pattern.matches(name), expected, "{pattern:?} {name}");
         }
     }
 }
