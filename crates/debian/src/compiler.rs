@@ -81,7 +81,9 @@ fn write_entry(root: &Path, entry: TreeEntry) -> io::Result<()> {
     match entry.kind {
         TreeKind::Directory => fs_err::create_dir_all(place),
         TreeKind::File { content, .. } => write_file(&place, entry.mode, &mut content.into_reader()?),
-        TreeKind::Symlink { target } => symlink(inside(entry.path.as_str(), &target), place),
+        TreeKind::Symlink { target } => {
+            symlink(inside(entry.path.as_str(), &target.to_string_lossy()), place)
+        }
         TreeKind::Hardlink { target } => fs_err::hard_link(root.join(target.as_str()), place),
         _ => Err(io::Error::new(
             io::ErrorKind::Unsupported,

@@ -129,7 +129,7 @@ fn read_entry(
     let link = || entry.link_name_bytes().ok_or(DebProblem::Kind { path: path.to_owned() });
     let kind = match header.entry_type() {
         tar::EntryType::Directory => TreeKind::Directory,
-        tar::EntryType::Symlink => TreeKind::Symlink { target: utf8(&link()?)? },
+        tar::EntryType::Symlink => TreeKind::Symlink { target: utf8(&link()?)?.into() },
         tar::EntryType::Link => {
             let target = clean_path(&link()?)?.ok_or(DebProblem::Kind { path: path.to_owned() })?;
             TreeKind::Hardlink { target: tree_path(&target)? }

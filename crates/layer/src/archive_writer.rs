@@ -45,6 +45,7 @@ impl<W: Write> ArchiveWriter<W> {
     fn begin(&mut self, path: &str, kind: EntryKind<'_>, mode: u32) -> io::Result<()> {
         self.end_file()?;
         let xattrs = BTreeMap::new();
+        let path = path.as_bytes();
         let header = Header { path, kind, mode, uid: 0, gid: 0, mtime: self.mtime, xattrs: &xattrs };
         let mut blocks = Vec::new();
         header.write(&mut blocks);

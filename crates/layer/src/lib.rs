@@ -40,6 +40,7 @@ mod format;
 mod key;
 
 mod error;
+mod raw_path;
 mod read_at;
 mod segment;
 mod tree_path;
@@ -68,6 +69,7 @@ pub use error::{BlobPart, LayerError};
 pub use format::{INTERPRETER_FORMAT, TREE_FORMAT, WHEEL_FORMAT};
 pub use interpreter::{library_sources, read_interpreter};
 pub use key::LayerKey;
+pub use raw_path::{EntryPath, RawPath};
 pub use read_at::ReadAt;
 pub use read_layer::{LayerEntry, LayerEntryKind, read_layer, tar_stream};
 pub use segment::{EncodedLayer, Segment};

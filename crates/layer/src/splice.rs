@@ -165,7 +165,7 @@ impl<'a> Entries<'_, 'a> {
     fn header(&mut self, path: &TreePath, kind: EntryKind<'_>, mode: u32) -> Result<(), LayerError> {
         let xattrs = &BTreeMap::new();
         self.writer.header(&Header {
-            path: path.as_str(),
+            path: path.as_ref(),
             kind,
             mode,
             uid: 0,

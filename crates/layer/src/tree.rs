@@ -1,22 +1,26 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use imagewright_oci::DiffId;
 
 use crate::tar::{EntryKind, Header};
 use crate::writer::{LayerWriter, TarHash};
-use crate::{EncodeOptions, EncodedLayer, LayerError, TreePath};
+use crate::{EncodeOptions, EncodedLayer, EntryPath, LayerError, TreePath};
 
 const BUFFER: usize = 256 * 1024;
 
 /// One entry of a layer that is made of a list: a directory, a file, a link, a device.
+///
+/// Paths that we choose are a [`TreePath`]; those of files that a command made are a [`crate::RawPath`].
 #[derive(Debug)]
-pub struct TreeEntry {
+pub struct TreeEntry<P = TreePath> {
     /// Where it is in the image.
-    pub path: TreePath,
+    pub path: P,
     /// What it is.
-    pub kind: TreeKind,
+    pub kind: TreeKind<P>,
     /// Permission bits, with set-id and sticky bits.
     pub mode: u32,
     /// The owner's number.
@@ -29,7 +33,7 @@ pub struct TreeEntry {
 
 /// What an entry is.
 #[derive(Debug)]
-pub enum TreeKind {
+pub enum TreeKind<P = TreePath> {
     /// A directory.
     Directory,
     /// A regular file.
@@ -39,15 +43,15 @@ pub enum TreeKind {
         /// Where they come from.
         content: Content,
     },
-    /// A symbolic link; its target is any text.
+    /// A symbolic link; its target is any path.
     Symlink {
         /// What it says.
-        target: String,
+        target: PathBuf,
     },
     /// Another name of a file in the same layer.
     Hardlink {
         /// The file's path.
-        target: TreePath,
+        target: P,
     },
     /// A named pipe.
     Fifo,
@@ -97,28 +101,35 @@ impl fmt::Debug for Content {
     }
 }
 
-impl TreeEntry {
+impl<P> TreeEntry<P> {
     /// An entry of root's without extended attributes.
-    pub fn new(path: TreePath, kind: TreeKind, mode: u32) -> Self {
+    pub fn new(path: P, kind: TreeKind<P>, mode: u32) -> Self {
         Self { path, kind, mode, uid: 0, gid: 0, xattrs: BTreeMap::new() }
     }
 
     /// A directory of root's.
-    pub fn directory(path: TreePath, mode: u32) -> Self {
+    pub fn directory(path: P, mode: u32) -> Self {
         Self::new(path, TreeKind::Directory, mode)
     }
 
     /// A file of root's with these bytes.
-    pub fn file(path: TreePath, mode: u32, bytes: Vec<u8>) -> Self {
+    pub fn file(path: P, mode: u32, bytes: Vec<u8>) -> Self {
         let (size, content) = (bytes.len() as u64, Content::Bytes(bytes));
         Self::new(path, TreeKind::File { size, content }, mode)
     }
 
     /// A symbolic link of root's.
-    pub fn symlink(path: TreePath, target: &str) -> Self {
-        Self::new(path, TreeKind::Symlink { target: target.to_owned() }, 0o777)
+    pub fn symlink(path: P, target: impl Into<PathBuf>) -> Self {
+        Self::new(path, TreeKind::Symlink { target: target.into() }, 0o777)
     }
 
+    /// The same with another owner.
+    pub fn owned_by(self, uid: u32, gid: u32) -> Self {
+        Self { uid, gid, ..self }
+    }
+}
+
+impl TreeEntry {
     /// The entry that hides `path` of the layers below, as the OCI image specification writes it.
     pub fn whiteout(path: &TreePath) -> Self {
         let hidden = format!(".wh.{}", path.file_name());
@@ -131,11 +142,6 @@ impl TreeEntry {
         let path = directory.join(".wh..wh..opq").expect("a clean name in a clean directory");
         Self::file(path, 0o644, Vec::new())
     }
-
-    /// The same with another owner.
-    pub fn owned_by(self, uid: u32, gid: u32) -> Self {
-        Self { uid, gid, ..self }
-    }
 }
 
 /// The directories above `path`, root's and of mode 0755, the outermost first.
@@ -147,8 +153,8 @@ pub fn parents(path: &TreePath) -> impl Iterator<Item = TreeEntry> + '_ {
 ///
 /// A directory may be given several times if it is the same each time. Directories that are not given are not
 /// made up: they are those of the layers below.
-pub fn encode_tree(
-    entries: Vec<TreeEntry>,
+pub fn encode_tree<P: EntryPath>(
+    entries: Vec<TreeEntry<P>>,
     options: &EncodeOptions,
     inline: &mut dyn Write,
 ) -> Result<EncodedLayer, LayerError> {
@@ -166,10 +172,10 @@ pub fn encode_tree(
 }
 
 /// Sorted, with equal directories once.
-fn in_order(mut entries: Vec<TreeEntry>) -> Result<Vec<TreeEntry>, LayerError> {
-    let is_link = |entry: &TreeEntry| matches!(entry.kind, TreeKind::Hardlink { .. });
+fn in_order<P: EntryPath>(mut entries: Vec<TreeEntry<P>>) -> Result<Vec<TreeEntry<P>>, LayerError> {
+    let is_link = |entry: &TreeEntry<P>| matches!(entry.kind, TreeKind::Hardlink { .. });
     entries.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut unique: Vec<TreeEntry> = Vec::with_capacity(entries.len());
+    let mut unique: Vec<TreeEntry<P>> = Vec::with_capacity(entries.len());
     for entry in entries {
         match unique.last() {
             Some(last) if last.path == entry.path => {
@@ -184,25 +190,29 @@ fn in_order(mut entries: Vec<TreeEntry>) -> Result<Vec<TreeEntry>, LayerError> {
     Ok(unique)
 }
 
-fn is_same_directory(a: &TreeEntry, b: &TreeEntry) -> bool {
+fn is_same_directory<P>(a: &TreeEntry<P>, b: &TreeEntry<P>) -> bool {
     matches!((&a.kind, &b.kind), (TreeKind::Directory, TreeKind::Directory))
         && (a.mode, a.uid, a.gid) == (b.mode, b.uid, b.gid)
         && a.xattrs == b.xattrs
 }
 
-fn write_entry(writer: &mut LayerWriter<'_>, entry: TreeEntry, mtime: u64) -> Result<(), LayerError> {
+fn write_entry<P: EntryPath>(
+    writer: &mut LayerWriter<'_>,
+    entry: TreeEntry<P>,
+    mtime: u64,
+) -> Result<(), LayerError> {
     let TreeEntry { path, kind, mode, uid, gid, xattrs } = entry;
     let entry_kind = match &kind {
         TreeKind::Directory => EntryKind::Directory,
         TreeKind::File { size, .. } => EntryKind::File(*size),
-        TreeKind::Symlink { target } => EntryKind::Symlink(target),
-        TreeKind::Hardlink { target } => EntryKind::Hardlink(target.as_str()),
+        TreeKind::Symlink { target } => EntryKind::Symlink(target.as_os_str().as_bytes()),
+        TreeKind::Hardlink { target } => EntryKind::Hardlink(target.as_ref()),
         TreeKind::Fifo => EntryKind::Fifo,
         TreeKind::CharacterDevice { major, minor } => EntryKind::CharacterDevice(*major, *minor),
         TreeKind::BlockDevice { major, minor } => EntryKind::BlockDevice(*major, *minor),
     };
     let xattrs = &xattrs;
-    writer.header(&Header { path: path.as_str(), kind: entry_kind, mode, uid, gid, mtime, xattrs })?;
+    writer.header(&Header { path: path.as_ref(), kind: entry_kind, mode, uid, gid, mtime, xattrs })?;
     match kind {
         TreeKind::File { size, content } => write_content(writer, &path, size, content),
         _ => Ok(()),
@@ -211,7 +221,7 @@ fn write_entry(writer: &mut LayerWriter<'_>, entry: TreeEntry, mtime: u64) -> Re
 
 fn write_content(
     writer: &mut LayerWriter<'_>,
-    path: &TreePath,
+    path: &impl EntryPath,
     expected: u64,
     content: Content,
 ) -> Result<(), LayerError> {

@@ -66,6 +66,12 @@ impl TreePath {
     }
 }
 
+impl AsRef<[u8]> for TreePath {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
 /// Whether `path` is relative and means itself.
 pub(crate) fn is_clean(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))

@@ -3,14 +3,19 @@
 //!
 //! `caller detect SCRATCH` prints one line per mode; `caller unpack MODE SCRATCH DIFF_ID DIRECTORY` unpacks the
 //! tar stream on its standard input; `caller run MODE REQUEST` runs the request of a JSON file and exits as the
-//! command did; `caller remove MODE SCRATCH DIRECTORY` removes.
+//! command did; `caller step MODE REQUEST TAR` prints the lines of a step, and writes the layer of what it changed as
+//! a tar stream, and a list of its entries beside it, as TAR.list; `caller remove MODE SCRATCH DIRECTORY` removes.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imagewright_oci::DiffId;
-use imagewright_sandbox::{HELPER_ARGUMENT, Layer, Mode, RunRequest, Sandbox, SandboxError, helper_main};
+use imagewright_layer::{EncodeOptions, RawPath, TreeEntry, TreeKind, encode_tree, tar_stream};
+use imagewright_oci::{DiffId, MediaType};
+use imagewright_sandbox::{
+    Changes, HELPER_ARGUMENT, Layer, Mode, RunRequest, Sandbox, SandboxError, helper_main,
+};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,15 +49,48 @@ fn drive(arguments: &[&str]) -> Result<u8, SandboxError> {
             println!("{:?}", sandbox(mode, scratch)?.unpack(layer, Path::new(directory))?);
         }
         ["run", mode, request] => {
-            let text = fs_err::read(request).expect("the request can be read");
-            let request: RunRequest = serde_json::from_slice(&text).expect("the request is valid");
+            let request = request_of(request);
             let scratch = request.scratch.to_str().expect("test paths are text").to_owned();
             return Ok(sandbox(mode, &scratch)?.run(request)?.code());
+        }
+        ["step", mode, request, tar] => {
+            let request = request_of(request);
+            let sandbox = sandbox(mode, request.scratch.to_str().expect("test paths are text"))?;
+            let outcome = sandbox.step(request, |line| println!("{line}"))?;
+            write_layer(outcome.changes, Path::new(tar)).expect("the layer can be written");
+            return Ok(outcome.exit.code());
         }
         ["remove", mode, scratch, directory] => sandbox(mode, scratch)?.remove(Path::new(directory))?,
         _ => return Ok(2),
     }
     Ok(0)
+}
+
+fn request_of(file: &str) -> RunRequest {
+    let text = fs_err::read(file).expect("the request can be read");
+    serde_json::from_slice(&text).expect("the request is valid")
+}
+
+fn write_layer(changes: Changes, path: &Path) -> Result<(), Box<dyn std::error::Error>> {
+    let describe = |entry: &TreeEntry<RawPath>| {
+        let TreeEntry { path, kind, mode, uid, gid, xattrs } = entry;
+        let kind = match kind {
+            TreeKind::File { size, .. } => format!("file {size}"),
+            TreeKind::Symlink { target } => format!("-> {}", target.display()),
+            TreeKind::Hardlink { target } => format!("= {target:?}"),
+            other => format!("{other:?}"),
+        };
+        let xattrs = if xattrs.is_empty() { String::new() } else { format!(" {xattrs:?}") };
+        format!("{path:?} {kind} {mode:o} {uid}:{gid}{xattrs}\n")
+    };
+    let list: String = changes.entries.iter().map(describe).collect();
+    fs_err::write(path.with_extension("list"), list)?;
+    let options = EncodeOptions { epoch: 315_532_800, threads: NonZeroUsize::MIN };
+    let mut blob = Vec::new();
+    encode_tree(changes.entries, &options, &mut blob)?;
+    let mut tar = tar_stream(blob.as_slice(), &MediaType::OciLayerGzip)?;
+    io::copy(&mut tar, &mut fs_err::File::create(path)?)?;
+    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "its output is what the tests read")]

@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use imagewright_layer::LayerError;
 use imagewright_oci::DiffId;
 use thiserror::Error;
 
@@ -113,6 +114,22 @@ pub enum SandboxError {
         /// What is wrong with it.
         because: String,
     },
+    /// A step that made a file whose name would hide another one in a layer.
+    #[error("the step made {path}: names that begin with `.wh.` stand for removed files in a layer")]
+    ReservedName {
+        /// Where, in the image.
+        path: String,
+    },
+    /// A change that no layer can have.
+    #[error("the change of the step cannot be read")]
+    UnreadableChange {
+        /// What is wrong with it.
+        #[source]
+        source: LayerError,
+    },
+    /// The step was stopped by [`crate::Stopper::stop`].
+    #[error("the step was stopped")]
+    Stopped,
     /// An image that has no such user or group.
     #[error("the image has no {kind} `{name}` in {file}")]
     NoSuchUser {

@@ -33,11 +33,12 @@ impl Launch {
         task: &Task,
         data: OwnedFd,
         id_map: Option<&IdMap>,
+        output: Option<OwnedFd>,
     ) -> Result<Self, SandboxError> {
         let failed = |source| SandboxError::StartHelper { helper: helper.to_owned(), source };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let assignment = Assignment::new(task, data, theirs).map_err(failed)?;
-        let outer = assignment.spawn(helper, "outer").map_err(failed)?;
+        let outer = assignment.spawn(helper, "outer", output).map_err(failed)?;
         let mut launch = Self { channel: BufReader::new(ours), outer };
         drop(assignment);
         if let Some(id_map) = id_map {
@@ -57,13 +58,18 @@ impl Launch {
         }
     }
 
-    fn next_report(&mut self) -> Result<Option<Report>, SandboxError> {
+    pub(crate) fn next_report(&mut self) -> Result<Option<Report>, SandboxError> {
         let mut line = String::new();
         let failed = |source| SandboxError::Step { step: "read the helper's report".to_owned(), source };
         if self.channel.read_line(&mut line).map_err(failed)? == 0 {
             return Ok(None);
         }
         serde_json::from_str(&line).map(Some).map_err(|error| failed(error.into()))
+    }
+
+    /// The channel: what is written to it goes to *init*, and its end ends the command.
+    pub(crate) fn channel(&self) -> UnixStream {
+        self.channel.get_ref().try_clone().expect("a socket can be duplicated")
     }
 
     /// Waits until every helper process has ended; the first failure that one reported counts, else the last
@@ -88,7 +94,7 @@ impl Drop for Launch {
     /// The end of the channel tells *init* to end, and with it every process of the command.
     fn drop(&mut self) {
         // Both fail only when the helper has ended already, which is what they are for.
-        drop(self.channel.get_ref().shutdown(Shutdown::Write));
+        drop(self.channel.get_ref().shutdown(Shutdown::Both));
         drop(self.outer.wait());
     }
 }
@@ -112,7 +118,7 @@ impl Running {
     }
 
     pub(crate) fn signaller(&self) -> Signaller {
-        Signaller(self.launch.channel.get_ref().try_clone().expect("a socket can be duplicated"))
+        Signaller(self.launch.channel())
     }
 }
 

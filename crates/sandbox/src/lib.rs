@@ -2,8 +2,22 @@
 //! without privileges.
 //!
 //! Layers are unpacked once, each into a directory of its own ([`Sandbox::unpack`]); a run mounts them as one
-//! overlay with a fresh writable directory on top, enters it and starts the command ([`Sandbox::run`]). How this
-//! is done depends on what the machine permits: see [`Mode`].
+//! overlay with a fresh writable directory on top, enters it and starts the command ([`Sandbox::run`]). A step
+//! ([`Sandbox::step`]) is a run whose changes become a layer. How this is done depends on what the machine permits:
+//! see [`Mode`].
+//!
+//! ```no_run
+//! # use imagewright_layer::{EncodeOptions, encode_tree};
+//! # use imagewright_sandbox::{RunRequest, Sandbox};
+//! # fn step(request: RunRequest, options: &EncodeOptions) -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::first("/proc/self/exe".as_ref(), &request.scratch)?;
+//! let outcome = sandbox.step(request, |line| eprintln!("{line}"))?;
+//! if outcome.exit.success() {
+//!     encode_tree(outcome.changes.entries, options, &mut Vec::new())?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! Namespaces cannot be made by a process with threads, so the work is done by the program itself, started again
 //! with the hidden argument [`HELPER_ARGUMENT`]. A program that uses this crate begins with
@@ -26,6 +40,7 @@
 //! Invariants: nothing of the image is executed before it has been entered; no path of the image is followed
 //! outside of it; when the command ends, however it ends, no process and no mount of it is left.
 
+mod change;
 mod channel;
 mod command;
 mod error;
@@ -36,6 +51,7 @@ mod launch;
 mod mode;
 mod sandbox;
 mod signals;
+mod step;
 mod task;
 mod unpack;
 
@@ -46,4 +62,5 @@ pub use inside::{HELPER_ARGUMENT, helper_main};
 pub use launch::Running;
 pub use mode::{Mode, ModeReport};
 pub use sandbox::Sandbox;
+pub use step::{Changes, RunningStep, StepOutcome, Stopper};
 pub use unpack::{Layer, Unpacked};

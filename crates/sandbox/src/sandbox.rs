@@ -83,7 +83,7 @@ impl Sandbox {
     ///
     /// The command is killed when the returned value is dropped, or when the caller ends.
     pub fn start(&self, request: RunRequest) -> Result<Running, SandboxError> {
-        Ok(Running::new(self.launch(Work::Run(request), launch::standard_input()?)?))
+        Ok(Running::new(self.launch(Work::Run(request), launch::standard_input()?, None)?))
     }
 
     /// Runs a command with the caller's standard input, output and error, and waits for its end.
@@ -129,20 +129,25 @@ impl Sandbox {
     }
 
     fn finish(&self, work: Work) -> Result<(), SandboxError> {
-        match self.launch(work, launch::no_input()?)?.wait()? {
+        match self.launch(work, launch::no_input()?, None)?.wait()? {
             // A probe is a run whose command is nothing.
             Report::Done | Report::Ended(Exit::Code(0)) => Ok(()),
             _ => Err(SandboxError::HelperKilled),
         }
     }
 
-    pub(crate) fn launch(&self, work: Work, data: OwnedFd) -> Result<Launch, SandboxError> {
+    pub(crate) fn launch(
+        &self,
+        work: Work,
+        data: OwnedFd,
+        output: Option<OwnedFd>,
+    ) -> Result<Launch, SandboxError> {
         let identity = match self.mode {
             Mode::Root => Identity::Caller,
             Mode::SubordinateIds => Identity::Mapped,
             Mode::SingleId => Identity::Single,
         };
-        Launch::start(&self.helper, &Task { identity, work }, data, self.id_map.as_ref())
+        Launch::start(&self.helper, &Task { identity, work }, data, self.id_map.as_ref(), output)
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::{Exit, RunRequest, SandboxError, Unpacked};
 
 /// What the helper is to do, and as whom.
@@ -29,6 +30,8 @@ pub(crate) enum Identity {
 pub(crate) enum Work {
     /// Run the command.
     Run(RunRequest),
+    /// Run the command, then tell what it changed.
+    Step(RunRequest),
     /// Prepare everything that a run needs, but execute nothing.
     Probe(RunRequest),
     /// Unpack the tar stream that comes as the data file into this directory.
@@ -44,9 +47,11 @@ pub(crate) enum Report {
     NeedsIdMap,
     /// The command has ended.
     Ended(Exit),
+    /// The step has changed this.
+    Changed(Change),
     /// The layer is unpacked.
     Unpacked(Unpacked),
-    /// The probe or the removal went well.
+    /// The probe or the removal went well, or all changes were told.
     Done,
     /// It could not be done.
     Failed(Failure),
@@ -57,6 +62,7 @@ pub(crate) enum Report {
 pub(crate) enum Failure {
     Step { step: String, cause: Cause },
     UnsafeEntry { entry: String, because: String },
+    ReservedName { path: String },
     NoSuchUser { kind: String, name: String, file: String },
     WorkingDirectory { directory: PathBuf, cause: Cause },
     NoCommand,
@@ -108,6 +114,7 @@ impl From<Failure> for SandboxError {
         match failure {
             Failure::Step { step, cause } => Self::Step { step, source: cause.into() },
             Failure::UnsafeEntry { entry, because } => Self::UnsafeEntry { entry, because },
+            Failure::ReservedName { path } => Self::ReservedName { path },
             Failure::NoSuchUser { kind, name, file } => Self::NoSuchUser { kind, name, file },
             Failure::WorkingDirectory { directory, cause } => {
                 Self::WorkingDirectory { directory, source: cause.into() }

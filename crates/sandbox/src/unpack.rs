@@ -48,7 +48,7 @@ pub(crate) fn unpack(
     let (reading, writing) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     // A user may hold only so many of these; a smaller one costs time, nothing else.
     fcntl_setpipe_size(&writing, PIPE_BYTES).unwrap_or_default();
-    let launch = sandbox.launch(Work::Unpack { directory: directory.to_owned() }, reading)?;
+    let launch = sandbox.launch(Work::Unpack { directory: directory.to_owned() }, reading, None)?;
     let mut tar = HashingReader::new(layer.tar);
     let copied = copy(&mut tar, fs_err::File::from_parts(writing.into(), "the helper's pipe").into_file());
     let report = launch.wait();

@@ -4,6 +4,7 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use imagewright_oci::{DiffId, Digest};
 use imagewright_sandbox::RunRequest;
 use tempfile::TempDir;
 
@@ -182,6 +183,19 @@ impl Caller {
             self.who
         );
         output
+    }
+
+    /// Runs a step; what it printed, and the layer of what it changed with the list of its entries.
+    pub(crate) fn step(&self, request: &RunRequest) -> (Output, Tar, String) {
+        let (file, tar) = (self.run_arguments(request), self.path("step.tar"));
+        let mode = self.who.mode();
+        let output =
+            self.call(&["step".as_ref(), mode.as_ref(), file.as_os_str(), tar.as_os_str()], b"not read");
+        assert_eq!(entries(&request.scratch), Vec::<String>::new(), "{:?}: scratch is empty", self.who);
+        let bytes = fs_err::read(&tar)
+            .unwrap_or_else(|_| panic!("{:?}: {} {}", self.who, text(&output.stdout), text(&output.stderr)));
+        let list = fs_err::read_to_string(tar.with_extension("list")).unwrap();
+        (output, Tar { diff_id: DiffId(Digest::of(&bytes)), bytes }, list)
     }
 
     /// As [`Caller::start`], on a terminal; what is written to the child's standard input is typed there.

@@ -139,8 +139,10 @@ fn change() -> Tar {
 
 /// The machine's own programs with the libraries they need, by their paths in the image.
 fn programs() -> BTreeMap<String, Vec<u8>> {
-    let names =
-        ["sh", "id", "cat", "ls", "stat", "sleep", "touch", "chown", "mount", "head", "mkdir", "rm", "mknod"];
+    let names = [
+        "sh", "id", "cat", "ls", "stat", "sleep", "touch", "chown", "mount", "head", "mkdir", "rm", "mknod",
+        "ln", "chmod", "mkfifo", "mv", "rmdir",
+    ];
     let mut paths: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut libraries = BTreeSet::new();
     for name in names {

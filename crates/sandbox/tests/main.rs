@@ -11,3 +11,4 @@ mod layers;
 mod lifetime;
 mod modes;
 mod run;
+mod step;

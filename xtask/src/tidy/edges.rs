@@ -19,7 +19,7 @@ const EDGES: [(&str, &[&str]); 14] = [
     // A definition names the Debian packages that its layer unpacks, in the words of the crate that knows them,
     // and the files that are copied in those of the spec.
     ("plan", &["debian", "layer", "lock", "oci", "pypa", "recipe", "spec"]),
-    ("sandbox", &["oci"]),
+    ("sandbox", &["layer", "oci"]),
     (
         "build",
         &["debian", "layer", "lock", "oci", "plan", "pypa", "recipe", "registry", "sandbox", "spec", "store"],

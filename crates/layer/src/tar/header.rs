@@ -15,9 +15,9 @@ pub(crate) enum EntryKind<'a> {
     /// A regular file, with its size in bytes.
     File(u64),
     /// A symbolic link with its target.
-    Symlink(&'a str),
+    Symlink(&'a [u8]),
     /// A hard link to an earlier path.
-    Hardlink(&'a str),
+    Hardlink(&'a [u8]),
     Fifo,
     /// A character device with its numbers.
     CharacterDevice(u32, u32),
@@ -28,8 +28,8 @@ pub(crate) enum EntryKind<'a> {
 /// One entry's metadata; owners are numbers and never names.
 #[derive(Clone, Debug)]
 pub(crate) struct Header<'a> {
-    /// Relative, without a trailing slash.
-    pub(crate) path: &'a str,
+    /// Relative, without a trailing slash; UTF-8, but for files that a command named otherwise.
+    pub(crate) path: &'a [u8],
     pub(crate) kind: EntryKind<'a>,
     /// Permission bits, with set-id and sticky bits.
     pub(crate) mode: u32,
@@ -44,21 +44,21 @@ impl Header<'_> {
     /// Appends the header blocks, with a PAX header before them where one is needed.
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let name = match self.kind {
-            EntryKind::Directory => format!("{}/", self.path),
+            EntryKind::Directory => [self.path, b"/"].concat(),
             _ => self.path.to_owned(),
         };
         let records = self.pax_records(&name);
         if !records.is_empty() {
             let size = records.len() as u64;
             let pax = Fields { type_flag: b'x', mode: 0o644, size, ..Fields::default() };
-            out.extend_from_slice(&pax.block(pax::HEADER_NAME, ""));
+            out.extend_from_slice(&pax.block(pax::HEADER_NAME, b""));
             out.extend_from_slice(&records);
             out.extend_from_slice(padding(size));
         }
         out.extend_from_slice(&self.fields().block(&name, self.link()));
     }
 
-    fn pax_records(&self, name: &str) -> Vec<u8> {
+    fn pax_records(&self, name: &[u8]) -> Vec<u8> {
         let mut records = Vec::new();
         if self.size() > MAX_11_DIGITS {
             pax::record(&mut records, "size", self.size().to_string().as_bytes());
@@ -70,7 +70,7 @@ impl Header<'_> {
         }
         for (key, text) in [("path", name), ("linkpath", self.link())] {
             if text.len() > NAME_LENGTH || !text.is_ascii() {
-                pax::record(&mut records, key, text.as_bytes());
+                pax::record(&mut records, key, text);
             }
         }
         for (key, value) in self.xattrs {
@@ -104,10 +104,10 @@ impl Header<'_> {
         if let EntryKind::File(size) = self.kind { size } else { 0 }
     }
 
-    fn link(&self) -> &str {
+    fn link(&self) -> &[u8] {
         match self.kind {
             EntryKind::Symlink(target) | EntryKind::Hardlink(target) => target,
-            _ => "",
+            _ => b"",
         }
     }
 }
@@ -125,7 +125,7 @@ struct Fields {
 }
 
 impl Fields {
-    fn block(&self, name: &str, link: &str) -> [u8; BLOCK] {
+    fn block(&self, name: &[u8], link: &[u8]) -> [u8; BLOCK] {
         let mut block = [0; BLOCK];
         put_name(&mut block[..100], name);
         put_octal(&mut block[100..108], u64::from(self.mode), MAX_7_DIGITS);
@@ -148,9 +148,9 @@ impl Fields {
 }
 
 /// A text that does not fit has a PAX record; its field then holds what a reader without PAX can show.
-fn put_name(field: &mut [u8], text: &str) {
-    for (slot, byte) in field.iter_mut().zip(text.bytes()) {
-        *slot = if byte.is_ascii() { byte } else { b'_' };
+fn put_name(field: &mut [u8], text: &[u8]) {
+    for (slot, byte) in field.iter_mut().zip(text) {
+        *slot = if byte.is_ascii() { *byte } else { b'_' };
     }
 }
 

@@ -1,5 +1,5 @@
 /// The name in the ustar block of a PAX header, as Python's tarfile writes it.
-pub(super) const HEADER_NAME: &str = "././@PaxHeader";
+pub(super) const HEADER_NAME: &[u8] = b"././@PaxHeader";
 
 /// Appends `<length> <key>=<value>\n`, where the length counts itself.
 pub(super) fn record(out: &mut Vec<u8>, key: &str, value: &[u8]) {

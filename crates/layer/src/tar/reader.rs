@@ -258,7 +258,8 @@ mod tests {
 
     fn header(path: &str, kind: EntryKind<'_>, number: u32) -> Vec<u8> {
         let (mut bytes, xattrs) = (Vec::new(), &BTreeMap::new());
-        Written { path, kind, mode: 0o644, uid: number, gid: number, mtime: 7, xattrs }.write(&mut bytes);
+        Written { path: path.as_bytes(), kind, mode: 0o644, uid: number, gid: number, mtime: 7, xattrs }
+            .write(&mut bytes);
         bytes
     }
 

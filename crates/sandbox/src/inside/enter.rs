@@ -6,40 +6,45 @@ use std::process::{Command, Stdio};
 
 use imagewright_oci::DEFAULT_PATH;
 use rustix::fs::{Access, FileType, Mode, access, stat};
-use rustix::process::{chdir, umask};
+use rustix::process::{chdir, setsid, umask};
 
+use super::made::Made;
 use super::mounts::{self, Mounts};
 use super::user::User;
 use super::{Outcome, overlay, privileges};
 use crate::RunRequest;
 use crate::channel::Assignment;
-use crate::task::{Failure, Report, Work};
+use crate::task::{Failure, Report, Trying as _, Work};
 
 /// Enters the root file system and becomes the command; returns only if that fails, or after a probe.
 pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
     let task = assignment.task()?;
-    let (request, probe) = match task.work {
-        Work::Run(request) => (request, false),
-        Work::Probe(request) => (request, true),
-        Work::Unpack { .. } | Work::Remove { .. } => return Err(Failure::NoCommand),
+    let (Work::Run(request) | Work::Step(request) | Work::Probe(request)) = &task.work else {
+        return Err(Failure::NoCommand);
     };
-    let mounts = Mounts::take(&request)?;
-    let root = overlay::mount_root(&request)?;
-    mounts::enter_root(&root)?;
-    mounts.attach()?;
+    let mounts = Mounts::take(request)?;
+    let mut made = Made::begin(&request.scratch)?;
+    mounts::enter_root(&overlay::merged(&request.scratch))?;
+    mounts.attach(&mut made)?;
     let user = User::look_up(&request.user)?;
-    mounts::make_directory(&request.cwd, 0o755)?;
+    made.directory(&request.cwd, 0o755)?;
+    made.finish()?;
     privileges::become_user(&user, task.identity)?;
     umask(Mode::from_raw_mode(0o022));
-    if probe {
-        return Ok(Some(Report::Done));
-    }
+    let input = match task.work {
+        Work::Probe(_) => return Ok(Some(Report::Done)),
+        Work::Step(_) => {
+            // Without a terminal there is nothing to ask on, and its Ctrl-C is for the caller.
+            setsid().trying(|| "leave the terminal".to_owned())?;
+            Stdio::null()
+        }
+        _ => assignment.data.try_clone()?.into(),
+    };
     chdir(&request.cwd).map_err(|errno| Failure::WorkingDirectory {
         directory: request.cwd.clone(),
         cause: io::Error::from(errno).into(),
     })?;
-    let input = assignment.data.try_clone()?;
-    Err(execute(&request, &user, input.into()))
+    Err(execute(request, &user, input))
 }
 
 fn execute(request: &RunRequest, user: &User, input: Stdio) -> Failure {

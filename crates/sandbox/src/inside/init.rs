@@ -26,7 +26,7 @@ pub(super) fn init(assignment: &Assignment) -> Outcome {
     ended.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGCHLD, on_signal)?;
     let command = assignment
-        .spawn(Path::new("/proc/self/exe"), "enter")
+        .spawn(Path::new("/proc/self/exe"), "enter", None)
         .trying(|| "start the process that enters the image".to_owned())?;
     let command = Pid::from_raw(i32::try_from(command.id()).expect("a process id is positive"))
         .expect("a process id is not 0");

@@ -1,7 +1,9 @@
 //! The helper processes: the program itself, started again, without threads.
 
+mod changes;
 mod enter;
 mod init;
+mod made;
 mod mounts;
 mod outer;
 mod overlay;
@@ -9,6 +11,7 @@ mod privileges;
 mod tree;
 mod unpack;
 mod user;
+mod xattrs;
 
 use crate::channel::Assignment;
 use crate::task::{Failure, Report};

@@ -1,21 +1,19 @@
 //! What a command finds in its root file system besides the image: processes, devices, and the machine's files.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{
-    CWD, FileType, Mode, OFlags, StatVfsMountFlags, mkdir, open, readlink, stat, statvfs, symlink,
-};
+use rustix::fs::{CWD, FileType, StatVfsMountFlags, stat, statvfs, symlink};
 use rustix::io::Errno;
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind,
-    mount_change, mount_remount, move_mount, open_tree, unmount,
+    MountFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_bind, mount_remount, move_mount,
+    open_tree, unmount,
 };
 use rustix::process::{chdir, pivot_root};
 
+use super::made::Made;
 use crate::task::{Failure, Trying as _};
 use crate::{Bind, Network, RunRequest};
 
@@ -44,8 +42,6 @@ pub(super) struct Mounts {
 
 impl Mounts {
     pub(super) fn take(request: &RunRequest) -> Result<Self, Failure> {
-        mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-            .trying(|| "make the mounts private".to_owned())?;
         let mut devices = Vec::new();
         for name in DEVICES {
             devices.push((name, clone_of(Path::new("/dev").join(name).as_path())?));
@@ -64,14 +60,14 @@ impl Mounts {
     }
 
     /// Puts everything into place in the root file system that this process has entered.
-    pub(super) fn attach(self) -> Result<(), Failure> {
+    pub(super) fn attach(self, made: &mut Made) -> Result<(), Failure> {
         for directory in ["/proc", "/sys", "/dev"] {
-            make_directory(Path::new(directory), 0o755)?;
+            made.directory(Path::new(directory), 0o755)?;
         }
-        make_directory(Path::new("/tmp"), 0o1777)?;
+        made.directory(Path::new("/tmp"), 0o1777)?;
         mount_proc(self.proc)?;
         mount_sys(self.sys)?;
-        mount_dev(self.devices)?;
+        mount_dev(self.devices, made)?;
         for path in READ_ONLY {
             if mount_bind(path, path).is_ok() {
                 make_read_only(Path::new(path))?;
@@ -81,7 +77,7 @@ impl Mounts {
             hide(path).trying(|| format!("mount nothing over {path}"))?;
         }
         for (bind, mount) in self.binds {
-            attach_bind(&bind, &mount)?;
+            attach_bind(&bind, &mount, made)?;
         }
         Ok(())
     }
@@ -94,20 +90,6 @@ pub(super) fn enter_root(root: &Path) -> Result<(), Failure> {
     pivot_root(".", ".").trying(step)?;
     unmount(".", UnmountFlags::DETACH).trying(step)?;
     chdir("/").trying(step)
-}
-
-/// Makes a directory of the image with those above it.
-pub(super) fn make_directory(path: &Path, mode: u32) -> Result<(), Failure> {
-    if stat(path).is_ok() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        make_directory(parent, 0o755)?;
-    }
-    match mkdir(path, Mode::from_raw_mode(mode)) {
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(errno) => Err(errno).trying(|| format!("make the directory {} in the image", path.display())),
-    }
 }
 
 fn resolver_files(network: Network) -> Vec<Bind> {
@@ -158,17 +140,17 @@ fn mount_sys(machine: Option<OwnedFd>) -> Result<(), Failure> {
     }
 }
 
-fn mount_dev(devices: Vec<(&'static str, OwnedFd)>) -> Result<(), Failure> {
+fn mount_dev(devices: Vec<(&'static str, OwnedFd)>, made: &mut Made) -> Result<(), Failure> {
     let step = |path: &'static str| move || format!("mount {path} in the image");
     mount("tmpfs", "/dev", "tmpfs", safe_flags(), Some(c"mode=755")).trying(step("/dev"))?;
     for (name, mount) in devices {
         let path = Path::new("/dev").join(name);
-        make_file(&path)?;
+        made.file(&path)?;
         attach(&mount, &path)?;
     }
-    make_directory(Path::new("/dev/shm"), 0o1777)?;
+    made.directory(Path::new("/dev/shm"), 0o1777)?;
     mount("tmpfs", "/dev/shm", "tmpfs", safe_flags(), Some(c"mode=1777")).trying(step("/dev/shm"))?;
-    make_directory(Path::new("/dev/pts"), 0o755)?;
+    made.directory(Path::new("/dev/pts"), 0o755)?;
     mount_pts().trying(step("/dev/pts"))?;
     for (target, link) in DEVICE_LINKS {
         symlink(target, link).trying(|| format!("make the link {link} in the image"))?;
@@ -187,33 +169,18 @@ fn mount_pts() -> Result<(), Errno> {
     }
 }
 
-fn attach_bind(bind: &Bind, mount: &OwnedFd) -> Result<(), Failure> {
+fn attach_bind(bind: &Bind, mount: &OwnedFd, made: &mut Made) -> Result<(), Failure> {
     let step = || format!("mount {} in the image", bind.target.display());
     let is_directory = FileType::from_raw_mode(rustix::fs::fstat(mount).trying(step)?.st_mode).is_dir();
     let target = Path::new("/").join(&bind.target);
     if is_directory {
-        make_directory(&target, 0o755)?;
+        made.directory(&target, 0o755)?;
     } else {
-        let parent: PathBuf = target.parent().unwrap_or(Path::new("/")).into();
-        make_directory(&parent, 0o755)?;
-        make_file(&target)?;
+        made.directory(target.parent().unwrap_or(Path::new("/")), 0o755)?;
+        made.file(&target)?;
     }
     attach(mount, &target)?;
     if bind.writable { Ok(()) } else { make_read_only(&target) }
-}
-
-/// Makes a file where there is none. A symbolic link is followed, here it ends in the image; what it leads to may
-/// be something that only a running system has, such as a directory below `/run`.
-fn make_file(path: &Path) -> Result<(), Failure> {
-    let flags = OFlags::CREATE | OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    match (open(path, flags, Mode::from_raw_mode(0o644)), readlink(path, Vec::new())) {
-        (Err(Errno::NOENT), Ok(target)) => {
-            let target = path.parent().unwrap_or(path).join(OsStr::from_bytes(target.as_bytes()));
-            make_directory(target.parent().unwrap_or(&target), 0o755)?;
-            make_file(&target)
-        }
-        (made, _) => made.map(drop).trying(|| format!("make the file {} in the image", path.display())),
-    }
 }
 
 /// The kernel refuses a change that would lose a restriction of the mount, so all of them are repeated.

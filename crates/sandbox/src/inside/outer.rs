@@ -1,15 +1,19 @@
 use std::io::Read as _;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use rustix::fs::Mode;
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use rustix::process::{getegid, geteuid, umask};
+use rustix::stdio::{dup2_stderr, dup2_stdout};
 use rustix::thread::UnshareFlags;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::{Outcome, overlay, privileges, unpack};
-use crate::channel::Assignment;
+use super::{Outcome, changes, overlay, privileges, unpack};
+use crate::channel::{Assignment, answer_requests};
 use crate::task::{Failure, Identity, Report, Trying as _, Work};
 use crate::{Network, RunRequest};
 
@@ -19,7 +23,10 @@ pub(super) fn outer(assignment: &mut Assignment) -> Outcome {
     let task = assignment.task()?;
     enter_user_namespace(task.identity, assignment)?;
     match task.work {
-        Work::Run(request) | Work::Probe(request) => run(&request, assignment).map(|()| None),
+        Work::Run(request) | Work::Probe(request) => run(&request, assignment, |_| Ok(())).map(|()| None),
+        Work::Step(request) => {
+            run(&request, assignment, |upper| tell_changes(upper, &request, assignment)).map(|()| None)
+        }
         Work::Unpack { directory } => unpack::unpack(&directory, task.identity, assignment)
             .map(|unpacked| Some(Report::Unpacked(unpacked))),
         Work::Remove { directory } => remove(&directory).map(|()| Some(Report::Done)),
@@ -46,27 +53,64 @@ fn new_user_namespace() -> Result<(), Failure> {
     privileges::unshare(UnshareFlags::NEWUSER).trying(|| "make a user namespace".to_owned())
 }
 
-/// Runs *init* to its end. Signals that were meant for the whole process group must not end this process before
-/// the command, which gets them, too; a handler, other than ignoring them, is not inherited by the command.
-fn run(request: &RunRequest, assignment: &Assignment) -> Result<(), Failure> {
-    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] {
-        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
-            .trying(|| format!("handle signal {signal}"))?;
-    }
+/// Runs *init* to its end, in namespaces of its own, and then `after` it with what was written.
+fn run(
+    request: &RunRequest,
+    assignment: &Assignment,
+    after: impl FnOnce(&Path) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    outlive_signals()?;
     let mut flags = UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
     if request.network == Network::None {
         flags |= UnshareFlags::NEWNET;
     }
     privileges::unshare(flags).trying(|| "make a process namespace".to_owned())?;
+    privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
     overlay::prepare(&request.scratch)?;
-    let ended = assignment
-        .spawn(Path::new("/proc/self/exe"), "init")
-        .and_then(|mut init| init.wait())
-        .trying(|| "start the first process of the sandbox".to_owned());
+    let result = overlay::mount_root(request).and_then(|upper| {
+        let ended = start_init(assignment)?.wait().trying(|| "wait for the sandbox".to_owned())?;
+        if ended.success() { after(&upper) } else { Ok(()) }
+    });
     let cleared = overlay::clear(&request.scratch);
-    ended?;
+    result?;
     cleared
 }
+
+/// Signals that were meant for the whole process group must not end this process before the command, which gets
+/// them, too; a handler, other than ignoring them, is not inherited by the command.
+fn outlive_signals() -> Result<(), Failure> {
+    for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] {
+        signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
+            .trying(|| format!("handle signal {signal}"))?;
+    }
+    Ok(())
+}
+
+/// From here on the output is the command's alone, so that its end can be seen.
+fn start_init(assignment: &Assignment) -> Result<Child, Failure> {
+    let step = || "start the first process of the sandbox".to_owned();
+    let init = assignment.spawn(Path::new("/proc/self/exe"), "init", None).trying(step)?;
+    let nowhere = fs_err::OpenOptions::new().write(true).open("/dev/null").trying(step)?;
+    dup2_stdout(nowhere.file()).trying(step)?;
+    dup2_stderr(nowhere.file()).trying(step)?;
+    Ok(init)
+}
+
+/// Tells what a step has changed, and opens the changed files for the caller until it has them all.
+fn tell_changes(upper: &Path, request: &RunRequest, assignment: &Assignment) -> Result<(), Failure> {
+    let changes = changes::of_overlay(upper, request)?;
+    for change in &changes {
+        assignment.report(&Report::Changed(change.clone()))?;
+    }
+    assignment.report(&Report::Done)?;
+    let connection = UnixStream::from(assignment.data.try_clone()?);
+    Ok(answer_requests(&connection, |index| {
+        let change = changes.get(index).ok_or(Errno::NOENT)?;
+        Ok(open(changes::place(upper, change), CONTENT, Mode::empty())?)
+    })?)
+}
+
+const CONTENT: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// Removes a tree whatever the modes of its directories are: here this process may.
 fn remove(directory: &Path) -> Result<(), Failure> {

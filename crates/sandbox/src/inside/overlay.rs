@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, mkdir, symlink};
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount};
+use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_change, unmount};
 use rustix::process::chdir;
 
+use super::made;
 use crate::RunRequest;
 use crate::task::{Failure, Trying as _};
 
@@ -34,20 +35,34 @@ pub(super) fn prepare(scratch: &Path) -> Result<(), Failure> {
 
 /// Removes what [`prepare`] made and the run wrote.
 pub(super) fn clear(scratch: &Path) -> Result<(), Failure> {
-    for name in [UPPER, WORK, MERGED, LOWER, MEMORY] {
-        fs_err::remove_dir_all(scratch.join(name))
-            .trying(|| format!("clear the scratch directory {}", scratch.display()))?;
+    let step = || format!("clear the scratch directory {}", scratch.display());
+    for name in [MERGED, MEMORY] {
+        match unmount(scratch.join(name), UnmountFlags::DETACH) {
+            // It was not mounted.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno).trying(step),
+        }
     }
-    Ok(())
+    for name in [UPPER, WORK, MERGED, LOWER, MEMORY] {
+        fs_err::remove_dir_all(scratch.join(name)).trying(step)?;
+    }
+    made::forget(scratch).trying(step)
 }
 
-/// Mounts the root file system; returns where.
+/// Where the root file system is.
+pub(super) fn merged(scratch: &Path) -> PathBuf {
+    scratch.join(MERGED)
+}
+
+/// Mounts the root file system in this process's mount namespace; returns where the writable directory is.
 ///
 /// Each layer has a short name below the scratch directory, because mount options must fit into one page: 100
 /// layers by their own names would not. `userxattr`, since an unprivileged process may set no other attributes;
 /// the other options keep the upper directory a plain layer (`nofollow` is what `redirect_dir=off` is called here).
 pub(super) fn mount_root(request: &RunRequest) -> Result<PathBuf, Failure> {
     let scratch = &request.scratch;
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
+        .trying(|| "make the mounts private".to_owned())?;
     chdir(scratch).trying(|| format!("enter {}", scratch.display()))?;
     let mut lower = String::new();
     for (index, root) in highest_first(&request.roots).into_iter().enumerate() {
@@ -57,12 +72,12 @@ pub(super) fn mount_root(request: &RunRequest) -> Result<PathBuf, Failure> {
         write!(lower, "{separator}{name}").expect("a string takes what is written");
     }
     let mounted = match mount_overlay(&lower, "") {
-        Err(Errno::INVAL) => write_to_memory().and_then(|()| mount_overlay(&lower, MEMORY)),
-        result => result,
+        Err(Errno::INVAL) => write_to_memory().and_then(|()| mount_overlay(&lower, MEMORY)).map(|()| MEMORY),
+        result => result.map(|()| ""),
     };
-    mounted
+    let above = mounted
         .trying(|| format!("mount {} layers as an overlay in {}", request.roots.len(), scratch.display()))?;
-    Ok(scratch.join(MERGED))
+    Ok(scratch.join(above).join(UPPER))
 }
 
 fn mount_overlay(lower: &str, above: &str) -> Result<(), Errno> {

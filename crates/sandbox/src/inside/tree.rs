@@ -12,6 +12,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::unpack::{EntryPath, Whiteouts};
+use super::xattrs::{OPAQUE, WHITEOUT};
 use crate::task::{Cause, Failure};
 
 /// What an entry says besides its content.
@@ -48,11 +49,6 @@ pub(super) struct Tree {
     /// Writing into a directory changes its time, so these come last.
     directory_times: BTreeMap<EntryPath, i64>,
 }
-
-/// The attribute that makes an overlay mounted with `userxattr` hide what lower layers have in a directory.
-const OPAQUE: &str = "user.overlay.opaque";
-/// The attribute that makes an empty file a whiteout.
-const WHITEOUT: &str = "user.overlay.whiteout";
 
 const DIRECTORY: OFlags =
     OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);

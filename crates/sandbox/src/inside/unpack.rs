@@ -6,6 +6,7 @@ use std::path::Path;
 use tar::{Archive, Entry, EntryType};
 
 use super::tree::{Metadata, Owners, Tree};
+use super::xattrs;
 use crate::Unpacked;
 use crate::channel::Assignment;
 use crate::task::{Failure, Identity, Trying as _};
@@ -97,7 +98,7 @@ fn metadata<R: Read>(entry: &mut Entry<'_, R>) -> Result<Metadata, Failure> {
         for extension in extensions {
             let extension = extension.trying(read_step)?;
             if let Some(name) = extension.key().ok().and_then(|key| key.strip_prefix(XATTR))
-                && is_kept(name)
+                && xattrs::is_kept(name)
             {
                 xattrs.push((name.to_owned(), extension.value_bytes().to_owned()));
             }
@@ -116,12 +117,6 @@ fn metadata<R: Read>(entry: &mut Entry<'_, R>) -> Result<Metadata, Failure> {
         mtime: i64::try_from(header.mtime().trying(read_step)?).unwrap_or(0),
         xattrs,
     })
-}
-
-/// File capabilities and the user's own attributes; not what belongs to the machine, and never what an overlay
-/// would take for its own.
-fn is_kept(xattr: &str) -> bool {
-    xattr == "security.capability" || (xattr.starts_with("user.") && !xattr.starts_with("user.overlay."))
 }
 
 /// Where an entry is, below the layer's root; without components it is the root.

@@ -1,0 +1,153 @@
+use std::path::Path;
+
+use imagewright_sandbox::{Bind, RunRequest};
+
+use crate::caller::{Caller, Who, may_be_root, text};
+use crate::image::{Image, Tar};
+
+/// Everything that a command can do to a file system.
+const SCRIPT: &str = r#"
+echo to output; echo to error >&2
+rm /replaced; rm -r /again; mkdir /again; echo x >/again/inside
+rm -r /opaque; echo file >/opaque
+rm /linked; mkdir /linked; touch /linked/now-a-directory
+echo one >/etc/first; ln /etc/first /etc/second; ln /etc/first /a-link
+echo owned >/owned; chown 33:44 /owned
+mkdir -m 2750 /directory; chown 1000:1000 /directory
+echo set >/set-id; chmod 4755 /set-id
+head -c 3000000 /dev/zero >/large
+ln -s 'some where' /symlink; mkfifo -m 620 /pipe
+printf bytes >"$(printf '/non-utf-8-\377')"
+ln -s "$(printf 'target-\376')" "/$(printf 'symlink-\376')"
+ln "$(printf '/non-utf-8-\377')" "$(printf '/etc/linked-\377')"
+chmod 700 /home/flytekit; rm /hidden/nothing 2>/dev/null; mv /not-a-program /moved
+echo secret >/root/private; chmod 0 /root/private
+"#;
+
+const LIST: &str = r#"b".wh.not-a-program" file 0 644 0:0
+b".wh.replaced" file 0 644 0:0
+b"a-link" file 4 644 0:0
+b"again" Directory 755 0:0
+b"again/.wh..wh..opq" file 0 644 0:0
+b"again/inside" file 2 644 0:0
+b"directory" Directory 2750 1000:1000
+b"etc" Directory 755 0:0
+b"etc/first" = b"a-link" 644 0:0
+b"etc/linked-\xff" file 5 644 0:0
+b"etc/second" = b"a-link" 644 0:0
+b"home" Directory 755 0:0
+b"home/flytekit" Directory 700 1000:1000
+b"large" file 3000000 644 0:0
+b"linked" Directory 755 0:0
+b"linked/.wh..wh..opq" file 0 644 0:0
+b"linked/now-a-directory" file 0 644 0:0
+b"moved" file 4 644 0:0
+b"non-utf-8-\xff" = b"etc/linked-\xff" 644 0:0
+b"opaque" file 5 644 0:0
+b"owned" file 6 644 33:44
+b"pipe" Fifo 620 0:0
+b"root" Directory 755 0:0
+b"root/private" file 7 0 0:0
+b"set-id" file 4 4755 0:0
+b"symlink" -> some where 777 0:0
+b"symlink-\xfe" -> target-� 777 0:0
+"#;
+
+/// What a command sees of it afterwards, whichever way.
+const LOOK: &str = r#"
+ls -lnR --time-style=+ /again /opaque /linked /etc/first /etc/second /directory /moved /owned /set-id /large /symlink* /pipe /non* /root /home /a-link
+stat -c %i /etc/first /etc/second /a-link | head -c 0; cat /etc/second /root/private "$(printf '/etc/linked-\377')"
+ls /replaced /not-a-program
+"#;
+
+fn step(who: Who, script: &str) -> (Caller, RunRequest, Tar, String) {
+    let caller = Caller::new(who);
+    let request = caller.request(&Image::small(), script);
+    let (output, layer, list) = caller.step(&request);
+    assert!(output.status.success(), "{who:?}: {}", text(&output.stdout));
+    (caller, request, layer, list)
+}
+
+#[test]
+fn a_layer_has_what_the_step_changed() {
+    if !may_be_root() {
+        return;
+    }
+    let mut digests = Vec::new();
+    for who in Who::ALL {
+        let (_, _, layer, list) = step(who, SCRIPT);
+        let without_owners = |list: &str| list.replace(" 1000:1000", " 0:0").replace(" 33:44", " 0:0");
+        let expected = if who == Who::NoTools { without_owners(LIST) } else { LIST.to_owned() };
+        assert_eq!(list, expected, "{who:?}");
+        digests.push(layer.diff_id);
+    }
+    assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn a_step_sees_what_the_step_before_did() {
+    if !may_be_root() {
+        return;
+    }
+    let mut seen = Vec::new();
+    for who in Who::ALL {
+        let (caller, mut request, layer, _) = step(who, SCRIPT);
+        let (root, output) = caller.unpack(&layer, "layer-of-the-step");
+        assert!(output.status.success(), "{who:?}: {}", text(&output.stderr));
+        request.roots.push(root);
+        request.argv[2] = LOOK.to_owned();
+        let (output, _, list) = caller.step(&request);
+        assert_eq!(list, "", "{who:?}: looking changes nothing");
+        seen.push(text(&output.stdout));
+    }
+    assert!(seen[0].contains("bytes"), "{}", seen[0]);
+    assert_eq!(seen[0], seen[1]);
+}
+
+#[test]
+fn mount_points_are_no_changes() {
+    if !may_be_root() {
+        return;
+    }
+    for who in Who::ALL {
+        let caller = Caller::new(who);
+        let (cache, secret) = (caller.directory("cache"), caller.path("secret"));
+        fs_err::write(&secret, "s3cret").unwrap();
+        let mut request =
+            caller.request(&Image::small(), "cat /run/secrets/one; touch /var/cache/apt/kept /etc/new");
+        let bind = |source: &Path, target: &str, writable| Bind {
+            source: source.into(),
+            target: target.into(),
+            writable,
+        };
+        request.binds = vec![
+            bind(&cache, "/var/cache/apt", true),
+            bind(&secret, "/run/secrets/one", false),
+            bind(&secret, "/home/flytekit/.token", false),
+        ];
+        let (output, layer, list) = caller.step(&request);
+        assert_eq!(text(&output.stdout), "s3cret\n", "{who:?}");
+        assert_eq!(list, "b\"etc\" Directory 755 0:0\nb\"etc/new\" file 0 644 0:0\n", "{who:?}");
+        assert!(!layer.bytes.windows(6).any(|bytes| bytes == b"s3cret"));
+        assert!(cache.join("kept").exists(), "{who:?}");
+    }
+}
+
+#[test]
+fn a_failed_step_tells_what_it_said_and_did() {
+    if !may_be_root() {
+        return;
+    }
+    for who in Who::ALL {
+        let caller = Caller::new(who);
+        let request =
+            caller.request(&Image::small(), "touch /half; echo one; printf 'two\\r\\nthree' >&2; exit 3");
+        let (output, _, list) = caller.step(&request);
+        assert_eq!(
+            (output.status.code(), text(&output.stdout)),
+            (Some(3), "one\ntwo\nthree\n".to_owned()),
+            "{who:?}"
+        );
+        assert_eq!(list, "b\"half\" file 0 644 0:0\n");
+    }
+}
