@@ -16,7 +16,11 @@ use super::wheel::wheel;
 const ANY: &str = "py3-none-any";
 
 fn index() -> Running {
-    Index::default()
+    filled(Index::default()).start()
+}
+
+fn filled(index: Index) -> Index {
+    index
         .with("alpha", "1.0", ANY, &[])
         .with("alpha", "2.0", ANY, &[])
         .with("alpha", "3.0rc1", ANY, &[])
@@ -28,7 +32,6 @@ fn index() -> Running {
         .with("delta", "1.0", "cp39-abi3-manylinux_2_17_x86_64", &[])
         .with("delta", "1.0", "cp311-cp311-musllinux_1_2_x86_64", &[])
         .with("delta", "1.0", "cp311-cp311-manylinux_2_28_aarch64", &[])
-        .start()
 }
 
 /// One question to a fresh machine; none when there is no oracle.
@@ -67,7 +70,7 @@ async fn wheels_follow_the_target() {
 #[tokio::test]
 async fn a_previous_lock_moves_nothing() {
     let Some(machine) = Machine::new() else { return };
-    let index = index();
+    let index = filled(Index::default()).without_sizes().start();
     let first = machine.resolve(&Ask::of(&["alpha<2"], &index.url())).await.unwrap();
     let pinned = machine.complete(first.packages).await.unwrap();
     let previous = vec![LockedPackage { size: 7, ..pinned[0].clone() }];
@@ -126,7 +129,8 @@ async fn files_named_by_options_are_read() {
     let Some(machine) = Machine::new() else { return };
     machine.write("project/more.txt", "beta\n");
     machine.write("project/limits.txt", "alpha==1.0\ngamma==1.0\n");
-    let ask = Ask::of(&[], &index().url()).arguments("-r more.txt -c 'limits.txt'");
+    let index = index();
+    let ask = Ask::of(&[], &index.url()).arguments("-r more.txt -c 'limits.txt'");
     assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0", "beta==2.0"]);
 }
 
@@ -188,7 +192,8 @@ async fn what_every_environment_has_needs_no_hash() {
 async fn values_in_files_may_follow_a_space() {
     let Some(machine) = Machine::new() else { return };
     machine.write("project/requirements.txt", "--resolution lowest-direct\n--timeout 9\nalpha\n");
-    let ask = Ask::of(&[], &index().url()).file("requirements.txt");
+    let index = index();
+    let ask = Ask::of(&[], &index.url()).file("requirements.txt");
     assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0"]);
 }
 
@@ -249,11 +254,11 @@ async fn pages_are_not_asked_for_again_and_offline_works() {
     let Some(machine) = Machine::new() else { return };
     let index = index();
     let first = machine.resolve(&Ask::of(&["beta"], &index.url())).await.unwrap();
-    let asked = index.requests.lock().unwrap().len();
+    let asked = index.requests();
     let second = machine.resolve(&Ask::of(&["beta"], &index.url())).await.unwrap();
     let offline = Ask { offline: true, ..Ask::of(&["beta"], &index.url()) };
     assert_eq!(machine.resolve(&offline).await.unwrap(), first);
-    assert_eq!((second, index.requests.lock().unwrap().len()), (first, asked));
+    assert_eq!((second, index.requests()), (first, asked));
 }
 
 /// The scripts of version managers take 0.1 s on every start.

@@ -24,7 +24,8 @@ fn index() -> Running {
 /// The message and hint of a failure that must be of a kind; none when there is no oracle.
 async fn fails(requirements: &[&str], arguments: &str, kind: PythonErrorKind) -> Option<String> {
     let machine = Machine::new()?;
-    let ask = Ask::of(requirements, &index().url()).arguments(arguments);
+    let index = index();
+    let ask = Ask::of(requirements, &index.url()).arguments(arguments);
     let error = machine.resolve(&ask).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
     let message = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
@@ -131,7 +132,8 @@ async fn files_are_named_with_their_line() {
     let Some(machine) = Machine::new() else { return };
     machine.write("project/requirements.txt", "# first\nbeta\n-c limits.txt\n");
     machine.write("project/limits.txt", "alpha==2.0\n");
-    let ask = Ask::of(&[], &index().url()).file("requirements.txt");
+    let index = index();
+    let ask = Ask::of(&[], &index.url()).file("requirements.txt");
     let error = machine.resolve(&ask).await.unwrap_err().to_string();
     for part in ["`alpha==2.0` is in limits.txt line 1", "`beta` is in requirements.txt line 2"] {
         assert!(error.contains(part), "{part} is not in:\n{error}");

@@ -24,13 +24,15 @@ struct State {
     requests: Vec<String>,
     /// The `Authorization` header that is asked for.
     authorization: Option<String>,
+    /// Whether JSON is given to who asks for it.
+    is_plain: bool,
 }
 
 /// A file, and what its page says of it.
 #[derive(Debug)]
 struct IndexFile {
     bytes: Vec<u8>,
-    sha256: Digest,
+    sha256: Option<Digest>,
     metadata: Option<String>,
     requires_python: Option<String>,
 }
@@ -47,14 +49,19 @@ impl TestIndex {
         Self { server, state }
     }
 
+    /// `127.0.0.1:<port>`.
+    pub fn host(&self) -> String {
+        self.server.host()
+    }
+
     /// The URL for `pip_index`.
     pub fn url(&self) -> String {
-        format!("http://{}/simple", self.server.host())
+        format!("http://{}/simple", self.host())
     }
 
     /// The URL of a file.
     pub fn file_url(&self, name: &str) -> String {
-        format!("http://{}/files/{name}", self.server.host())
+        format!("http://{}/files/{name}", self.host())
     }
 
     /// Adds a wheel, or puts it in the place of the one of that name.
@@ -68,7 +75,7 @@ impl TestIndex {
         let requires_python = metadata.lines().find_map(|line| line.strip_prefix("Requires-Python: "));
         let file = IndexFile {
             bytes: wheel.bytes(),
-            sha256,
+            sha256: Some(sha256),
             requires_python: requires_python.map(str::to_owned),
             metadata: Some(metadata),
         };
@@ -77,7 +84,7 @@ impl TestIndex {
 
     /// Adds a file that is no wheel of ours, such as a source distribution.
     pub fn add_file(&self, name: &str, bytes: &[u8]) {
-        let sha256 = Digest::of(bytes);
+        let sha256 = Some(Digest::of(bytes));
         let file = IndexFile { bytes: bytes.to_owned(), sha256, metadata: None, requires_python: None };
         self.lock().files.insert(name.to_owned(), file);
     }
@@ -85,6 +92,16 @@ impl TestIndex {
     /// Asks for the `Authorization` header `Basic {encoded}` from now on.
     pub fn ask_for_password(&self, encoded: &str) {
         self.lock().authorization = Some(format!("Basic {encoded}"));
+    }
+
+    /// Has pages by PEP 503 only from now on, which state no sizes.
+    pub fn speak_html_only(&self) {
+        self.lock().is_plain = true;
+    }
+
+    /// Says no hashes of the files that it has, as simple indexes do.
+    pub fn conceal_hashes(&self) {
+        self.lock().files.values_mut().for_each(|file| file.sha256 = None);
     }
 
     /// Requests so far, such as `GET /simple/demo/`.

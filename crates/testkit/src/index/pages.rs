@@ -29,11 +29,12 @@ pub(super) fn files_of<'a>(state: &'a State, project: &str) -> Vec<(&'a str, &'a
 pub(super) fn json_page(project: &str, files: &[(&str, &IndexFile)]) -> String {
     let entry = |(name, file): &(&str, &IndexFile)| {
         let metadata = file.metadata.as_ref().map(|text| json!({"sha256": hash_of(text)}));
+        let hashes = file.sha256.map_or(json!({}), |sha256| json!({"sha256": sha256.hex()}));
         json!({
             "filename": name,
             "url": format!("/files/{name}"),
             "size": file.bytes.len(),
-            "hashes": {"sha256": file.sha256.hex()},
+            "hashes": hashes,
             "requires-python": file.requires_python,
             "core-metadata": metadata.unwrap_or(json!(false)),
             "yanked": false,
@@ -46,14 +47,14 @@ pub(super) fn json_page(project: &str, files: &[(&str, &IndexFile)]) -> String {
 pub(super) fn html_page(files: &[(&str, &IndexFile)]) -> String {
     let mut page = "<!DOCTYPE html><html><body>\n".to_owned();
     for (name, file) in files {
-        let sha256 = file.sha256.hex();
+        let hash = file.sha256.map(|sha256| format!("#sha256={}", sha256.hex())).unwrap_or_default();
         let metadata =
             file.metadata.as_ref().map(|text| format!(" data-core-metadata=\"sha256={}\"", hash_of(text)));
         let python = file.requires_python.as_ref().map(|text| {
             format!(" data-requires-python=\"{}\"", text.replace('<', "&lt;").replace('>', "&gt;"))
         });
         let attributes = metadata.unwrap_or_default() + &python.unwrap_or_default();
-        writeln!(page, "<a href=\"/files/{name}#sha256={sha256}\"{attributes}>{name}</a>")
+        writeln!(page, "<a href=\"/files/{name}{hash}\"{attributes}>{name}</a>")
             .expect("a string takes everything");
     }
     page + "</body></html>"

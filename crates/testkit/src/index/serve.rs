@@ -20,7 +20,7 @@ pub(super) fn handle(state: &mut State, request: &Request<Incoming>) -> Response
         let refused = Response::builder().status(401).header("www-authenticate", "Basic realm=\"test\"");
         return refused.body(whole(Vec::new())).expect("the headers are fixed");
     }
-    let accepts_json = header(ACCEPT).is_some_and(|accept| accept.contains(JSON));
+    let accepts_json = !state.is_plain && header(ACCEPT).is_some_and(|accept| accept.contains(JSON));
     let Some((media_type, lifetime, body)) = find(state, path, accepts_json) else {
         return Response::builder().status(404).body(whole(Vec::new())).expect("there are no headers");
     };
