@@ -37,6 +37,15 @@ pub enum Existence {
     },
 }
 
+/// What is under a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AtTag {
+    /// Whether it is the image.
+    pub(crate) existence: Existence,
+    /// The digest of the lock that it was made from, when it says so.
+    pub(crate) lock: Option<Digest>,
+}
+
 /// What an image must have been made from to be what is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
@@ -46,25 +55,25 @@ pub(crate) struct Wanted<'a> {
 }
 
 /// Asks the registry for `reference`: one HEAD, and one GET of the manifest if this machine did not push it.
-pub(crate) async fn existence(
+pub(crate) async fn at_tag(
     client: &Client,
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
     wanted: Wanted<'_>,
-) -> Result<Existence, BuildError> {
+) -> Result<AtTag, BuildError> {
     let unknown =
         |source| BuildError::UnknownExistence { reference: reference.clone(), source: Box::new(source) };
     let Some(descriptor) = client.head_manifest(reference).await.map_err(unknown)? else {
-        return Ok(Existence::Missing { platforms: Vec::new() });
+        return Ok(AtTag::missing(Vec::new()));
     };
     let recorded = store.tag(reference, platforms)?.filter(|record| record.manifest == descriptor.digest);
     if let Some(origin) = recorded.as_ref().and_then(Provenance::recorded) {
-        return Ok(wanted.compare(descriptor.digest, Some(&origin)));
+        return Ok(wanted.at_tag(descriptor.digest, Some(&origin)));
     }
     let pinned = reference.with_digest(descriptor.digest);
     let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown)? else {
-        return Ok(Existence::Missing { platforms: Vec::new() });
+        return Ok(AtTag::missing(Vec::new()));
     };
     let manifest = Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
         .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
@@ -74,13 +83,13 @@ pub(crate) async fn existence(
             let has: Platform = serde_json::from_slice(&bytes)
                 .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
             if !matches!(platforms, [wanted] if wanted.accepts(&has)) {
-                return Ok(Existence::Missing { platforms: vec![has] });
+                return Ok(AtTag::missing(vec![has]));
             }
             manifest.annotations
         }
         Manifest::Index(index) => {
             if !platforms.iter().all(|wanted| index.for_platform(wanted).is_some()) {
-                return Ok(Existence::Missing { platforms: index.platforms() });
+                return Ok(AtTag::missing(index.platforms()));
             }
             index.annotations
         }
@@ -88,21 +97,21 @@ pub(crate) async fn existence(
     // An image without our annotations was made by another builder from the same tag, which is all there is to ask.
     let origin = Provenance::of(&annotations)
         .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?;
-    let answer = wanted.compare(descriptor.digest, origin.as_ref());
-    if let Existence::Exists { digest } = &answer {
-        record(store, reference, platforms, *digest, wanted.declared, origin.and_then(|one| one.lock))?;
+    let answer = wanted.at_tag(descriptor.digest, origin.as_ref());
+    if let Existence::Exists { digest } = &answer.existence {
+        record(store, reference, platforms, *digest, wanted.declared, answer.lock)?;
     }
     Ok(answer)
 }
 
 /// Whether the store has the image: for a spec without a registry, and for builds that are not pushed.
-pub(crate) fn local_existence(
+pub(crate) fn at_local_tag(
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
     wanted: Wanted<'_>,
-) -> Result<Existence, BuildError> {
-    let missing = Existence::Missing { platforms: Vec::new() };
+) -> Result<AtTag, BuildError> {
+    let missing = AtTag::missing(Vec::new());
     let Some(record) = store.tag(reference, platforms)? else { return Ok(missing) };
     let Some(manifest) = stored(store, record.manifest)? else { return Ok(missing) };
     let manifest = Manifest::parse_untyped(&manifest)
@@ -120,7 +129,7 @@ pub(crate) fn local_existence(
         None => Provenance::of(&manifest.annotations)
             .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?,
     };
-    Ok(wanted.compare(record.manifest, origin.as_ref()))
+    Ok(wanted.at_tag(record.manifest, origin.as_ref()))
 }
 
 /// Remembers what is under a tag, so that the next question costs one request.
@@ -138,7 +147,17 @@ pub(crate) fn record(
     Ok(store.put_tag(reference, platforms, &record)?)
 }
 
+impl AtTag {
+    fn missing(platforms: Vec<Platform>) -> Self {
+        Self { existence: Existence::Missing { platforms }, lock: None }
+    }
+}
+
 impl Wanted<'_> {
+    fn at_tag(&self, digest: Digest, has: Option<&Provenance>) -> AtTag {
+        AtTag { existence: self.compare(digest, has), lock: has.and_then(|has| has.lock) }
+    }
+
     /// Another lock makes another image, so one that does not fit is stale like any other input.
     fn compare(&self, digest: Digest, has: Option<&Provenance>) -> Existence {
         let Some(has) = has else { return Existence::Exists { digest } };

@@ -17,7 +17,7 @@ use imagewright_spec::{Declared, DeclaredContext, Sources, declared};
 
 use crate::BuildError;
 use crate::event::Stage;
-use crate::existence::{Existence, Wanted, existence, local_existence};
+use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
@@ -112,6 +112,11 @@ impl<'a> Job<'a> {
 
     /// Whether the image is in its registry, or in the store when it is meant for no registry.
     pub(crate) async fn existence(&self, in_registry: bool) -> Result<Existence, BuildError> {
+        Ok(self.at_tag(in_registry).await?.existence)
+    }
+
+    /// What is under the tag: in its registry, or in the store.
+    pub(crate) async fn at_tag(&self, in_registry: bool) -> Result<AtTag, BuildError> {
         let machine = self.machine;
         let Machine { client, store, .. } = machine;
         let (platforms, given) = (&self.recipe.platforms, self.request.lock.as_ref());
@@ -121,9 +126,9 @@ impl<'a> Job<'a> {
         let wanted = Wanted { declared: &self.declared, lock };
         if in_registry {
             machine.reporter.started(Stage::Check, self.target.to_string());
-            existence(client, store, &self.target, platforms, wanted).await
+            at_tag(client, store, &self.target, platforms, wanted).await
         } else {
-            local_existence(store, &self.target, platforms, wanted)
+            at_local_tag(store, &self.target, platforms, wanted)
         }
     }
 

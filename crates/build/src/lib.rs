@@ -14,6 +14,7 @@ mod lookup;
 mod miss;
 mod pin;
 
+mod attachment;
 mod blocking;
 mod bytecode;
 mod image;
@@ -37,6 +38,7 @@ mod layer_bytes;
 mod sink;
 mod unpack;
 
+pub use attachment::LOCK_TYPE;
 pub use bytecode::BytecodeError;
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};

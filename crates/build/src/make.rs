@@ -22,11 +22,35 @@ use crate::report::LayerReport;
 const LAYERS_AT_ONCE: usize = 4;
 
 impl Job<'_> {
+    /// Makes the image; one that is pushed gets its lock attached.
     pub(crate) async fn make(
         &self,
         inputs: &Inputs,
         plan: &Plan,
         lock: &Lock,
+    ) -> Result<(Image, Vec<LayerReport>), BuildError> {
+        let machine = self.machine;
+        let pusher = self.request.push.then_some(Pusher {
+            client: &machine.client,
+            store: &machine.store,
+            target: &self.target,
+            reporter: &machine.reporter,
+        });
+        let made = self.make_and_push(inputs, plan, lock, pusher.as_ref());
+        let Some(pusher) = pusher.as_ref().filter(|_| machine.attach_lock) else { return made.await };
+        // The lock is known first of all, so it goes beside the layers; nobody waits for it before the tag.
+        let sent = async { Ok(pusher.send_lock(lock).await) };
+        let (made, sent) = tokio::try_join!(made, sent)?;
+        pusher.attach(&made.0, sent).await;
+        Ok(made)
+    }
+
+    async fn make_and_push(
+        &self,
+        inputs: &Inputs,
+        plan: &Plan,
+        lock: &Lock,
+        pusher: Option<&Pusher<'_>>,
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
         let machine = self.machine;
         let producer = Producer {
@@ -42,18 +66,12 @@ impl Job<'_> {
             memory: Memory::default(),
             no_cache: self.request.no_cache,
         };
-        let pusher = self.request.push.then_some(Pusher {
-            client: &machine.client,
-            store: &machine.store,
-            target: &self.target,
-            reporter: &machine.reporter,
-        });
         let layers = stream::iter(&plan.layers)
-            .map(|definition| self.obtain_and_push(&producer, pusher.as_ref(), definition))
+            .map(|definition| self.obtain_and_push(&producer, pusher, definition))
             .buffered(LAYERS_AT_ONCE)
             .try_collect::<Vec<_>>();
         let base = async {
-            match &pusher {
+            match pusher {
                 Some(pusher) => pusher.push_base(&plan.base).await,
                 None => Ok(()),
             }
@@ -74,7 +92,7 @@ impl Job<'_> {
             lock: Some(lock.digest()),
         };
         let image = assemble(plan, &finished, &provenance);
-        if let Some(pusher) = &pusher {
+        if let Some(pusher) = pusher {
             pusher.commit(&image, &finished).await?;
         }
         Ok((image, base_reports(plan).chain(reports).collect()))

@@ -14,7 +14,7 @@ use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::event::{Event, Reporter};
-use crate::existence::{Existence, record};
+use crate::existence::{AtTag, Existence, record};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
 use crate::job::{Job, Planned};
@@ -39,6 +39,8 @@ pub struct Machine {
     pub uv: Option<PathBuf>,
     /// Where this program is.
     pub program_folder: Option<PathBuf>,
+    /// Whether the lock of an image is attached to it in its registry.
+    pub attach_lock: bool,
     /// How many threads inflate, compress and hash.
     pub threads: NonZeroUsize,
     /// Takes events.
@@ -67,7 +69,8 @@ pub struct BuildRequest {
     pub force: bool,
     /// Whether layers are made again that the store has.
     pub no_cache: bool,
-    /// A lock to start from; without one, that of the last build of the image serves.
+    /// A lock to start from; without one, that which is attached to the image at the tag serves, else that of the
+    /// last build of the image.
     pub lock: Option<GivenLock>,
     /// Whether the lock must cover everything.
     pub frozen: bool,
@@ -99,8 +102,11 @@ impl Machine {
         }
         let mut changed = Vec::new();
         // `--refresh` asks for what has moved since, which the tag does not say (design D10).
-        if !request.force && request.refresh == Refresh::WhenOld {
-            match job.existence(request.push).await? {
+        let made_from = if request.force || request.refresh == Refresh::Always {
+            job.made_from().await?
+        } else {
+            let AtTag { existence, lock } = job.at_tag(request.push).await?;
+            match existence {
                 Existence::Exists { digest } => {
                     job.set_further_tags(digest, None).await?;
                     let outputs = self.deliver(&job, digest).await?;
@@ -110,9 +116,10 @@ impl Machine {
                 Existence::Missing { .. } => {}
                 Existence::Stale { changed: inputs, .. } => changed = inputs,
             }
-        }
+            lock
+        };
         let inputs = job.inputs()?;
-        let lock = job.lock(&inputs).await?;
+        let lock = job.lock(&inputs, made_from).await?;
         let platform = &job.recipe.platforms[0];
         let Planned { plan, .. } = job.plan(&inputs, platform, &lock).await?;
         let (image, layers) = job.make(&inputs, &plan, &lock).await?;
@@ -135,13 +142,13 @@ impl Machine {
     /// What a build would do. It pins what a build would pin, and makes nothing.
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
-        let existence = match job.existence(request.push).await {
-            Ok(existence) => ExistenceForecast::Known(existence),
-            Err(BuildError::UnknownExistence { source, .. }) => ExistenceForecast::unknown(&source),
+        let (existence, made_from) = match job.at_tag(request.push).await {
+            Ok(AtTag { existence, lock }) => (ExistenceForecast::Known(existence), lock),
+            Err(BuildError::UnknownExistence { source, .. }) => (ExistenceForecast::unknown(&source), None),
             Err(error) => return Err(error),
         };
         let inputs = job.inputs()?;
-        let lock = job.lock(&inputs).await?;
+        let lock = job.lock(&inputs, made_from).await?;
         let last = LastBuild::of(&self.store, &job.target)?;
         let mut platforms = Vec::new();
         for platform in &job.recipe.platforms {
@@ -154,7 +161,7 @@ impl Machine {
     /// The lock of a spec, made or given.
     pub async fn lock(&self, request: &BuildRequest) -> Result<Lock, BuildError> {
         let job = Job::new(self, request)?;
-        job.lock(&job.inputs()?).await
+        job.lock(&job.inputs()?, job.made_from().await?).await
     }
 
     /// Keeps configuration and manifest, so that the image is in the store.

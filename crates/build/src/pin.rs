@@ -2,7 +2,8 @@
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
-use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Upgrade};
+use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Upgrade};
+use imagewright_oci::Digest;
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -13,20 +14,30 @@ use crate::native::GivenLock;
 /// What is installed when this machine has none.
 const UV: &str = "uv, which resolves Python packages";
 
+/// A lock whose pins are kept where they still serve.
+struct Previous {
+    lock: Lock,
+    /// Where it is, for messages.
+    place: String,
+    /// What changed since it was made, when that is known.
+    changed: Vec<String>,
+    /// Whether it came with an image in a registry: from whoever may push there.
+    is_foreign: bool,
+}
+
 impl Job<'_> {
-    /// The lock of the image.
+    /// The lock of the image; `made_from` is the digest of the one that the image at the tag was made from.
     ///
     /// A given lock that covers the spec is taken as it is, so that nothing moves while it stands; one that covers all
-    /// but the copied files is taken with these, unless it is frozen. One that does not, or else that of the last build of the image, is preferred: a new package moves no other.
-    pub(crate) async fn lock(&self, inputs: &Inputs) -> Result<Lock, BuildError> {
+    /// but the copied files is taken with these, unless it is frozen. One that does not, else the one attached to the
+    /// image, else that of the last build, is preferred: a new package moves no other.
+    pub(crate) async fn lock(&self, inputs: &Inputs, made_from: Option<Digest>) -> Result<Lock, BuildError> {
         let request = self.request;
         let wanted = self.locked_inputs();
-        let mut keeping = String::new();
-        let mut previous = None;
-        if let Some(GivenLock { lock, place }) = &request.lock {
-            let uncovered = lock.uncovered(&wanted, &self.recipe.platforms);
+        let previous = if let Some(GivenLock { lock, place }) = &request.lock {
+            let changed = lock.uncovered(&wanted, &self.recipe.platforms);
             let is_kept = request.upgrade == Upgrade::Nothing && request.refresh == Refresh::WhenOld;
-            if uncovered.is_empty() && (request.frozen || is_kept) {
+            if changed.is_empty() && (request.frozen || is_kept) {
                 self.machine.reporter.started(Stage::Lock, place.clone());
                 // Nothing is resolved, but wheels may be fetched with these settings.
                 for warning in &inputs.asked.indexes.warnings {
@@ -41,17 +52,12 @@ impl Job<'_> {
                     .started(Stage::Lock, format!("{place}, for copied files as they are now"));
                 return Ok(renewed);
             }
-            keeping = preference(place, &uncovered);
-            previous = Some(lock.clone());
-        } else if let Some(last) = LastBuild::of(&self.machine.store, &self.target)? {
-            keeping = preference("the last build", &[]);
-            previous = Some(last.lock);
-        }
-        if request.refresh == Refresh::Always || request.upgrade == Upgrade::Everything {
-            keeping.clear();
-        }
-        if let Some(previous) = &previous {
-            request.upgrade.check(previous, &inputs.asked.requirements)?;
+            Some(Previous { lock: lock.clone(), place: place.clone(), changed, is_foreign: false })
+        } else {
+            self.earlier(made_from).await?
+        };
+        if let Some(Previous { lock, .. }) = &previous {
+            request.upgrade.check(lock, &inputs.asked.requirements)?;
         }
         let LockedInputs { digests, sources } = wanted;
         let mut lock = Lock {
@@ -61,7 +67,7 @@ impl Job<'_> {
             sources,
             platforms: [].into(),
         };
-        self.resolve(inputs, &mut lock, previous.as_ref(), &keeping).await?;
+        self.resolve(inputs, &mut lock, previous.as_ref()).await?;
         if previous.is_none() {
             // All of it is new, so that only the result can tell a mistyped name.
             request.upgrade.check(&lock, &inputs.asked.requirements)?;
@@ -69,13 +75,32 @@ impl Job<'_> {
         Ok(lock)
     }
 
+    /// The lock that is preferred when none was given.
+    async fn earlier(&self, made_from: Option<Digest>) -> Result<Option<Previous>, BuildError> {
+        let last = LastBuild::of(&self.machine.store, &self.target)?;
+        // The last build of this machine made the image at the tag, as a rule.
+        let is_last = |digest: &Digest| last.as_ref().is_some_and(|last| last.lock.digest() == *digest);
+        if let Some(digest) = made_from.filter(|digest| !is_last(digest))
+            && let Some(lock) = self.attached_lock(digest).await
+        {
+            let place = format!("the lock attached to {}", self.name);
+            return Ok(Some(Previous { lock, place, changed: Vec::new(), is_foreign: true }));
+        }
+        let place = "the last build".to_owned();
+        Ok(last.map(|last| Previous { lock: last.lock, place, changed: Vec::new(), is_foreign: false }))
+    }
+
+    /// Whether anything that was pinned before is kept.
+    pub(crate) fn prefers_earlier(&self) -> bool {
+        self.request.refresh == Refresh::WhenOld && self.request.upgrade != Upgrade::Everything
+    }
+
     /// Resolves for each platform.
     async fn resolve(
         &self,
         inputs: &Inputs,
         lock: &mut Lock,
-        previous: Option<&Lock>,
-        keeping: &str,
+        previous: Option<&Previous>,
     ) -> Result<(), BuildError> {
         let (machine, request) = (self.machine, self.request);
         let uv = self.uv().await?;
@@ -92,18 +117,48 @@ impl Job<'_> {
             refresh: request.refresh,
             offline: request.offline,
         };
+        let previous = previous.filter(|_| self.prefers_earlier());
+        let keeping = previous.map(Previous::keeping).unwrap_or_default();
         for platform in &self.recipe.platforms {
-            self.machine
+            machine
                 .reporter
                 .started(Stage::Resolve, format!("{} for {platform}{keeping}", request.spec.name));
-            let previous = previous.and_then(|lock| lock.platform(platform));
-            let Locked { lock: pinned, warnings, .. } = locker.lock(&self.recipe, platform, previous).await?;
+            let pinned = previous.and_then(|previous| Some((previous, previous.lock.platform(platform)?)));
+            let upgrade = match pinned {
+                Some((Previous { is_foreign: true, place, .. }, pinned)) => {
+                    request.upgrade.with(self.unconfirmed(&locker, pinned, place).await)
+                }
+                _ => request.upgrade.clone(),
+            };
+            let locker = Locker { upgrade: &upgrade, ..locker.clone() };
+            let pinned = pinned.map(|(_, pinned)| pinned);
+            let Locked { lock: pinned, warnings, .. } = locker.lock(&self.recipe, platform, pinned).await?;
             for warning in &warnings {
                 machine.reporter.warn(warning.to_string(), None);
             }
             lock.platforms.insert(platform.to_string(), pinned);
         }
         Ok(())
+    }
+
+    /// What of a foreign lock is chosen anew: what its source does not have, or where that cannot be found out,
+    /// everything but the packages, which are looked for in their indexes anyway.
+    async fn unconfirmed(&self, locker: &Locker<'_>, foreign: &PlatformLock, place: &str) -> Vec<Pin> {
+        let reporter = &self.machine.reporter;
+        match locker.unconfirmed(&self.recipe, foreign).await {
+            Ok(pins) => {
+                for pin in &pins {
+                    let what = format!("{place} pins {pin} otherwise than they are to be had now");
+                    reporter.warn(format!("{what}: they are chosen anew"), None);
+                }
+                pins
+            }
+            Err(error) => {
+                let what = format!("whether what {place} pins is to be had is unknown: {error}");
+                reporter.warn(format!("{what}; only versions of packages are kept"), error.hint());
+                vec![Pin::Base, Pin::Debian, Pin::Python]
+            }
+        }
     }
 
     async fn uv(&self) -> Result<Uv, BuildError> {
@@ -127,10 +182,13 @@ impl Job<'_> {
     }
 }
 
-/// `, keeping what image.lock pins (packages changed since)`.
-fn preference(place: &str, changed: &[String]) -> String {
-    match changed {
-        [] => format!(", keeping what {place} pins"),
-        changed => format!(", keeping what {place} pins ({} changed since)", changed.join(", ")),
+impl Previous {
+    /// `, keeping what image.lock pins (packages changed since)`.
+    fn keeping(&self) -> String {
+        let Self { place, changed, .. } = self;
+        match &changed[..] {
+            [] => format!(", keeping what {place} pins"),
+            changed => format!(", keeping what {place} pins ({} changed since)", changed.join(", ")),
+        }
     }
 }

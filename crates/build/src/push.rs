@@ -78,7 +78,7 @@ impl Pusher<'_> {
         Ok(())
     }
 
-    fn report(&self, subject: &str, digest: Digest, pushed: Pushed) {
+    pub(crate) fn report(&self, subject: &str, digest: Digest, pushed: Pushed) {
         let outcome = match pushed {
             Pushed::Present => PushOutcome::Present,
             Pushed::Mounted { from } => PushOutcome::Mounted { from },
@@ -116,7 +116,8 @@ impl BlobSource for StoredBlob {
     }
 }
 
-struct MemoryBlob(Bytes);
+/// A blob in memory.
+pub(crate) struct MemoryBlob(pub(crate) Bytes);
 
 impl BlobSource for MemoryBlob {
     fn digest(&self) -> Digest {

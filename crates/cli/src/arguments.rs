@@ -79,7 +79,8 @@ pub(crate) struct LockArguments {
     /// A lock to start from, instead of the one beside the spec (`image.lock` for `image.yaml`).
     ///
     /// One that covers the spec is taken as it is. Of one that does not, what it pins is kept where it still serves.
-    /// Without any, the lock of the last build of the image on this machine serves in the same way.
+    /// Without any, the lock attached to the image at the tag serves in the same way, else that of the last build of the
+    /// image on this machine.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
     /// Take everything from the lock, and fail when it does not cover the spec.

@@ -92,6 +92,7 @@ pub(crate) fn machine_with(
         host: Host::new(environment.variables.clone(), environment.directory.clone()),
         uv: configuration.uv.map(|uv| uv.value),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
+        attach_lock: configuration.attach_lock.value,
         threads: configuration.threads.value,
         reporter,
     })

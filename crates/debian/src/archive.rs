@@ -10,7 +10,9 @@ use crate::index::PackageIndex;
 use crate::release::{FileEntry, Release};
 use crate::roots::{Roots, base_roots, compiler_roots};
 use crate::solve::solve;
-use crate::{Architecture, DebianError, DebianLock, Fetch, FetchError, Mirrors, Pocket, Suite};
+use crate::{
+    Architecture, DebianError, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, Pocket, Suite,
+};
 
 /// The signed indexes of a suite: what its archive holds at this time.
 #[derive(Clone, Debug)]
@@ -118,6 +120,30 @@ impl Archive {
     /// The packages of the interpreter that compiles bytecode for the suite's Python.
     pub fn compiler(&self) -> Result<DebianLock, DebianError> {
         self.solve(&compiler_roots(self.suite.python()))
+    }
+
+    /// Whether every package of a lock is listed here, with the same file.
+    pub fn lists(&self, lock: &DebianLock) -> Result<bool, DebianError> {
+        if (lock.suite, lock.architecture) != (self.suite, self.architecture) {
+            return Ok(false);
+        }
+        for package in &lock.packages {
+            if !self.lists_package(package)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn lists_package(&self, package: &DebianPackage) -> Result<bool, DebianError> {
+        for index in &self.indexes {
+            for entry in index.named(package.name.as_str()) {
+                if entry?.package(package.group)? == *package {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
     }
 
     /// The packages that any roots need.

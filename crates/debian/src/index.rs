@@ -5,7 +5,7 @@ use memchr::memmem;
 
 use crate::control::Stanza;
 use crate::relation::{Alternatives, Comparison, Relation, parse_relations};
-use crate::{DebianError, DebianName, DebianVersion, Pocket};
+use crate::{DebianError, DebianName, DebianPackage, DebianVersion, PackageGroup, Pocket};
 
 /// The packages of one pocket and architecture.
 ///
@@ -110,6 +110,20 @@ impl<'a> IndexEntry<'a> {
     /// The size of the package file in bytes.
     pub(crate) fn size(&self) -> Result<u64, DebianError> {
         self.required("Size")?.parse().map_err(|_| missing(&self.name, "Size"))
+    }
+
+    /// It as a lock pins it, in a group that the index says nothing of.
+    pub(crate) fn package(&self, group: PackageGroup) -> Result<DebianPackage, DebianError> {
+        Ok(DebianPackage {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            architecture: self.required("Architecture")?.to_owned(),
+            filename: self.required("Filename")?.to_owned(),
+            size: self.size()?,
+            sha256: self.digest()?,
+            pocket: self.pocket,
+            group,
+        })
     }
 
     /// What must be there for it to work: `Pre-Depends`, then `Depends`.

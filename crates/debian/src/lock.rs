@@ -1,5 +1,6 @@
 use imagewright_oci::Digest;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Architecture, DebianName, DebianVersion, Pocket, Suite};
 
@@ -28,6 +29,7 @@ pub struct DebianPackage {
     /// `amd64`, `arm64`, or `all`.
     pub architecture: String,
     /// Its path in the archive, such as `pool/main/b/bash/bash_5.2.15-2+b8_amd64.deb`.
+    #[serde(deserialize_with = "in_archive")]
     pub filename: String,
     /// Its size in bytes.
     pub size: u64,
@@ -37,6 +39,17 @@ pub struct DebianPackage {
     pub pocket: Pocket,
     /// Which layer it belongs to.
     pub group: PackageGroup,
+}
+
+/// A lock may come with a project from anywhere, and its compiler is started: so no path leads out of a mirror.
+fn in_archive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let path = String::deserialize(deserializer)?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-' | '~');
+    let is_name = |name: &str| !matches!(name, "" | "." | "..") && name.chars().all(is_plain);
+    if path.split('/').all(is_name) {
+        return Ok(path);
+    }
+    Err(D::Error::custom(format_args!("the path `{path}` of a package is none of Debian's archive")))
 }
 
 /// Packages that become one layer.
@@ -82,5 +95,35 @@ impl DebianPackage {
     /// The name of the file, without the folder.
     pub fn file_name(&self) -> &str {
         self.filename.rsplit('/').next().unwrap_or(&self.filename)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_in_a_mirror() {
+        let read = |path: &str| {
+            let sha256 = Digest::of(b"");
+            let json = format!(
+                r#"{{"name":"bash","version":"5.2","architecture":"amd64","filename":"{path}","size":1,
+                    "sha256":"{sha256}","pocket":"main","group":"userland"}}"#
+            );
+            serde_json::from_str::<DebianPackage>(&json)
+        };
+        assert!(read("pool/main/b/bash/bash_5.2.15-2+b8~1_amd64.deb").is_ok());
+        for path in [
+            "http://elsewhere.test/bash.deb",
+            "//elsewhere.test/bash.deb",
+            "/bash.deb",
+            "pool/../../bash.deb",
+            "pool/%2e%2e/bash.deb",
+            "pool//bash.deb",
+            "bash.deb?a=b",
+            "",
+        ] {
+            assert!(read(path).is_err(), "{path}");
+        }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) fn solve(indexes: &[PackageIndex], roots: &[Roots]) -> Result<Vec<Deb
             solver.add_dependencies(&name, step.group)?;
         }
     }
-    solver.chosen.into_values().map(Choice::into_package).collect()
+    solver.chosen.into_values().map(|choice| choice.entry.package(choice.group)).collect()
 }
 
 struct Solver<'a> {
@@ -188,22 +188,6 @@ impl<'a> Solver<'a> {
             None => format!("the {}", choice.group.as_str()),
         };
         format!("{name}, needed by {above}")
-    }
-}
-
-impl Choice<'_> {
-    fn into_package(self) -> Result<DebianPackage, DebianError> {
-        let entry = self.entry;
-        Ok(DebianPackage {
-            architecture: entry.required("Architecture")?.to_owned(),
-            filename: entry.required("Filename")?.to_owned(),
-            size: entry.size()?,
-            sha256: entry.digest()?,
-            pocket: entry.pocket,
-            group: self.group,
-            name: entry.name,
-            version: entry.version,
-        })
     }
 }
 

@@ -1,11 +1,13 @@
 //! Which Debian packages a base, or the compiler of bytecode, is made of (design D5, D6).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use imagewright_debian::{
-    Architecture, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, PackageFiles, Releases, Suite,
+    Architecture, DebianError, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, PackageFiles, Releases,
+    Suite,
 };
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_store::{ArtifactFile, DocumentKind, Store};
@@ -72,8 +74,7 @@ impl DebianResolver<'_> {
         architecture: Architecture,
         purpose: Purpose,
     ) -> Result<DebianLock, LockError> {
-        let key = Digest::of(&canonical_json(&(suite, architecture, purpose)));
-        let known: Option<Solution> = self.store.document(SOLUTION, &key)?;
+        let known = self.known(suite, architecture, purpose)?;
         let now = self.store.now();
         if let Some(known) = &known {
             let is_fresh = self.refresh == Refresh::WhenOld && now.saturating_sub(known.checked) < FRESH;
@@ -83,9 +84,7 @@ impl DebianResolver<'_> {
         }
         let subject = format!("Debian's package lists, {suite} for {architecture}, for {purpose}");
         self.downloads.tell(Transfer::Started { subject: &subject });
-        let fetch = ArchiveFetch { downloads: self.downloads };
-        let time = UNIX_EPOCH + Duration::from_secs(now);
-        let releases = Releases::fetch(&fetch, self.mirrors, suite, time).await?;
+        let (fetch, releases) = self.releases(suite).await?;
         let state = releases.state(architecture)?;
         let lock = match known.filter(|known| known.state == state) {
             Some(known) => known.lock,
@@ -95,9 +94,75 @@ impl DebianResolver<'_> {
             }
         };
         self.downloads.tell(Transfer::Ended { subject: &subject });
-        self.store.put_document(SOLUTION, &key, &Solution { checked: now, state, lock: lock.clone() })?;
+        let solution = Solution { checked: now, state, lock: lock.clone() };
+        self.store.put_document(SOLUTION, &key(suite, architecture, purpose), &solution)?;
         Ok(lock)
     }
+
+    /// Whether the archive has every package of locks that nobody here made: as solutions of this machine do, else by
+    /// its signed indexes.
+    pub(crate) async fn confirms(&self, locks: &[&DebianLock]) -> Result<bool, LockError> {
+        let mut unknown: BTreeMap<(Suite, Architecture), Vec<DebianLock>> = BTreeMap::new();
+        for &lock in locks {
+            if !self.is_solution(lock)? {
+                unknown.entry((lock.suite, lock.architecture)).or_default().push(lock.clone());
+            }
+        }
+        for ((suite, architecture), locks) in unknown {
+            let subject = format!("Debian's package lists, {suite} for {architecture}, for an attached lock");
+            self.downloads.tell(Transfer::Started { subject: &subject });
+            let (fetch, releases) = self.releases(suite).await?;
+            let files = releases.fetch_packages(&fetch, self.mirrors, architecture).await?;
+            if !tokio::task::spawn_blocking(move || lists(&files, &locks))
+                .await
+                .expect("reading indexes does not panic")?
+            {
+                return Ok(false);
+            }
+            self.downloads.tell(Transfer::Ended { subject: &subject });
+        }
+        Ok(true)
+    }
+
+    fn is_solution(&self, lock: &DebianLock) -> Result<bool, LockError> {
+        for purpose in [Purpose::Userland, Purpose::Python, Purpose::Compiler] {
+            let known = self.known(lock.suite, lock.architecture, purpose)?;
+            if known.is_some_and(|known| known.lock == *lock) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn known(
+        &self,
+        suite: Suite,
+        architecture: Architecture,
+        purpose: Purpose,
+    ) -> Result<Option<Solution>, LockError> {
+        Ok(self.store.document(SOLUTION, &key(suite, architecture, purpose))?)
+    }
+
+    async fn releases(&self, suite: Suite) -> Result<(ArchiveFetch<'_>, Releases), LockError> {
+        let fetch = ArchiveFetch { downloads: self.downloads };
+        let time = UNIX_EPOCH + Duration::from_secs(self.store.now());
+        let releases = Releases::fetch(&fetch, self.mirrors, suite, time).await?;
+        Ok((fetch, releases))
+    }
+}
+
+fn key(suite: Suite, architecture: Architecture, purpose: Purpose) -> Digest {
+    Digest::of(&canonical_json(&(suite, architecture, purpose)))
+}
+
+fn lists(files: &PackageFiles, locks: &[DebianLock]) -> Result<bool, DebianError> {
+    let archive = files.read()?;
+    for lock in locks {
+        if !archive.lists(lock)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn solution(files: PackageFiles, suite: Suite, purpose: Purpose) -> Result<DebianLock, LockError> {

@@ -33,6 +33,12 @@ pub struct Lock {
     pub platforms: BTreeMap<String, PlatformLock>,
 }
 
+/// What every version of the document has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// What is pinned for one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +158,23 @@ fn with_accounts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DebianLoc
     }
 }
 
+impl CompilerSource {
+    /// What tells compilers of a minor release apart; none when this has none of that release.
+    pub(crate) fn identity(&self, minor: PythonMinor) -> Option<String> {
+        match self {
+            Self::Debian { packages } => {
+                let name = format!("python{minor}-minimal");
+                let program = packages.packages.iter().find(|package| package.name.as_str() == name)?;
+                Some(format!("Debian {name} {}", program.version))
+            }
+            Self::Archives { archives } => {
+                let any = archives.values().next().filter(|any| any.version.minor == minor)?;
+                Some(format!("python-build-standalone {} {}", any.version, any.path.release()))
+            }
+        }
+    }
+}
+
 impl CompilerLock {
     /// The name of the store's root that the compiler is unpacked to on this machine.
     pub fn root_id(&self) -> Digest {
@@ -195,13 +218,19 @@ impl Lock {
 
     /// Reads a lock; `place` is named in errors.
     pub fn parse(text: &str, place: &str) -> Result<Self, LockError> {
-        let lock: Self = serde_json::from_str(text)
-            .map_err(|source| LockError::Malformed { place: place.to_owned(), source })?;
-        if lock.version == Self::VERSION {
-            Ok(lock)
-        } else {
-            Err(LockError::OtherVersion { place: place.to_owned(), version: lock.version })
+        let place = || place.to_owned();
+        // The version comes first: in another version the rest may have another shape.
+        let Versioned { version } =
+            serde_json::from_str(text).map_err(|source| LockError::Malformed { place: place(), source })?;
+        if version != Self::VERSION {
+            return Err(LockError::OtherVersion { place: place(), version });
         }
+        serde_json::from_str(text).map_err(|source| LockError::Malformed { place: place(), source })
+    }
+
+    /// The canonical form, which is what its digest covers.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        canonical_json(self)
     }
 
     /// The text that is written to `image.lock`: sorted keys, two spaces of indentation, a final newline.
@@ -212,7 +241,7 @@ impl Lock {
 
     /// The digest of the canonical form.
     pub fn digest(&self) -> Digest {
-        Digest::of(&canonical_json(self))
+        Digest::of(&self.to_bytes())
     }
 
     /// What is pinned for `platform`.
@@ -283,6 +312,14 @@ mod tests {
             let found = said_of(place, value);
             assert!(found.starts_with(&format!("image.lock: {said}")), "{found}");
         }
+    }
+
+    #[test]
+    fn a_lock_of_another_version_is_said_to_be_one_whatever_it_looks_like() {
+        let error = Lock::parse(r#"{ "version": 7, "everything": "else" }"#, "image.lock").unwrap_err();
+        assert!(matches!(error, LockError::OtherVersion { version: 7, .. }), "{error}");
+        let error = Lock::parse("{}", "image.lock").unwrap_err();
+        assert!(matches!(error, LockError::Malformed { .. }), "{error}");
     }
 
     #[test]

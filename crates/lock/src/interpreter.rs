@@ -80,11 +80,9 @@ impl Locker<'_> {
     async fn debian_compiler(&self, minor: PythonMinor) -> Result<CompilerLock, LockError> {
         let packages =
             self.debian.solve(Suite::for_python(minor), host_architecture(), Purpose::Compiler).await?;
-        let name = format!("python{minor}-minimal");
-        let program = packages.packages.iter().find(|package| package.name.as_str() == name);
-        let version = &program.expect("the interpreter is what the compiler is made of").version;
-        let identity = format!("Debian {name} {version}");
-        Ok(CompilerLock { identity, minor, source: CompilerSource::Debian { packages } })
+        let source = CompilerSource::Debian { packages };
+        let identity = source.identity(minor).expect("the interpreter is what the compiler is made of");
+        Ok(CompilerLock { identity, minor, source })
     }
 
     /// The archive that is the image's interpreter compiles too, so that it is fetched once; else the newest.
@@ -93,14 +91,13 @@ impl Locker<'_> {
             InterpreterSource::Archive { archive } => archive.version,
             InterpreterSource::Base | InterpreterSource::Debian => interpreter.minor.into(),
         };
-        let archives = self.archives().compilers(wanted).await?;
-        let any = archives.values().next().expect("this machine's is there");
-        let identity = format!("python-build-standalone {} {}", any.version, any.path.release());
+        let source = CompilerSource::Archives { archives: self.archives().compilers(wanted).await? };
         let minor = interpreter.minor;
-        Ok(CompilerLock { identity, minor, source: CompilerSource::Archives { archives } })
+        let identity = source.identity(minor).expect("this machine's archive is there");
+        Ok(CompilerLock { identity, minor, source })
     }
 
-    fn archives(&self) -> ArchiveResolver<'_> {
+    pub(crate) fn archives(&self) -> ArchiveResolver<'_> {
         ArchiveResolver {
             store: self.store,
             downloads: self.downloads,

@@ -11,6 +11,7 @@ mod base_image;
 mod changes;
 mod choice;
 mod completion;
+mod confirmation;
 mod coverage;
 mod debian;
 mod difference;

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::fmt;
 
 use imagewright_pypa::PackageName;
 use imagewright_spec::nearest;
@@ -48,6 +49,17 @@ impl Upgrade {
             Self::Nothing => false,
             Self::Everything => true,
             Self::Only(pins) => pins.contains(pin),
+        }
+    }
+
+    /// The same and `pins`.
+    #[must_use]
+    pub fn with(&self, pins: Vec<Pin>) -> Self {
+        match self {
+            Self::Everything => Self::Everything,
+            same if pins.is_empty() => same.clone(),
+            Self::Nothing => Self::Only(pins),
+            Self::Only(some) => Self::Only([some.clone(), pins].concat()),
         }
     }
 
@@ -101,6 +113,17 @@ pub(crate) fn upgradable(name: &PackageName, pinned: &[PackageName]) -> String {
     let sections = sections.map(|section| format!("`{section}`")).join(", ");
     let packages = shown.join(", ");
     format!("{meant}what can be upgraded: {sections}, and the packages {packages}{more}")
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Debian => f.write_str("Debian's packages"),
+            Self::Python => f.write_str("Python's archives"),
+            Self::Base => f.write_str("the base image"),
+            Self::Package(name) => name.fmt(f),
+        }
+    }
 }
 
 #[cfg(test)]

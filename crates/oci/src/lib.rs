@@ -26,7 +26,7 @@ pub use annotation::Annotations;
 pub use config::{ContainerConfig, DEFAULT_PATH, History, ImageConfig, RootFs};
 pub use digest::{DiffId, Digest, DigestError, Hasher, HashingReader, HashingWriter};
 pub use json::canonical_json;
-pub use manifest::{Descriptor, ImageIndex, ImageManifest, Manifest, ManifestError};
+pub use manifest::{Descriptor, EMPTY_JSON, ImageIndex, ImageManifest, Manifest, ManifestError};
 pub use media_type::MediaType;
 pub use platform::{Platform, PlatformError};
 pub use reference::{DEFAULT_REGISTRY, ImageReference, ReferenceError};

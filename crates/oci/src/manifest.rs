@@ -122,7 +122,20 @@ pub enum ManifestError {
     NoType,
 }
 
+/// The blob that artifacts have in the place of a configuration.
+pub const EMPTY_JSON: &[u8] = b"{}";
+
 impl ImageManifest {
+    /// An OCI manifest of one blob that is attached to `subject`; it also names the blob [`EMPTY_JSON`].
+    pub fn attached(artifact_type: &str, blob: Descriptor, subject: Descriptor) -> Self {
+        let config = Descriptor::of(MediaType::OciEmpty, EMPTY_JSON);
+        Self {
+            artifact_type: Some(artifact_type.to_owned()),
+            subject: Some(subject),
+            ..Self::new(config, vec![blob], Annotations::new())
+        }
+    }
+
     /// An OCI manifest of an image.
     pub fn new(config: Descriptor, layers: Vec<Descriptor>, annotations: Annotations) -> Self {
         let media_type = Some(MediaType::OciManifest);

@@ -18,6 +18,8 @@ pub enum MediaType {
     OciLayerGzip,
     /// A zstd layer.
     OciLayerZstd,
+    /// The empty JSON object, in the place of a configuration that an artifact has none of.
+    OciEmpty,
     /// Docker's image manifest, schema 2.
     DockerManifest,
     /// Docker's manifest list.
@@ -32,13 +34,14 @@ pub enum MediaType {
     Other(String),
 }
 
-const NAMES: [(MediaType, &str); 11] = [
+const NAMES: [(MediaType, &str); 12] = [
     (MediaType::OciManifest, "application/vnd.oci.image.manifest.v1+json"),
     (MediaType::OciIndex, "application/vnd.oci.image.index.v1+json"),
     (MediaType::OciConfig, "application/vnd.oci.image.config.v1+json"),
     (MediaType::OciLayer, "application/vnd.oci.image.layer.v1.tar"),
     (MediaType::OciLayerGzip, "application/vnd.oci.image.layer.v1.tar+gzip"),
     (MediaType::OciLayerZstd, "application/vnd.oci.image.layer.v1.tar+zstd"),
+    (MediaType::OciEmpty, "application/vnd.oci.empty.v1+json"),
     (MediaType::DockerManifest, "application/vnd.docker.distribution.manifest.v2+json"),
     (MediaType::DockerManifestList, "application/vnd.docker.distribution.manifest.list.v2+json"),
     (MediaType::DockerConfig, "application/vnd.docker.container.image.v1+json"),

@@ -79,11 +79,12 @@ impl Diagnosis {
         self.add("version", env!("CARGO_PKG_VERSION"));
         let files: Vec<String> = configuration.files.iter().map(|path| path.display().to_string()).collect();
         self.add("configuration", if files.is_empty() { "no file".to_owned() } else { files.join(", ") });
-        let Configuration { python, threads, debian, python_mirror, .. } = configuration;
+        let Configuration { python, threads, debian, python_mirror, attach_lock, .. } = configuration;
         self.setting("python", python, python.value.to_string());
         self.setting("threads", threads, threads.value.to_string());
         self.setting("debian mirror", debian, debian.value.to_string());
         self.setting("python mirror", python_mirror, python_mirror.value.to_string());
+        self.setting("attach lock", attach_lock, attach_lock.value.to_string());
         for (name, hosts) in [("plain http", &configuration.plain_http), ("https", &configuration.https)] {
             if let Some(setting) = hosts {
                 let hosts: Vec<&str> = setting.value.iter().map(String::as_str).collect();

@@ -21,6 +21,7 @@ pub(super) struct Wire {
     pub(super) debian_mirror: Option<String>,
     pub(super) debian_security_mirror: Option<String>,
     pub(super) python_mirror: Option<String>,
+    pub(super) attach_lock: Option<bool>,
     pub(super) registries: WireRegistries,
 }
 

@@ -28,6 +28,7 @@ pub(crate) struct Key {
 pub(crate) enum Takes {
     Text,
     Count,
+    Flag,
     Texts,
     /// For each registry, the texts of its mirrors.
     Mirrors,
@@ -39,6 +40,7 @@ impl Takes {
         match self {
             Self::Text => value.is_str(),
             Self::Count => value.as_integer().is_some_and(|count| count > 0),
+            Self::Flag => value.is_bool(),
             Self::Texts => is_texts(value),
             Self::Mirrors => value.as_table().is_some_and(|table| table.values().all(is_texts)),
         }
@@ -50,6 +52,7 @@ impl fmt::Display for Takes {
         f.write_str(match self {
             Self::Text => "a text in quotes",
             Self::Count => "a whole number from 1 on",
+            Self::Flag => "`true` or `false`",
             Self::Texts => "a list of texts in quotes",
             Self::Mirrors => "a table of registries, each with a list of texts,",
         })
@@ -114,6 +117,15 @@ pub(crate) const PYTHON_MIRROR: Key = Key {
     // It says what its archives are, too, and the compiler in them is started.
     in_project: false,
 };
+pub(crate) const ATTACH_LOCK: Key = Key {
+    name: "attach-lock",
+    variable: Some("IMAGEWRIGHT_ATTACH_LOCK"),
+    takes: Takes::Flag,
+    what: "Whether a pushed image gets its lock attached, for machines that have neither the lock nor the store; \
+           else `true`. A registry without the referrers API lists it in a tag `sha256-…`.",
+    example: "attach-lock = false",
+    in_project: true,
+};
 pub(crate) const PLAIN_HTTP: Key = Key {
     name: "registries.plain-http",
     variable: Some("IMAGEWRIGHT_PLAIN_HTTP"),
@@ -141,7 +153,7 @@ pub(crate) const MIRRORS: Key = Key {
 };
 
 /// All of them, in the order of the documentation.
-pub(crate) const KEYS: [Key; 10] = [
+pub(crate) const KEYS: [Key; 11] = [
     PYTHON,
     STORE,
     UV,
@@ -149,6 +161,7 @@ pub(crate) const KEYS: [Key; 10] = [
     DEBIAN_MIRROR,
     DEBIAN_SECURITY_MIRROR,
     PYTHON_MIRROR,
+    ATTACH_LOCK,
     PLAIN_HTTP,
     HTTPS,
     MIRRORS,

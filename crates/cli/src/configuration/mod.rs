@@ -41,6 +41,7 @@ pub(crate) struct Configuration {
     pub(crate) threads: Setting<NonZeroUsize>,
     pub(crate) debian: Setting<Mirrors>,
     pub(crate) python_mirror: Setting<PythonMirror>,
+    pub(crate) attach_lock: Setting<bool>,
     pub(crate) plain_http: Option<Setting<BTreeSet<String>>>,
     pub(crate) https: Option<Setting<BTreeSet<String>>>,
     pub(crate) mirrors: Option<Setting<BTreeMap<String, Vec<Mirror>>>>,
@@ -81,18 +82,25 @@ impl Configuration {
 
     fn of(sources: &Sources<'_>) -> Result<Self, ConfigurationError> {
         let environment = sources.environment;
-        let default = |value| Setting { value, source: Source::Default };
         Ok(Self {
             python: sources
                 .parsed(&keys::PYTHON, |wire| wire.python.clone())?
-                .unwrap_or(default(FALLBACK_PYTHON)),
+                .unwrap_or_else(|| Setting::default_of(FALLBACK_PYTHON)),
             store: sources
                 .path(&keys::STORE, |wire| wire.store.clone())
-                .unwrap_or_else(|| Setting { value: environment.default_store(), source: Source::Default }),
+                .unwrap_or_else(|| Setting::default_of(environment.default_store())),
             uv: sources.path(&keys::UV, |wire| wire.uv.clone()),
-            threads: threads(sources)?,
+            threads: sources
+                .typed(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()))?
+                .unwrap_or_else(|| {
+                    let value = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+                    Setting { value, source: Source::Machine("its processors") }
+                }),
             debian: debian(sources)?,
             python_mirror: python_mirror(sources)?,
+            attach_lock: sources
+                .typed(&keys::ATTACH_LOCK, |wire| wire.attach_lock.map(|attach| attach.to_string()))?
+                .unwrap_or_else(|| Setting::default_of(true)),
             plain_http: sources.list(&keys::PLAIN_HTTP, |wire| wire.registries.plain_http.clone()),
             https: sources.list(&keys::HTTPS, |wire| wire.registries.https.clone()),
             mirrors: mirrors(sources)?,
@@ -167,6 +175,25 @@ impl Sources<'_> {
     ) -> Result<Option<Setting<T>>, ConfigurationError> {
         self.text(key, take).map(|setting| setting.parse(key)).transpose()
     }
+
+    /// The same, for what the file has as another type than text.
+    fn typed<T: FromStr>(
+        &self,
+        key: &Key,
+        take: impl Fn(&Wire) -> Option<String>,
+    ) -> Result<Option<Setting<T>>, ConfigurationError> {
+        let Some(named) = self.text(key, take) else { return Ok(None) };
+        match named.value.parse() {
+            Ok(value) => Ok(Some(Setting { value, source: named.source })),
+            Err(_) => Err(named.wrong(key, &format!("{} is expected", key.takes))),
+        }
+    }
+}
+
+impl<T> Setting<T> {
+    fn default_of(value: T) -> Self {
+        Self { value, source: Source::Default }
+    }
 }
 
 impl Setting<String> {
@@ -189,19 +216,6 @@ impl Setting<String> {
     }
 }
 
-/// How many threads work on one layer: as many as were named, else one for each processor.
-fn threads(sources: &Sources<'_>) -> Result<Setting<NonZeroUsize>, ConfigurationError> {
-    let named = sources.text(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()));
-    let Some(named) = named else {
-        let value = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-        return Ok(Setting { value, source: Source::Machine("its processors") });
-    };
-    match named.value.parse() {
-        Ok(value) => Ok(Setting { value, source: named.source }),
-        Err(_) => Err(named.wrong(&keys::THREADS, &format!("{} is expected", keys::THREADS.takes))),
-    }
-}
-
 /// Debian's mirror: the one that was named, else the host's own, else Debian's.
 fn debian(sources: &Sources<'_>) -> Result<Setting<Mirrors>, ConfigurationError> {
     let security = sources.text(&keys::DEBIAN_SECURITY_MIRROR, |wire| wire.debian_security_mirror.clone());
@@ -220,7 +234,7 @@ fn debian(sources: &Sources<'_>) -> Result<Setting<Mirrors>, ConfigurationError>
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     Ok(match Mirrors::from_apt_sources(&files) {
         Some(value) => Setting { value, source: Source::Machine("its apt sources") },
-        None => Setting { value: Mirrors::debian(), source: Source::Default },
+        None => Setting::default_of(Mirrors::debian()),
     })
 }
 
@@ -232,7 +246,7 @@ fn python_mirror(sources: &Sources<'_>) -> Result<Setting<PythonMirror>, Configu
         Some(Setting { value, source: Source::Variable(UV_MIRROR) })
     };
     let Some(named) = named.or_else(of_uv) else {
-        return Ok(Setting { value: PythonMirror::official(), source: Source::Default });
+        return Ok(Setting::default_of(PythonMirror::official()));
     };
     match PythonMirror::new(&named.value) {
         Ok(value) => Ok(Setting { value, source: named.source }),

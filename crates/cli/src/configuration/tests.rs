@@ -73,6 +73,8 @@ fn variables_come_before_the_project_and_the_project_before_the_user() {
     assert_eq!(plain, ["a.test:5000", "b.test"]);
     assert_eq!(configuration.mirrors.unwrap().value["docker.io"][0].registry(), "m.test");
     assert_eq!(configuration.files.len(), 2);
+    let configuration = world.project("attach-lock = false").load().unwrap();
+    assert!(!configuration.attach_lock.value);
 }
 
 #[test]
@@ -96,6 +98,7 @@ fn what_is_wrong_is_named_with_its_place() {
         "python = 3.12",
         "[registries]\nhttps = \"localhost:5443\"",
         "registries.mirrors = { \"docker.io\" = \"mirror.test\" }",
+        "attach-lock = \"no\"",
         "python = ",
     ] {
         told.push(World::new().project(text).error());
@@ -104,8 +107,13 @@ fn what_is_wrong_is_named_with_its_place() {
     told.push(World::new().project("debian-mirror = \"ftp://x\"").error());
     let security = "debian-mirror = \"http://x.test\"\ndebian-security-mirror = \"y\"";
     told.push(World::new().project(security).error());
-    for (name, value) in [("THREADS", "0"), ("THREADS", "four"), ("PYTHON", "three"), ("DEBIAN_MIRROR", "x")]
-    {
+    for (name, value) in [
+        ("THREADS", "0"),
+        ("THREADS", "four"),
+        ("PYTHON", "three"),
+        ("DEBIAN_MIRROR", "x"),
+        ("ATTACH_LOCK", "maybe"),
+    ] {
         told.push(World::new().variable(&format!("IMAGEWRIGHT_{name}"), value).error());
     }
     insta::assert_snapshot!(told.join("\n"));

@@ -74,6 +74,20 @@ impl ArchiveResolver<'_> {
         Ok(minors.into_iter().collect())
     }
 
+    /// Whether the mirror has an archive of a lock that nobody here made.
+    pub(crate) async fn confirms(&self, archive: &InterpreterArchive) -> Result<bool, LockError> {
+        let (release, file_name) = (archive.path.release(), archive.path.file_name());
+        // The file says its version, and that the lock says the same is what others rely on.
+        if !file_name.starts_with(&format!("cpython-{}+", archive.version)) {
+            return Ok(false);
+        }
+        match checksums(self.store, self.downloads, self.mirror, release, file_name).await {
+            Ok(known) => Ok(known[file_name] == archive.sha256),
+            Err(LockError::NoChecksum { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn pin(&self, listed: &Listed) -> Result<InterpreterArchive, LockError> {
         let (release, file_name) = (listed.path.release(), listed.path.file_name());
         let known = checksums(self.store, self.downloads, self.mirror, release, file_name).await?;

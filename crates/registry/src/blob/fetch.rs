@@ -13,9 +13,10 @@ use crate::backoff::Backoff;
 use crate::client::Client;
 use crate::credentials::Origin;
 use crate::error::RegistryError;
-use crate::exchange::{Call, Exchange};
+use crate::exchange::{Call, Exchange, Reply};
 use crate::limiter::Permit;
 use crate::operation::Operation;
+use crate::reading::read_limited;
 use crate::transport::TransportError;
 
 /// The largest blob that is read into memory, in bytes; configurations have a few KiB.
@@ -82,6 +83,47 @@ impl Client {
             bytes.extend_from_slice(&chunk);
         }
         Ok(bytes.freeze())
+    }
+
+    /// Downloads a small blob of which only the digest is known; none when the registry says that it is not there.
+    ///
+    /// Asks the registry itself, never a mirror. A blob of more than `most` bytes is an error, and so is one that
+    /// does not have the digest.
+    pub async fn find_blob(
+        &self,
+        repository: &ImageReference,
+        digest: Digest,
+        most: usize,
+    ) -> Result<Option<Bytes>, RegistryError> {
+        let exchange = self.exchange(repository)?;
+        let (url, scopes) = (exchange.endpoint.blob(repository, digest), Scopes::pull(repository));
+        let limit = exchange.timeouts.answer;
+        let mut call = Call::new(Operation::FetchBlob(digest), repository, Method::GET, url, scopes, limit);
+        call.reads = Some(most + 1);
+        let (response, origin) = match exchange.send(&call, |_| false).await? {
+            Reply::Refused { refusal, .. } if refusal.status == StatusCode::NOT_FOUND => return Ok(None),
+            reply => reply.accepted(&exchange, &call)?,
+        };
+        let bytes = read_limited(response, most + 1, limit)
+            .await
+            .map_err(|cause| exchange.unanswered(&call, cause, &origin, 1))?;
+        exchange.transport.counters.received(bytes.len());
+        if bytes.len() > most {
+            return Err(exchange.bad_answer(&call, &origin, "is longer than such a blob may be"));
+        }
+        let (received, received_size) = (Digest::of(&bytes), bytes.len() as u64);
+        if received != digest {
+            let attempt = Box::new(exchange.attempt(&call, &origin));
+            let expected_size = received_size;
+            return Err(RegistryError::Corrupt {
+                attempt,
+                expected: digest,
+                expected_size,
+                received,
+                received_size,
+            });
+        }
+        Ok(Some(bytes))
     }
 
     /// Whether a blob is in a repository of the registry itself.
