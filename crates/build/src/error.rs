@@ -6,7 +6,7 @@ use imagewright_oci::{Digest, ImageReference, Platform, ReferenceError};
 use imagewright_plan::PlanError;
 use imagewright_recipe::RecipeError;
 use imagewright_registry::RegistryError;
-use imagewright_sandbox::SandboxError;
+use imagewright_sandbox::{Exit, SandboxError};
 use imagewright_spec::SpecError;
 use imagewright_store::StoreError;
 use thiserror::Error;
@@ -166,6 +166,33 @@ pub enum BuildError {
     /// The image cannot be brought to a sink.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A command of the spec failed.
+    #[error("{origin} failed with {exit}{}", told(last_lines))]
+    Step {
+        /// Where the spec asks for it.
+        origin: String,
+        /// How it ended.
+        exit: Exit,
+        /// The last lines that it wrote.
+        last_lines: Vec<String>,
+    },
+    /// No command can be run here, and the spec asks for one.
+    #[error("{origin} needs a sandbox, and none works here")]
+    NoSandbox {
+        /// The field of the spec that asks for it.
+        origin: String,
+        /// Why.
+        #[source]
+        source: SandboxError,
+    },
+    /// A command that this machine cannot execute.
+    #[error("{origin} would have to run on {platform}, which this machine does not execute")]
+    ForeignPlatform {
+        /// The field of the spec that asks for it.
+        origin: String,
+        /// What the image is for.
+        platform: Platform,
+    },
     /// An input in the store cannot be opened.
     #[error("an input in the store cannot be opened")]
     Artifact {
@@ -218,7 +245,10 @@ impl BuildError {
                 let found: Vec<String> = found.iter().map(Platform::to_string).collect();
                 Some(format!("it is there for {}", found.join(", ")))
             }
-            Self::Sandbox(source) => source.hint(),
+            Self::Sandbox(source) | Self::NoSandbox { source, .. } => source.hint(),
+            Self::ForeignPlatform { .. } => Some(
+                "build it on a machine of that platform, or leave out what has to be executed".to_owned(),
+            ),
             Self::Sink(source) => source.hint(),
             Self::LayerLost { .. } => Some("run the command again".to_owned()),
             Self::LayerUnreadable { .. } => {
@@ -227,7 +257,18 @@ impl BuildError {
             Self::NotMended { .. } => {
                 Some("build the image again; what is still in the store is not made again".to_owned())
             }
-            Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::Step { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
+    }
+}
+
+/// What a command wrote last, below its failure.
+fn told(last_lines: &[String]) -> String {
+    match last_lines {
+        [] => ", without a word".to_owned(),
+        lines => format!(
+            "; it wrote last:\n{}",
+            lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+        ),
     }
 }

@@ -53,6 +53,13 @@ pub enum Event {
         /// How it came there.
         outcome: PushOutcome,
     },
+    /// A command of the spec has written a line.
+    Log {
+        /// The layer that it makes.
+        subject: String,
+        /// The line, without its end.
+        line: String,
+    },
     /// Something the user should know.
     Warning {
         /// What.

@@ -28,6 +28,8 @@ pub enum FailureKind {
     Resolution,
     /// Network or registry.
     Network,
+    /// A step in the image.
+    Step,
     /// The machine: a full disk, a read-only store.
     Machine,
     /// A bug of ours.
@@ -46,6 +48,7 @@ impl BuildError {
             | Self::Reference(_)
             | Self::NotCovered { .. }
             | Self::NoLock
+            | Self::ForeignPlatform { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),
@@ -59,7 +62,8 @@ impl BuildError {
             | Self::ForeignAnnotation { .. }
             | Self::NoImage { .. }
             | Self::NoImagePlatform { .. } => FailureKind::Network,
-            Self::Sandbox(source) => sandbox_kind(source),
+            Self::Step { .. } => FailureKind::Step,
+            Self::Sandbox(source) | Self::NoSandbox { source, .. } => sandbox_kind(source),
             Self::Sink(source) => sink_kind(source),
             Self::LayerLost { .. }
             | Self::LayerUnreadable { .. }

@@ -70,7 +70,10 @@ pub(crate) struct Image {
 pub(crate) fn assemble(plan: &Plan, layers: &[FinishedLayer], provenance: &Provenance) -> Image {
     let mut annotations = annotations(plan, provenance);
     let config = configuration(plan, layers, &annotations).to_bytes();
-    annotations.insert(FACTS_ANNOTATION.to_owned(), facts(plan, layers));
+    // What a command has changed, only its layer says: who builds on the image reads the layers.
+    if plan.layers.iter().all(|layer| layer.execution().is_none()) {
+        annotations.insert(FACTS_ANNOTATION.to_owned(), facts(plan, layers));
+    }
     let config_descriptor = Descriptor::of(MediaType::OciConfig, &config);
     let base = plan.base.layers.iter().map(|layer| layer.descriptor.clone());
     let layers: Vec<Descriptor> = base.chain(layers.iter().map(layer_descriptor)).collect();

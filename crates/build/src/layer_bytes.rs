@@ -8,16 +8,16 @@ use imagewright_store::{BlobReader, BlobStaging, StoreError};
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
 use crate::event::Stage;
-use crate::found::FoundImage;
 use crate::image::LAYER_TITLE;
 use crate::native::Machine;
 use crate::progress::Progress;
 
 impl Machine {
-    /// The bytes of a layer of `image`. Two processes that need the same share one download.
+    /// The bytes of a layer, from the store or the first of `repositories` that has it. Two processes that need the
+    /// same share one download.
     pub(crate) async fn layer_bytes(
         &self,
-        image: &FoundImage,
+        repositories: &[ImageReference],
         layer: &Descriptor,
     ) -> Result<BlobReader, BuildError> {
         if let Some(blob) = self.store.blob(&layer.digest)? {
@@ -29,8 +29,8 @@ impl Machine {
         }
         self.reporter.started(Stage::Download, layer_title(layer));
         let mut first = None;
-        for repository in image.repositories_with(layer) {
-            match self.fetch_layer(&repository, layer).await {
+        for repository in repositories {
+            match self.fetch_layer(repository, layer).await {
                 Err(error @ BuildError::Registry(_)) => first = first.or(Some(error)),
                 fetched => {
                     fetched?;

@@ -1,25 +1,20 @@
 //! Makes the layers of a plan, sends each as soon as it is there, and puts the image together.
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
-use imagewright_plan::{Content, LayerDefinition, Plan};
-use imagewright_registry::RegistryError;
+use imagewright_plan::Plan;
 
 use crate::BuildError;
-use crate::event::{Event, LayerSource};
+use crate::event::LayerSource;
+use crate::execute::Executor;
 use crate::image::{FinishedLayer, Image, assemble};
 use crate::job::{Inputs, Job};
-use crate::mend::discard_damaged;
-use crate::native::Machine;
+use crate::obtain::Obtaining;
 use crate::overlap::overlaps;
-use crate::produce::{Memory, Obtained, Places, Producer};
+use crate::produce::{Memory, Places, Producer};
 use crate::provenance::Provenance;
 use crate::push::Pusher;
 use crate::report::LayerReport;
-
-/// How many layers are made at once; each uses its own threads, so this bounds memory, not cores.
-const LAYERS_AT_ONCE: usize = 4;
 
 impl Job<'_> {
     /// Makes the image; one that is pushed gets its lock attached.
@@ -66,10 +61,9 @@ impl Job<'_> {
             memory: Memory::default(),
             no_cache: self.request.no_cache,
         };
-        let layers = stream::iter(&plan.layers)
-            .map(|definition| self.obtain_and_push(&producer, pusher, definition))
-            .buffered(LAYERS_AT_ONCE)
-            .try_collect::<Vec<_>>();
+        let executor = Executor::of(machine, plan).await?;
+        let executor = executor.as_ref();
+        let layers = Obtaining { machine, plan, producer: &producer, pusher, executor }.layers();
         let base = async {
             match pusher {
                 Some(pusher) => pusher.push_base(&plan.base).await,
@@ -96,82 +90,6 @@ impl Job<'_> {
             pusher.commit(&image, &finished).await?;
         }
         Ok((image, base_reports(plan).chain(reports).collect()))
-    }
-
-    async fn obtain_and_push(
-        &self,
-        producer: &Producer,
-        pusher: Option<&Pusher<'_>>,
-        definition: &LayerDefinition,
-    ) -> Result<(FinishedLayer, LayerReport), BuildError> {
-        let (mut layer, mut source) = self.obtain(producer, definition).await?;
-        if let Some(pusher) = pusher {
-            let is_mounted = match pusher.push_layer(&layer).await {
-                Err(error) if self.is_discarded(&error, &layer).await? => {
-                    (layer, source) = self.obtain(producer, definition).await?;
-                    pusher.push_layer(&layer).await?
-                }
-                outcome => outcome?,
-            };
-            // One that was made now cost that, whatever the registry has.
-            if is_mounted && source == LayerSource::Cached {
-                source = LayerSource::Mounted;
-            }
-        }
-        let report = LayerReport {
-            digest: layer.digest,
-            diff_id: layer.diff_id,
-            size: layer.size,
-            kind: Some(layer.kind),
-            packages: layer.packages.clone(),
-            source,
-        };
-        Ok((layer, report))
-    }
-
-    /// Whether a layer could not be sent because it was damaged in the store, where it is gone now.
-    async fn is_discarded(&self, error: &BuildError, layer: &FinishedLayer) -> Result<bool, BuildError> {
-        let Machine { store, reporter, .. } = self.machine;
-        match error {
-            BuildError::Registry(RegistryError::Source { .. }) => {
-                discard_damaged(store, reporter, layer.digest, &layer.title).await
-            }
-            _ => Ok(false),
-        }
-    }
-
-    async fn obtain(
-        &self,
-        producer: &Producer,
-        definition: &LayerDefinition,
-    ) -> Result<(FinishedLayer, LayerSource), BuildError> {
-        let Obtained { record, installed, was_made } = producer.obtain(definition).await?;
-        let source = if was_made { LayerSource::Produced } else { LayerSource::Cached };
-        self.machine.reporter.report(Event::Layer {
-            title: definition.title.clone(),
-            kind: definition.kind,
-            digest: record.digest,
-            size: record.size,
-            source,
-        });
-        let packages: Vec<String> = match &definition.content {
-            Content::Debian(group) => {
-                group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
-            }
-            _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
-        };
-        let layer = FinishedLayer {
-            key: definition.key,
-            title: definition.title.clone(),
-            digest: record.digest,
-            diff_id: record.diff_id,
-            size: record.size,
-            media_type: record.facts.media_type.clone(),
-            installed,
-            kind: definition.kind,
-            packages,
-        };
-        Ok((layer, source))
     }
 }
 

@@ -14,6 +14,7 @@ use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::event::{Event, Reporter};
+use crate::execute::SandboxChoice;
 use crate::existence::{AtTag, Existence, record};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
@@ -43,6 +44,8 @@ pub struct Machine {
     pub attach_lock: bool,
     /// How many threads inflate, compress and hash.
     pub threads: NonZeroUsize,
+    /// How commands of a spec are isolated.
+    pub sandbox: SandboxChoice,
     /// Takes events.
     pub reporter: Reporter,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_layer::tar_stream;
-use imagewright_oci::{Descriptor, DiffId, Digest, MediaType};
+use imagewright_oci::{Descriptor, DiffId, Digest, ImageReference, MediaType};
 use imagewright_sandbox::{Layer, Sandbox};
 use imagewright_store::{Abandoned, BlobReader, Flag, Store};
 
@@ -29,8 +29,22 @@ impl Machine {
         sandbox: &Sandbox,
         image: &FoundImage,
     ) -> Result<Vec<PathBuf>, BuildError> {
-        stream::iter(image.layers())
-            .map(|(layer, diff_id)| self.root(sandbox, image, layer, diff_id))
+        let layers = image.layers().map(|(layer, diff_id)| (layer.clone(), diff_id)).collect();
+        self.unpack_layers(sandbox, layers, |layer| image.repositories_with(layer)).await
+    }
+
+    /// The same for layers that are no image yet; `repositories` says where one may be that the store does not have.
+    pub(crate) async fn unpack_layers(
+        &self,
+        sandbox: &Sandbox,
+        layers: Vec<(Descriptor, DiffId)>,
+        repositories: impl Fn(&Descriptor) -> Vec<ImageReference>,
+    ) -> Result<Vec<PathBuf>, BuildError> {
+        stream::iter(layers)
+            .map(|(layer, diff_id)| {
+                let repositories = repositories(&layer);
+                async move { self.root(sandbox, &repositories, &layer, diff_id).await }
+            })
             .buffered(AT_ONCE)
             .try_collect()
             .await
@@ -39,7 +53,7 @@ impl Machine {
     async fn root(
         &self,
         sandbox: &Sandbox,
-        image: &FoundImage,
+        repositories: &[ImageReference],
         layer: &Descriptor,
         diff_id: DiffId,
     ) -> Result<PathBuf, BuildError> {
@@ -51,7 +65,7 @@ impl Machine {
         if let Some(root) = self.store.root(&id)? {
             return Ok(root);
         }
-        let blob = self.layer_bytes(image, layer).await?;
+        let blob = self.layer_bytes(repositories, layer).await?;
         let subject = layer_title(layer);
         self.reporter.started(Stage::Unpack, &subject);
         let abandoned = Abandoned::default();

@@ -77,6 +77,7 @@ fn name(event: &Event) -> &'static str {
         Event::Progress { .. } => "progress",
         Event::Layer { .. } => "layer",
         Event::Pushed { .. } => "pushed",
+        Event::Log { .. } => "log",
         Event::Warning { .. } => "warning",
         Event::Done { .. } => "done",
     }

@@ -14,6 +14,7 @@ pub(crate) const NO: u8 = 1;
 const USAGE: u8 = 2;
 const RESOLUTION: u8 = 3;
 const NETWORK: u8 = 4;
+const STEP: u8 = 5;
 /// The design leaves this to us: a full disk is no bug, and nothing that a spec could mend.
 const MACHINE: u8 = 6;
 const BUG: u8 = 70;
@@ -75,6 +76,7 @@ impl Failure {
                 FailureKind::Usage => USAGE,
                 FailureKind::Resolution => RESOLUTION,
                 FailureKind::Network => NETWORK,
+                FailureKind::Step => STEP,
                 FailureKind::Machine => MACHINE,
                 FailureKind::Internal => BUG,
             },

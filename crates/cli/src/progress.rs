@@ -59,6 +59,7 @@ fn line(event: &Event) -> Option<String> {
             Some(hint) => format!("warning: {message}\n   hint: {hint}"),
             None => format!("warning: {message}"),
         }),
+        Event::Log { line, .. } => Some(format!("        | {line}")),
         Event::Done { image, digest } => Some(format!("     done {image} {digest}")),
         Event::Progress { .. } | Event::Ended { .. } => None,
     }

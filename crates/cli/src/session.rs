@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, host_platform};
+use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice, host_platform};
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
@@ -18,6 +18,9 @@ use crate::environment::Environment;
 use crate::failpoint::Failpoints;
 use crate::failure::Failure;
 use crate::{lock_file, progress};
+
+/// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
+pub(crate) const HELPER: &str = "/proc/self/exe";
 
 /// Reads the spec that the arguments name.
 pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
@@ -94,6 +97,7 @@ pub(crate) fn machine_with(
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
         attach_lock: configuration.attach_lock.value,
         threads: configuration.threads.value,
+        sandbox: SandboxChoice { helper: HELPER.into(), mode: None },
         reporter,
     })
 }

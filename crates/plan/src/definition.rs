@@ -8,6 +8,8 @@ use imagewright_oci::{Digest, canonical_json};
 use imagewright_pypa::PythonMinor;
 use serde::{Deserialize, Serialize};
 
+use crate::execution::Execution;
+
 /// A layer that is to be there, and how it is made when it is not.
 #[derive(Clone, Debug)]
 pub struct LayerDefinition {
@@ -47,6 +49,10 @@ pub enum LayerKind {
     Packages,
     /// Files of the user's.
     Copy,
+    /// What Debian's packages do when they are configured, in a base that is assembled.
+    Configuration,
+    /// What the spec's commands change.
+    Commands,
 }
 
 impl LayerKind {
@@ -61,6 +67,8 @@ impl LayerKind {
             Self::Package => "package",
             Self::Packages => "packages",
             Self::Copy => "copy",
+            Self::Configuration => "configuration",
+            Self::Commands => "commands",
         }
     }
 }
@@ -78,6 +86,8 @@ pub enum Content {
     Debian(DebianGroup),
     /// The package manager's record of them.
     DebianDatabase(Vec<DebianPackage>),
+    /// What a command changes that runs in the image as far as it is made.
+    Execution(Execution),
 }
 
 /// Debian packages that are unpacked into one layer.
@@ -167,6 +177,14 @@ impl LayerDefinition {
         Self { key, kind, title, inputs, because, origins: BTreeMap::new(), content }
     }
 
+    /// The command that makes the layer, if one does.
+    pub fn execution(&self) -> Option<&Execution> {
+        match &self.content {
+            Content::Execution(execution) => Some(execution),
+            _ => None,
+        }
+    }
+
     /// The same, with the places in the spec that its inputs come from.
     pub(crate) fn with_origins(self, origins: BTreeMap<String, String>) -> Self {
         Self { origins, ..self }
@@ -228,6 +246,8 @@ mod tests {
             LayerKind::Package,
             LayerKind::Packages,
             LayerKind::Copy,
+            LayerKind::Configuration,
+            LayerKind::Commands,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }

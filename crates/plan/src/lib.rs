@@ -4,7 +4,8 @@
 //! there also says why it is not. Keys of package layers depend on nothing of the base (design D7).
 //!
 //! The order of an image's layers, lowest first: the base's or Debian's, an interpreter that is added, what is removed
-//! of the base, the skeleton, one layer for each sizeable distribution by name, the buckets of the small ones, and what the user has copied.
+//! of the base, the skeleton, one layer for each sizeable distribution by name, the buckets of the small ones, what the
+//! user has copied, and what the spec's commands change.
 
 mod certificates;
 mod container;
@@ -12,6 +13,7 @@ mod copies;
 mod debian;
 mod definition;
 mod error;
+mod execution;
 mod grouping;
 mod interpreter;
 mod planner;
@@ -23,4 +25,5 @@ pub use definition::{
     Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,
 };
 pub use error::PlanError;
+pub use execution::Execution;
 pub use planner::{Plan, plan};

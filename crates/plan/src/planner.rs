@@ -12,6 +12,7 @@ use crate::copies::copied_layers;
 use crate::debian::debian_layers;
 use crate::definition::LayerDefinition;
 use crate::error::PlanError;
+use crate::execution::{command_layers, configuration_layer};
 use crate::grouping::package_layers;
 use crate::interpreter::{added_interpreter, interpreter_layer};
 use crate::removal::removal_layer;
@@ -61,13 +62,15 @@ pub fn plan(
     layers.extend(interpreter_layer(&scope));
     layers.extend(removal_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));
+    layers.extend(configuration_layer(&scope, &layers));
     layers.extend(package_layers(&scope));
     layers.extend(copied_layers(&scope, &account)?);
+    let (container, unset) = container_config(&scope, &account);
+    layers.extend(command_layers(&scope, &container, &layers));
     let count = base.layers.len() + layers.len();
     if count > MOST_LAYERS {
         return Err(PlanError::TooManyLayers { layers: count, most: MOST_LAYERS });
     }
-    let (container, unset) = container_config(&scope, &account);
     let facts = facts_after(&scope, &account);
     Ok(Plan { platform: platform.clone(), base: base.clone(), layers, container, unset, facts, epoch })
 }

@@ -2,7 +2,7 @@ use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
 use crate::copies::copies;
-use crate::step::{InterpreterStep, PackagesStep, Requirement, Step, UserStep};
+use crate::step::{CommandsStep, InterpreterStep, PackagesStep, Requirement, Step, UserStep};
 use crate::{Base, Recipe, RecipeError, Settings};
 
 /// The user that flytekit's images run tasks as.
@@ -19,6 +19,7 @@ pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, Recipe
         Step::Packages(packages(spec)),
     ];
     steps.extend(copies(spec).map(Step::Copy));
+    steps.extend(commands(spec).map(Step::Commands));
     Ok(Recipe { base: base(spec), platforms: spec.platforms.clone(), steps, settings: settings(spec) })
 }
 
@@ -46,6 +47,11 @@ fn packages(spec: &ImageSpec) -> PackagesStep {
         extra_arguments: spec.pip_extra_args.clone(),
         bytecode: spec.builder_options.bytecode,
     }
+}
+
+fn commands(spec: &ImageSpec) -> Option<CommandsStep> {
+    let separate = spec.builder_options.separate_commands;
+    (!spec.commands.is_empty()).then(|| CommandsStep { commands: spec.commands.clone(), separate })
 }
 
 fn settings(spec: &ImageSpec) -> Settings {

@@ -3,8 +3,8 @@
 //! Every front end lowers to a [`Recipe`]: what is different about ImageSpec, `flyte.Image` or a PEP 723 script
 //! ends here. A recipe holds requests, nothing is resolved; lowering does no I/O.
 //!
-//! Steps are in flytekit's order: user, interpreter, packages, source root, copies. What a step does not know (whether the base has a
-//! Python, say) is decided when the lock is made.
+//! Steps are in flytekit's order: user, interpreter, packages, source root, copies, commands. What a step does not know
+//! (whether the base has a Python, say) is decided when the lock is made.
 
 mod copies;
 mod environment;
@@ -17,7 +17,9 @@ use imagewright_oci::{ImageReference, Platform};
 pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
 pub use from_spec::lower;
-pub use step::{CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step, UserStep};
+pub use step::{
+    CommandsStep, CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step, UserStep,
+};
 
 /// An image, as asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +83,14 @@ impl Recipe {
                 _ => None,
             })
             .expect("lowering always adds a packages step")
+    }
+
+    /// The commands that run last; none if there are none.
+    pub fn commands(&self) -> Option<&CommandsStep> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Commands(commands) => Some(commands),
+            _ => None,
+        })
     }
 
     /// The user that is made.

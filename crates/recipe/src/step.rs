@@ -13,6 +13,17 @@ pub enum Step {
     Packages(PackagesStep),
     /// A file or folder of the user's is copied.
     Copy(CopyStep),
+    /// Commands run in what there is by then.
+    Commands(CommandsStep),
+}
+
+/// Commands that run in the image as far as it is made, as root, by `/bin/sh`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandsStep {
+    /// As written, in order; there is at least one.
+    pub commands: Vec<String>,
+    /// Whether each is a layer of its own, instead of all of them one.
+    pub separate: bool,
 }
 
 /// The user that tasks run as.

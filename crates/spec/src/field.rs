@@ -222,7 +222,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::Commands,
         "commands",
         "a list of texts",
-        "Commands that run in the image, at the end.",
+        "Commands that run in the image, at the end, see [Commands](#commands).",
         "commands: [\"touch /opt/ready\"]",
     ),
     info(

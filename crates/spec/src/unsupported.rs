@@ -65,12 +65,10 @@ pub const PENDING: &[Pending] = &[
     }),
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
-    pending(Field::Commands, 2, |spec| !spec.commands.is_empty()),
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
         spec.source_copy_mode == SourceCopyMode::LoadedModules
     }),
     pending(Field::RuntimePackages, 2, |spec| !spec.runtime_packages.is_empty()),
-    partly(Field::BuilderOptions, "`commands: separate`", 2, |spec| spec.builder_options.separate_commands),
     pending(Field::BuilderConfig, 2, |spec| !spec.builder_config.is_empty()),
 ];
 

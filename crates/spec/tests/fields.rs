@@ -128,7 +128,7 @@ fn files_say_which_notation_they_are_in() {
 fn what_the_native_builder_does_not_do_is_named() {
     let names: Vec<&str> = yaml(EVERY_FIELD).unsupported().iter().map(|item| item.field.name()).collect();
     let expected = "conda_packages conda_channels apt_packages cuda cudnn base_image platform \
-                    pip_secret_mounts commands runtime_packages builder_config";
+                    pip_secret_mounts runtime_packages builder_config";
     assert_eq!(names.join(" "), expected);
     assert!(
         yaml("packages: [numpy]\ncommands: []\ncopy: []\nplatform: linux/arm64").check_supported().is_ok()

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use copied::CopyError;
 pub(crate) use copied::Places;
 use imagewright_debian::Mirrors;
-use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
+use imagewright_layer::{EncodeOptions, EntryPath, TreeEntry, TreePath, encode_tree};
 use imagewright_lock::facts::Installed;
 use imagewright_lock::{Downloads, PythonMirror};
 use imagewright_oci::MediaType;
@@ -82,7 +82,12 @@ pub(crate) struct Obtained {
 
 impl Producer {
     /// The layer of a definition: from the store, from another process that is making it, else made here.
-    pub(crate) async fn obtain(&self, definition: &LayerDefinition) -> Result<Obtained, BuildError> {
+    /// `make` is how.
+    pub(crate) async fn obtain(
+        &self,
+        definition: &LayerDefinition,
+        make: impl Future<Output = Result<LayerRecord, BuildError>>,
+    ) -> Result<Obtained, BuildError> {
         if let Some(kept) = self.kept(definition).await? {
             return Ok(kept);
         }
@@ -92,7 +97,7 @@ impl Producer {
         }
         let before = self.store.layer_by_key(&definition.key)?;
         self.reporter.started(Stage::Produce, &definition.title);
-        let record = self.make(definition).await?;
+        let record = make.await?;
         if let Some(before) = before.filter(|before| before.digest != record.digest) {
             self.reporter.warn(
                 format!("{} was {} before, and is {} now", definition.title, before.digest, record.digest),
@@ -112,13 +117,15 @@ impl Producer {
         Ok(found.map(|OnShelf { record, installed, .. }| Obtained { record, installed, was_made: false }))
     }
 
-    async fn make(&self, definition: &LayerDefinition) -> Result<LayerRecord, BuildError> {
+    /// Makes a layer that no command makes.
+    pub(crate) async fn make(&self, definition: &LayerDefinition) -> Result<LayerRecord, BuildError> {
         match &definition.content {
             Content::Tree(files) => self.tree(definition, files.clone()).await,
             Content::Wheels(group) => self.wheels(definition, group).await,
             Content::Interpreter(group) => self.interpreter(definition, group).await,
             Content::Debian(group) => self.debian(definition, group).await,
             Content::DebianDatabase(packages) => self.debian_database(definition, packages).await,
+            Content::Execution(_) => unreachable!("the executor makes these"),
         }
     }
 
@@ -139,10 +146,10 @@ impl Producer {
         .await
     }
 
-    fn commit_tree(
+    pub(crate) fn commit_tree<P: EntryPath>(
         &self,
         definition: &LayerDefinition,
-        entries: Vec<TreeEntry>,
+        entries: Vec<TreeEntry<P>>,
     ) -> Result<LayerRecord, BuildError> {
         let mut staging = self.store.begin_layer()?;
         let layer = encode_tree(entries, &self.options(), &mut staging)?;

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::print;
-use super::run::HELPER;
 use crate::environment::Environment;
 use crate::failure::{Failure, NO};
 use crate::progress::bytes;
 use crate::session;
+use crate::session::HELPER;
 
 /// Look at the store, make room in it, check it.
 #[derive(Debug, Args)]

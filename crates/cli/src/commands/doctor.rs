@@ -12,11 +12,11 @@ use imagewright_store::Store;
 use serde::Serialize;
 
 use super::print;
-use super::run::HELPER;
 use crate::configuration::{Configuration, Setting};
 use crate::environment::Environment;
 use crate::failure::{Failure, NO};
 use crate::progress::bytes;
+use crate::session::HELPER;
 use crate::{interrupt, session};
 
 /// Say what is in force on this machine and where it came from. Exit code 1 when builds cannot work.

@@ -9,11 +9,9 @@ use crate::arguments::{LockArguments, ProgressStyle};
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::session::HELPER;
 use crate::subject::{Subject, SubjectArguments};
 use crate::{interrupt, progress, session};
-
-/// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
-pub(super) const HELPER: &str = "/proc/self/exe";
 
 /// Run a command in an image, without Docker; the image of a spec is built first if it is not there.
 ///

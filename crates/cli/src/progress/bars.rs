@@ -54,7 +54,9 @@ impl Bars {
                 std::mem::take(&mut *open).into_values().for_each(close);
                 self.tell(event);
             }
-            Event::Started { .. } | Event::Pushed { .. } | Event::Warning { .. } => self.tell(event),
+            Event::Started { .. } | Event::Pushed { .. } | Event::Log { .. } | Event::Warning { .. } => {
+                self.tell(event);
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod bad_machine;
 mod bad_packages;
 mod bad_registry;
 mod bases;
+mod commands;
 mod copies;
 mod damaged;
 mod execution;

@@ -1,0 +1,194 @@
+//! Runs what a spec executes, in the image as far as it is made: what that changes becomes a layer (design D8).
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use imagewright_oci::{Descriptor, DiffId, ImageReference};
+use imagewright_plan::{Execution, LayerDefinition, Plan};
+use imagewright_sandbox::{Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
+use imagewright_store::LayerRecord;
+
+use crate::BuildError;
+use crate::blocking::blocking;
+use crate::event::{Event, Reporter};
+use crate::found::host_platform;
+use crate::image::FinishedLayer;
+use crate::native::Machine;
+use crate::produce::Producer;
+
+/// How commands of a spec are isolated.
+#[derive(Clone, Debug)]
+pub struct SandboxChoice {
+    /// The program that is the sandbox's helper.
+    pub helper: PathBuf,
+    /// The mode to use, instead of the best that works.
+    pub mode: Option<Mode>,
+}
+
+/// How many of a step's last lines its error has.
+const TAIL: usize = 20;
+
+/// What runs the executions of one plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Executor<'a> {
+    machine: &'a Machine,
+    sandbox: Sandbox,
+    plan: &'a Plan,
+}
+
+impl<'a> Executor<'a> {
+    /// None if the plan executes nothing. Whether it can be done is found out here, before any work.
+    pub(crate) async fn of(machine: &'a Machine, plan: &'a Plan) -> Result<Option<Self>, BuildError> {
+        let Some(execution) = plan.layers.iter().find_map(LayerDefinition::execution) else {
+            return Ok(None);
+        };
+        let origin = execution.origin.clone();
+        if !host_platform().accepts(&plan.platform) {
+            let platform = plan.platform.clone();
+            return Err(BuildError::ForeignPlatform { origin, platform });
+        }
+        let (store, choice) = (machine.store.clone(), machine.sandbox.clone());
+        let sandbox = blocking(move || {
+            let scratch = store.scratch_directory()?;
+            let sandbox = match choice.mode {
+                Some(mode) => Sandbox::forced(mode, &choice.helper, scratch.path()),
+                None => Sandbox::first(&choice.helper, scratch.path()),
+            };
+            sandbox.map_err(|source| BuildError::NoSandbox { origin, source })
+        });
+        Ok(Some(Self { machine, sandbox: sandbox.await?, plan }))
+    }
+
+    /// Runs a command above the base and the layers `below`.
+    pub(crate) async fn layer(
+        &self,
+        producer: &Producer,
+        definition: &LayerDefinition,
+        execution: &Execution,
+        below: &[&FinishedLayer],
+    ) -> Result<LayerRecord, BuildError> {
+        let roots = self.roots(below).await?;
+        let step = Step {
+            sandbox: self.sandbox.clone(),
+            execution: execution.clone(),
+            definition: definition.clone(),
+            producer: producer.clone(),
+            output: Output::new(&definition.title, &self.machine.reporter),
+            running: Running::default(),
+        };
+        // When nobody waits any more, the command is stopped.
+        let _stopped = StopOnDrop(step.running.clone());
+        blocking(move || step.run(roots)).await
+    }
+
+    /// What is below, as directories.
+    async fn roots(&self, below: &[&FinishedLayer]) -> Result<Vec<PathBuf>, BuildError> {
+        let base_at: Vec<ImageReference> =
+            self.plan.base.origin.iter().map(|origin| origin.reference.name_only()).collect();
+        let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
+        let ours = below.iter().map(|layer| (descriptor(layer), layer.diff_id));
+        let layers: Vec<(Descriptor, DiffId)> = base.chain(ours).collect();
+        self.machine.unpack_layers(&self.sandbox, layers, |_| base_at.clone()).await
+    }
+}
+
+/// One command, and where what it changes goes.
+struct Step {
+    sandbox: Sandbox,
+    execution: Execution,
+    definition: LayerDefinition,
+    producer: Producer,
+    output: Output,
+    running: Running,
+}
+
+impl Step {
+    fn run(self, roots: Vec<PathBuf>) -> Result<LayerRecord, BuildError> {
+        let scratch = self.producer.store.scratch_directory()?;
+        let Execution { argv, environment, working_directory, .. } = self.execution.clone();
+        let running = self.sandbox.start_step(RunRequest {
+            roots,
+            scratch: scratch.path().to_owned(),
+            argv,
+            env: environment,
+            cwd: working_directory.into(),
+            user: String::new(),
+            binds: Vec::new(),
+            network: Network::Host,
+        })?;
+        self.running.set(running.stopper());
+        let StepOutcome { exit, changes } = running.wait(|line| self.output.tell(line))?;
+        if !exit.success() {
+            let Self { execution, output, .. } = self;
+            return Err(BuildError::Step { origin: execution.origin, exit, last_lines: output.last_lines() });
+        }
+        self.producer.commit_tree(&self.definition, changes.entries)
+    }
+}
+
+/// What a command writes, told line by line; the last lines are kept for the error.
+struct Output {
+    subject: String,
+    reporter: Reporter,
+    last: Mutex<VecDeque<String>>,
+}
+
+impl Output {
+    fn new(subject: &str, reporter: &Reporter) -> Self {
+        Self { subject: subject.to_owned(), reporter: reporter.clone(), last: Mutex::default() }
+    }
+
+    fn tell(&self, line: &str) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() == TAIL {
+            last.pop_front();
+        }
+        last.push_back(line.to_owned());
+        drop(last);
+        self.reporter.report(Event::Log { subject: self.subject.clone(), line: line.to_owned() });
+    }
+
+    fn last_lines(self) -> Vec<String> {
+        self.last.into_inner().unwrap_or_else(PoisonError::into_inner).into()
+    }
+}
+
+/// The step that is under way.
+#[derive(Clone, Debug, Default)]
+struct Running(Arc<Mutex<Progress>>);
+
+#[derive(Debug, Default)]
+enum Progress {
+    #[default]
+    NotStarted,
+    Started(Stopper),
+    Abandoned,
+}
+
+impl Running {
+    /// Remembers what stops the step, which is at once if nobody waits for it any more.
+    fn set(&self, stopper: Stopper) {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*progress, Progress::Abandoned) {
+            stopper.stop();
+        } else {
+            *progress = Progress::Started(stopper);
+        }
+    }
+}
+
+struct StopOnDrop(Running);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Progress::Started(stopper) = std::mem::replace(&mut *progress, Progress::Abandoned) {
+            stopper.stop();
+        }
+    }
+}
+
+fn descriptor(layer: &FinishedLayer) -> Descriptor {
+    Descriptor::new(layer.media_type.clone(), layer.digest, layer.size)
+}

@@ -1,0 +1,158 @@
+use std::collections::BTreeMap;
+
+use imagewright_lock::BaseLock;
+use imagewright_oci::{ContainerConfig, Digest, canonical_json};
+use imagewright_recipe::CommandsStep;
+
+use crate::definition::{Content, LayerDefinition, LayerKind};
+use crate::planner::Scope;
+
+/// A command that runs in the image as far as it is made by then; what it changes is a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// `NAME=value`, all of them.
+    pub environment: Vec<String>,
+    /// Where it starts, with its leading slash.
+    pub working_directory: String,
+    /// The words of the spec that ask for it, for messages: `commands[1]`.
+    pub origin: String,
+}
+
+/// How many letters of a command a title has.
+const TITLE: usize = 60;
+
+/// The layers of the spec's commands, above `below`.
+///
+/// As flytekit runs them: by a shell, as root, in `/`, with the image's environment, all of them as one command unless
+/// they are to be separate (design D8).
+pub(crate) fn command_layers(
+    scope: &Scope<'_>,
+    container: &ContainerConfig,
+    below: &[LayerDefinition],
+) -> Vec<LayerDefinition> {
+    let Some(CommandsStep { commands, separate }) = scope.recipe.commands() else { return Vec::new() };
+    let scripts: Vec<(String, String)> = if *separate {
+        let named = |(index, command): (usize, &String)| (format!("commands[{index}]"), command.clone());
+        commands.iter().enumerate().map(named).collect()
+    } else {
+        vec![("commands".to_owned(), commands.join(" && "))]
+    };
+    let mut layers: Vec<LayerDefinition> = Vec::new();
+    for (origin, script) in scripts {
+        let execution = Execution {
+            argv: ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
+            environment: variables(container),
+            working_directory: "/".to_owned(),
+            origin: origin.clone(),
+        };
+        let title = format!("{origin}: {}", shortened(&script));
+        let below = parent(scope, below.iter().chain(&layers));
+        layers.push(execution_layer(scope, LayerKind::Commands, title, execution, below));
+    }
+    layers
+}
+
+/// The image's variables. That of its own id says nothing to a command, and would make any change of the spec run all of
+/// them again.
+fn variables(container: &ContainerConfig) -> Vec<String> {
+    let all = container.env.iter().flatten();
+    all.filter(|variable| !variable.starts_with("_F_IMG_ID=")).cloned().collect()
+}
+
+/// What Debian's package manager does after unpacking, and what makes its result the same every time: the day of the last
+/// change of each password, caches, logs and backups say when it ran.
+const CONFIGURE: &str = "\
+dpkg --configure -a
+days=$1
+sed -i \"s/^\\([^:]*:[^:]*:\\)[0-9]*:/\\1$days:/\" /etc/shadow
+rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
+rm -f /etc/machine-id /var/lib/dbus/machine-id /var/cache/ldconfig/aux-cache
+rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old
+find /var/log -type f -delete
+";
+
+/// The variables of what the package manager runs; the spec's are not for it.
+const DEBIAN_ENVIRONMENT: [&str; 4] = [
+    "DEBCONF_NONINTERACTIVE_SEEN=true",
+    "DEBIAN_FRONTEND=noninteractive",
+    "LC_ALL=C.UTF-8",
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+];
+
+const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
+
+/// Debian's packages are configured, in an assembled base, before the first command runs in it (design D6).
+pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) -> Option<LayerDefinition> {
+    let BaseLock::Debian { packages } = &scope.lock.base else { return None };
+    scope.recipe.commands()?;
+    let days = (scope.epoch / SECONDS_OF_A_DAY).to_string();
+    let execution = Execution {
+        argv: ["/bin/sh", "-e", "-c", CONFIGURE, "sh", &days].map(str::to_owned).to_vec(),
+        environment: DEBIAN_ENVIRONMENT.map(str::to_owned).to_vec(),
+        working_directory: "/".to_owned(),
+        origin: "the configuration of Debian's packages".to_owned(),
+    };
+    let title = format!("Debian {} configuration", packages.suite);
+    let below = parent(scope, below.iter());
+    let because = vec!["commands run in the image".to_owned()];
+    Some(LayerDefinition {
+        because,
+        ..execution_layer(scope, LayerKind::Configuration, title, execution, below)
+    })
+}
+
+/// The layer of an execution in what `below` stands for.
+fn execution_layer(
+    scope: &Scope<'_>,
+    kind: LayerKind,
+    title: String,
+    execution: Execution,
+    below: Digest,
+) -> LayerDefinition {
+    let mut inputs = scope.common_inputs(imagewright_layer::TREE_FORMAT);
+    inputs.insert("everything below".to_owned(), below.to_string());
+    inputs.insert("command".to_owned(), words(&execution.argv));
+    inputs.insert("working directory".to_owned(), execution.working_directory.clone());
+    inputs.extend(execution.environment.iter().map(|variable| {
+        let (name, value) = variable.split_once('=').unwrap_or((variable, ""));
+        (format!("variable {name}"), value.to_owned())
+    }));
+    let origin = execution.origin.clone();
+    let origins = BTreeMap::from([("command".to_owned(), origin.clone())]);
+    LayerDefinition::new(kind, title, inputs, vec![origin], Content::Execution(execution))
+        .with_origins(origins)
+}
+
+/// What an execution runs in: the base and every layer so far.
+fn parent<'a>(scope: &Scope<'_>, below: impl Iterator<Item = &'a LayerDefinition>) -> Digest {
+    let base: Vec<String> = scope.base.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
+    let keys: Vec<String> = below.map(|layer| layer.key.to_string()).collect();
+    Digest::of(&canonical_json(&(base, keys)))
+}
+
+fn words(argv: &[String]) -> String {
+    String::from_utf8(canonical_json(&argv)).expect("JSON is UTF-8")
+}
+
+/// The first line, or what of it fits a title.
+fn shortened(script: &str) -> String {
+    let line = script.trim().lines().next().unwrap_or_default();
+    let mut letters = line.chars();
+    let start: String = letters.by_ref().take(TITLE).collect();
+    let is_whole = letters.next().is_none() && line.len() == script.trim().len();
+    if is_whole { start } else { format!("{start} ...") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_one_short_line() {
+        assert_eq!(shortened("make install"), "make install");
+        assert_eq!(shortened(" make \\\n install "), "make \\ ...");
+        assert_eq!(shortened(&"x".repeat(TITLE + 1)), format!("{} ...", "x".repeat(TITLE)));
+    }
+}
