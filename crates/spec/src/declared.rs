@@ -126,6 +126,9 @@ impl Inputs<'_> {
             LineKind::Option(OptionValue { name, value: Some(value) }) if name == "--find-links" => {
                 return self.links(field, value);
             }
+            LineKind::Option(OptionValue { name, value: Some(value) }) if is_overrides(name) => {
+                return self.overrides(value);
+            }
             LineKind::Include { target } | LineKind::Constraints { target } if target.contains("://") => {
                 return Ok(());
             }
@@ -149,6 +152,10 @@ impl Inputs<'_> {
                     self.links(Field::PipExtraArgs, &value)?;
                     continue;
                 }
+                name if is_overrides(name) => {
+                    self.overrides(&value)?;
+                    continue;
+                }
                 "--constraint" => {
                     requirements::read_constraints(path, self.context.directory, self.context.environment)
                 }
@@ -158,6 +165,16 @@ impl Inputs<'_> {
             self.requirements(read.map_err(|source| SpecError::Requirements { source })?)?;
         }
         Ok(())
+    }
+
+    /// The file of `--overrides`, once: a file may name itself. What is wrong with it is the resolver's to say.
+    fn overrides(&mut self, value: &str) -> Result<(), SpecError> {
+        let path = Path::new(value);
+        if value.contains("://") || self.digests.contains_key(&self.name(path)) {
+            return Ok(());
+        }
+        let read = requirements::read(path, self.context.directory, self.context.environment);
+        self.requirements(read.unwrap_or_default())
     }
 
     /// A wheel or other archive of this machine. Of a folder, which has to be built, only its name counts.
@@ -215,4 +232,9 @@ pub(crate) fn read(field: Field, path: &Path, place: &Path) -> Result<(Digest, u
     })
     .map_err(error)?;
     Ok((hasher.finish(), size))
+}
+
+/// Whether an option names a file of requirements that take the place of others.
+fn is_overrides(option: &str) -> bool {
+    matches!(option, "--override" | "--overrides")
 }

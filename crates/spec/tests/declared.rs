@@ -65,6 +65,25 @@ fn every_file_that_is_reached_counts_by_its_name() {
     assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "1")), ["copy: data"]);
 }
 
+/// Wherever it is named; one may name itself, which is the resolver's to refuse.
+#[test]
+fn files_of_overrides_count_too() {
+    let folder = project();
+    write(folder.path(), "overrides.txt", "numpy==1.0\n--overrides overrides.txt\n");
+    write(folder.path(), "from-file.txt", "--overrides overrides.txt\n");
+    for spec in [
+        "pip_extra_args: --overrides overrides.txt",
+        "pip_extra_args: --override=overrides.txt --pre",
+        "packages: ['--overrides overrides.txt']",
+        "requirements: from-file.txt",
+    ] {
+        let before = of(spec, folder.path(), "3.11", "1");
+        write(folder.path(), "overrides.txt", "numpy==2.0\n--overrides overrides.txt\n");
+        assert_eq!(changed(&before, &of(spec, folder.path(), "3.11", "1")), ["overrides.txt"], "{spec}");
+        write(folder.path(), "overrides.txt", "numpy==1.0\n--overrides overrides.txt\n");
+    }
+}
+
 /// Each item of `packages` is a line of a requirements file, as flytekit has it.
 #[test]
 fn packages_are_lines_of_requirements() {

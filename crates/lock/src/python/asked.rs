@@ -6,7 +6,8 @@ use imagewright_spec::requirements::{
 };
 
 use super::{
-    Index, IndexSettings, IndexUrl, InstallOptions, Origin, PythonError, PythonWarning, Requirement,
+    Index, IndexSettings, IndexUrl, InstallOptions, OptionProblem, Origin, OverrideFile, PythonError,
+    PythonWarning, Requirement, Written,
 };
 use crate::uv::Host;
 
@@ -17,6 +18,8 @@ pub struct Asked {
     pub requirements: Vec<Requirement>,
     /// Version limits that ask for nothing: the lines of `-c` files.
     pub constraints: Vec<Requirement>,
+    /// What takes the place of requirements of packages: the lines of `--overrides` files.
+    pub overrides: Vec<Requirement>,
     /// The options of `pip_extra_args` and, mattering less, those in requirements files.
     pub options: InstallOptions,
     /// The indexes of the spec, of the options and of the machine.
@@ -48,7 +51,11 @@ impl Asked {
         asked.requirements.extend(options.requirements.iter().cloned());
         check_indexes(step, host)?;
         let from_files = std::mem::take(&mut asked.options);
-        let written = asked.requirements.iter().chain(&asked.constraints);
+        for file in options.override_files.iter().chain(&from_files.override_files) {
+            asked.read_overrides(file, host)?;
+        }
+        let from_files = from_files.then(std::mem::take(&mut asked.options));
+        let written = asked.requirements.iter().chain(&asked.constraints).chain(&asked.overrides);
         let wheels = written.flat_map(Requirement::private_urls).collect();
         // flytekit puts the fields on one command line of uv, for which a command line comes before files.
         asked.indexes = IndexSettings::default()
@@ -82,6 +89,26 @@ impl Asked {
             self.take(line, Origin::of_line(line), host)?;
         }
         self.files.extend(found.files);
+        Ok(())
+    }
+
+    fn read_overrides(&mut self, file: &OverrideFile, host: &Host) -> Result<(), PythonError> {
+        let mut own = Self::default();
+        own.read_named(&file.path, false, &file.written.origin, host).map_err(|error| match error {
+            PythonError::Requirements(source) => {
+                PythonError::OptionFile { written: file.written.clone(), source }
+            }
+            other => other,
+        })?;
+        if !own.options.override_files.is_empty() {
+            let Written { option, origin } = file.written.clone();
+            let because = "its file names another file of overrides";
+            return Err(PythonError::Option { option, origin, problem: OptionProblem::Refused { because } });
+        }
+        self.overrides.extend(own.requirements);
+        self.constraints.extend(own.constraints);
+        self.files.extend(own.files);
+        self.options = std::mem::take(&mut self.options).then(own.options);
         Ok(())
     }
 

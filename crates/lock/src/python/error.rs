@@ -7,7 +7,7 @@ use imagewright_spec::requirements::RequirementsError;
 use thiserror::Error;
 
 use super::option::{OptionProblem, Written};
-use super::{IndexUrl, Origin, Requirement, explain};
+use super::{IndexUrl, Origin, Requirement, Setting, explain};
 use crate::uv::UvError;
 
 /// Why Python packages could not be pinned.
@@ -88,6 +88,23 @@ pub enum PythonError {
     OptionValue {
         /// Which one.
         written: Written,
+        /// uv's words.
+        explanation: String,
+    },
+    /// A file that an option names cannot be read.
+    #[error("the file of `{}` in {} cannot be used", written.option, written.origin)]
+    OptionFile {
+        /// Which one.
+        written: Written,
+        /// Why.
+        #[source]
+        source: RequirementsError,
+    },
+    /// A setting of this machine that uv does not take.
+    #[error("uv does not take {setting} as it is\n{explanation}")]
+    Setting {
+        /// Which one.
+        setting: Setting,
         /// uv's words.
         explanation: String,
     },
@@ -245,7 +262,7 @@ impl PythonError {
         const SANDBOX: &str = "building from source needs the sandbox, which this version does not have";
         match self {
             Self::Uv(error) => error.hint(),
-            Self::Requirements(error) => error.hint(),
+            Self::Requirements(error) | Self::OptionFile { source: error, .. } => error.hint(),
             Self::NoIndex { .. } => {
                 Some("write a URL such as `https://index.example/simple`, or the directory of one".to_owned())
             }

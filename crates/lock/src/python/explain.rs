@@ -47,7 +47,7 @@ pub(super) fn classify(explanation: &str) -> Failure {
         Failure::Network
     } else if explanation.contains("No solution found") || explanation.contains("unsatisfiable") {
         Failure::NoSolution
-    } else if ["requirements.in", "constraints.txt", "parse requirement"]
+    } else if ["requirements.in", "constraints.txt", "overrides.txt", "parse requirement"]
         .iter()
         .any(|it| explanation.contains(it))
     {
@@ -115,19 +115,24 @@ pub(super) fn findings(explanation: &str, involved: &[Requirement]) -> Vec<Findi
     findings
 }
 
+/// A file for uv: its name, its text, and what the user wrote of each line.
+pub(super) type Listed<'a> = (&'static str, String, &'a [Requirement]);
+
 /// The requirement that uv could not read: it names the file and the position in it.
-pub(super) fn malformed(explanation: &str, file: &str, requirements: &[Requirement]) -> PythonError {
-    let by_line =
-        explanation.split("requirements.in:").nth(1).and_then(number).and_then(|line| line.checked_sub(1));
-    let by_offset = explanation
-        .split("at position ")
-        .nth(1)
-        .and_then(number)
-        .map(|offset| file.bytes().take(offset).filter(|byte| *byte == b'\n').count());
-    let requirement = by_line.or(by_offset).and_then(|line| requirements.get(line)).cloned();
+pub(super) fn malformed(explanation: &str, files: &[Listed<'_>]) -> PythonError {
+    let named = files.iter().find(|(name, ..)| explanation.contains(name));
+    let requirement = named.and_then(|(name, text, requirements)| {
+        let number_behind = |mark: &str| explanation.split(mark).nth(1).and_then(number);
+        let by_line = number_behind(&format!("{name}:")).and_then(|line| line.checked_sub(1));
+        let by_offset = || {
+            let offset = number_behind("at position ")?;
+            Some(text.bytes().take(offset).filter(|byte| *byte == b'\n').count())
+        };
+        requirements.get(by_line.or_else(by_offset)?).cloned()
+    });
     // The file is ours and temporary: its name helps only where the line was not found.
-    let is_known = requirement.is_some();
-    let lines = explanation.lines().filter(|line| !(is_known && line.contains("requirements.in")));
+    let is_known = |line: &&str| requirement.is_some() && files.iter().any(|(name, ..)| line.contains(name));
+    let lines = explanation.lines().filter(|line| !is_known(line));
     let explanation = tidy(&lines.collect::<Vec<_>>().join("\n"));
     PythonError::Malformed { requirement, explanation }
 }
@@ -168,7 +173,7 @@ mod tests {
             "error: Couldn't parse requirement in `requirements.in` at position 6",
             "error: Unexpected '-', expected: requirements.in:2:1",
         ] {
-            let error = malformed(explanation, file, &requirements);
+            let error = malformed(explanation, &[("requirements.in", file.to_owned(), &requirements)]);
             assert!(
                 matches!(&error, PythonError::Malformed { requirement: Some(it), .. } if it.to_string() == "a==1x"),
                 "{error}"
@@ -180,7 +185,8 @@ mod tests {
     fn finds_a_malformed_first_line() {
         let requirements = [Requirement::of_field("numpy=>2", "packages[0]")];
         let explanation = "error: Couldn't parse requirement in `requirements.in` at position 0";
-        let error = malformed(explanation, "numpy=>2\n", &requirements).to_string();
+        let files = [("requirements.in", "numpy=>2\n".to_owned(), &requirements[..])];
+        let error = malformed(explanation, &files).to_string();
         assert!(error.starts_with("`numpy=>2` in `packages[0]` is not well-formed"), "{error}");
     }
 

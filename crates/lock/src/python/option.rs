@@ -14,6 +14,8 @@ pub struct InstallOptions {
     pub requirement_files: Vec<PathBuf>,
     /// Files of `-c`, as written.
     pub constraint_files: Vec<PathBuf>,
+    /// Files of `--overrides`.
+    pub override_files: Vec<OverrideFile>,
     /// Words that are no option: pip takes them for requirements.
     pub requirements: Vec<Requirement>,
     /// Whether each file must be named by a hash.
@@ -33,6 +35,15 @@ struct Passed {
     option: &'static str,
     value: Option<String>,
     written: Written,
+}
+
+/// A file of requirements that take the place of what packages require.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverrideFile {
+    /// As written.
+    pub path: PathBuf,
+    /// The option that names it.
+    pub written: Written,
 }
 
 /// An option as the user wrote it, without its value, and where.
@@ -84,10 +95,12 @@ impl InstallOptions {
                         (true, Some(value)) => value,
                         (true, None) => words.next().cloned().ok_or_else(|| fail(OptionProblem::NoValue))?,
                     };
-                    if row.takes_value && value.is_empty() && row.effect.is_for_uv() {
+                    if row.takes_value && value.is_empty() && row.effect.needs_value() {
                         return Err(fail(OptionProblem::NoValue));
                     }
-                    if row.effect.is_index() && !Index::parse(&value).is_possible(host) {
+                    let is_no_index = row.effect.is_index() && !Index::parse(&value).is_possible(host);
+                    let is_no_page = row.effect == Effect::FindLinks && !is_location(&value);
+                    if is_no_index || is_no_page {
                         let (index, origin) = (Index::parse(&value).url, origin.clone());
                         return Err(PythonError::NoIndex { index, origin });
                     }
@@ -117,14 +130,11 @@ impl InstallOptions {
             }
             Effect::Requirements => self.requirement_files.push(value.into()),
             Effect::Constraints => self.constraint_files.push(value.into()),
+            Effect::Overrides => self.override_files.push(OverrideFile { path: value.into(), written }),
             Effect::RequireHashes => self.require_hashes = true,
             Effect::IgnoreInstalled => self.ignore_installed = true,
             Effect::Uv(option) => {
                 let value = (!value.is_empty()).then(|| value.to_owned());
-                self.set(Passed { option, value, written });
-            }
-            Effect::UvFile(option) => {
-                let value = Some(host.absolute(value).display().to_string());
                 self.set(Passed { option, value, written });
             }
             Effect::UvFixed(option, value) => {
@@ -161,6 +171,7 @@ impl InstallOptions {
         }
         self.requirement_files.extend(later.requirement_files);
         self.constraint_files.extend(later.constraint_files);
+        self.override_files.extend(later.override_files);
         self.requirements.extend(later.requirements);
         self.warnings.extend(later.warnings);
         Self {
@@ -177,26 +188,18 @@ impl InstallOptions {
         passed.flat_map(|it| [Some(it.option.to_owned()), it.value.clone()]).flatten().collect()
     }
 
-    /// The option that uv's words are about: whose value they quote, or else which they name.
+    /// The option that uv's words name; of several, the one whose value they quote.
     pub(super) fn meant_by(&self, explanation: &str) -> Option<&Written> {
         let words: Vec<&str> = explanation.split([' ', '\'', '`', '\n']).collect();
         let is_named = |passed: &&Passed| words.contains(&passed.option);
         let is_quoted = |passed: &&Passed| passed.value.as_deref().is_some_and(|it| explanation.contains(it));
         let both = self.uv.iter().find(|passed| is_named(passed) && is_quoted(passed));
-        let found = both.or_else(|| self.uv.iter().find(is_named)).or_else(|| {
-            self.uv.iter().find(|passed| passed.value.as_deref().is_some_and(is_path) && is_quoted(passed))
-        });
-        found.map(|passed| &passed.written)
+        both.or_else(|| self.uv.iter().find(is_named)).map(|passed| &passed.written)
     }
 }
 
-/// A word that can be known again in a text: others, such as `allow`, may stand there by chance.
-fn is_path(value: &str) -> bool {
-    value.starts_with('/')
-}
-
 /// Options that uv takes more than once.
-const REPEATABLE: [&str; 2] = ["--overrides", "--exclude-newer-package"];
+const REPEATABLE: [&str; 1] = ["--exclude-newer-package"];
 
 /// An option and its value where one is attached: `--name=value`, `-nvalue`, or several letters behind one dash.
 fn split(word: &str) -> Vec<(String, Option<String>)> {
@@ -218,6 +221,11 @@ fn split(word: &str) -> Vec<(String, Option<String>)> {
     options
 }
 
+/// A path, or an address that is one.
+fn is_location(text: &str) -> bool {
+    !text.contains("://") || text.parse::<url::Url>().is_ok()
+}
+
 /// The option without its value, which may hold a password.
 fn shown(word: &str) -> String {
     word.split('=').next().unwrap_or_default().to_owned()
@@ -226,6 +234,7 @@ fn shown(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use super::*;
 
@@ -254,11 +263,14 @@ mod tests {
 
     #[test]
     fn the_last_of_the_field_counts_and_then_the_files() {
-        let field = parse("--pre --prerelease disallow --overrides a --overrides b").unwrap();
-        let file = parse("--pre --no-deps --overrides c").unwrap();
-        let expected = "--prerelease disallow --overrides /project/a --overrides /project/b --no-deps \
-                        --overrides /project/c";
-        assert_eq!(field.or(file).uv_arguments(&[]).join(" "), expected);
+        let field = parse("--pre --prerelease disallow --exclude-newer-package a=1 --overrides a").unwrap();
+        let file = parse("--pre --no-deps --exclude-newer-package b=1 --overrides b").unwrap();
+        let expected =
+            "--prerelease disallow --exclude-newer-package a=1 --no-deps --exclude-newer-package b=1";
+        let joined = field.or(file);
+        assert_eq!(joined.uv_arguments(&[]).join(" "), expected);
+        let files: Vec<&Path> = joined.override_files.iter().map(|file| file.path.as_path()).collect();
+        assert_eq!(files, [Path::new("a"), Path::new("b")]);
     }
 
     #[test]

@@ -22,13 +22,12 @@ pub(super) enum Effect {
     Proxy,
     Requirements,
     Constraints,
+    Overrides,
     RequireHashes,
     IgnoreInstalled,
     Keyring,
     /// uv gets this option, and the value where there is one.
     Uv(&'static str),
-    /// uv gets this option with the file that the value names.
-    UvFile(&'static str),
     /// uv gets this option with this value.
     UvFixed(&'static str, &'static str),
     /// Nothing, and the user is told why.
@@ -38,9 +37,9 @@ pub(super) enum Effect {
 }
 
 impl Effect {
-    /// Whether uv gets the value.
-    pub(super) fn is_for_uv(self) -> bool {
-        matches!(self, Self::Uv(_) | Self::UvFile(_))
+    /// Whether it means nothing without a value.
+    pub(super) fn needs_value(self) -> bool {
+        matches!(self, Self::Uv(_) | Self::Overrides)
     }
 
     /// Whether the value is a package index.
@@ -79,6 +78,7 @@ pub(super) const OPTIONS: &[Row] = &[
     with_value(&["--keyring-provider"], Effect::Keyring),
     with_value(&["--requirement", "-r", "--requirements"], Effect::Requirements),
     with_value(&["--constraint", "-c", "--constraints"], Effect::Constraints),
+    with_value(&["--override", "--overrides"], Effect::Overrides),
     flag(&["--require-hashes"], Effect::RequireHashes),
     flag(&["--ignore-installed", "-I", "--force-reinstall", "--reinstall"], Effect::IgnoreInstalled),
     // Passed on, some under uv's name.
@@ -87,7 +87,6 @@ pub(super) const OPTIONS: &[Row] = &[
     with_value(&["--prerelease"], Effect::Uv("--prerelease")),
     with_value(&["--resolution"], Effect::Uv("--resolution")),
     with_value(&["--index-strategy"], Effect::Uv("--index-strategy")),
-    with_value(&["--override", "--overrides"], Effect::UvFile("--overrides")),
     with_value(&["--exclude-newer", "--uploaded-prior-to"], Effect::Uv("--exclude-newer")),
     with_value(&["--exclude-newer-package"], Effect::Uv("--exclude-newer-package")),
     with_value(&["--torch-backend"], Effect::Uv("--torch-backend")),
@@ -212,9 +211,10 @@ mod tests {
             Effect::Keyring => ("mapped", "whether the keyring is asked for credentials"),
             Effect::Requirements => ("mapped", "a file of requirements, besides `requirements`"),
             Effect::Constraints => ("mapped", "a file of constraints"),
+            Effect::Overrides => ("mapped", "a file of requirements that replace those of packages"),
             Effect::RequireHashes => ("mapped", "each requirement must have a hash"),
             Effect::IgnoreInstalled => ("mapped", "what the base has is installed again"),
-            Effect::Uv(name) | Effect::UvFile(name) => return ("passed on", format!("`{name}` of uv")),
+            Effect::Uv(name) => return ("passed on", format!("`{name}` of uv")),
             Effect::UvFixed(name, value) => return ("passed on", format!("`{name} {value}` of uv")),
             Effect::Nothing(because) => ("without effect", because),
             Effect::Refused(because) => ("refused", because),

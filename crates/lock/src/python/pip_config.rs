@@ -33,7 +33,7 @@ pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
     Ok(settings(&options, host))
 }
 
-fn files(host: &Host) -> Vec<PathBuf> {
+pub(super) fn files(host: &Host) -> Vec<PathBuf> {
     let machine = host.config_directories().into_iter().rev().map(|folder| folder.join("pip/pip.conf"));
     let user = host.home().map(|home| home.join(".pip/pip.conf"));
     let user = user.into_iter().chain(host.config_home().map(|folder| folder.join("pip/pip.conf")));

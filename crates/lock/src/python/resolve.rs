@@ -14,7 +14,7 @@ use super::select::Selection;
 use super::stub_wheel::stub_wheel;
 use super::{
     ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh,
-    Requirement, config_file, interpreter, preferences,
+    Requirement, config_file, interpreter, preferences, setting,
 };
 use crate::uv::{Finished, Invocation, Uv};
 
@@ -44,6 +44,7 @@ pub async fn resolve(uv: &Uv, request: &PythonRequest<'_>) -> Result<PythonResol
 
 const REQUIREMENTS: &str = "requirements.in";
 const CONSTRAINTS: &str = "constraints.txt";
+const OVERRIDES: &str = "overrides.txt";
 const CONFIGURATION: &str = "uv.toml";
 const OUTPUT: &str = "pylock.toml";
 const STUBS: &str = "base";
@@ -58,6 +59,7 @@ struct Question<'a> {
     /// One for each of what is asked.
     requirements: Vec<Parsed>,
     constraints: Vec<Parsed>,
+    overrides: Vec<Parsed>,
     installed: &'a [(PackageName, Version)],
 }
 
@@ -66,19 +68,23 @@ impl<'a> Question<'a> {
         let platform = uv.capabilities().platform_for(request.target);
         let platform =
             platform.ok_or_else(|| PythonError::Platform { target: Box::new(request.target.clone()) })?;
-        let parsed = |lines: &[Requirement]| lines.iter().map(|it| it.parse(request.host)).collect();
-        let requirements = parsed(&request.asked.requirements)?;
-        let constraints: Result<Vec<Parsed>, PythonError> = parsed(&request.asked.constraints);
-        let constraints = constraints?;
+        let parsed = |lines: &[Requirement]| -> Result<Vec<Parsed>, PythonError> {
+            lines.iter().map(|it| it.parse(request.host)).collect()
+        };
+        let asked = request.asked;
+        let (requirements, constraints) = (parsed(&asked.requirements)?, parsed(&asked.constraints)?);
+        let overrides = parsed(&asked.overrides)?;
         let installed = if request.asked.options.ignore_installed { &[] } else { request.installed };
         let folder = request.scratch;
-        let question = Self { uv, request, platform, folder, requirements, constraints, installed };
+        let question =
+            Self { uv, request, platform, folder, requirements, constraints, overrides, installed };
         question.write()?;
         Ok(question)
     }
 
     fn write(&self) -> Result<(), PythonError> {
         self.put(CONSTRAINTS, &lines(&self.constraints))?;
+        self.put(OVERRIDES, &lines(&self.overrides))?;
         self.put(OUTPUT, &preferences::text(self.installed, self.request.previous))
     }
 
@@ -142,9 +148,13 @@ impl<'a> Question<'a> {
         if self.request.refresh == Refresh::Always {
             arguments.push("--refresh".to_owned());
         }
-        // uv warns of a file of constraints that has none.
-        if !self.constraints.is_empty() {
-            arguments.extend(["--constraints", CONSTRAINTS].map(str::to_owned));
+        // uv warns of a file without a line.
+        for (option, file, parsed) in
+            [("--constraints", CONSTRAINTS, &self.constraints), ("--overrides", OVERRIDES, &self.overrides)]
+        {
+            if !parsed.is_empty() {
+                arguments.extend([option, file].map(str::to_owned));
+            }
         }
         arguments.push(REQUIREMENTS.to_owned());
         let invocation = Invocation {
@@ -238,7 +248,7 @@ impl<'a> Question<'a> {
 
     fn hashes(&self) -> BTreeMap<PackageName, Vec<Digest>> {
         let mut hashes: BTreeMap<PackageName, Vec<Digest>> = BTreeMap::new();
-        for parsed in self.requirements.iter().chain(&self.constraints) {
+        for parsed in self.requirements.iter().chain(&self.constraints).chain(&self.overrides) {
             if let Some(name) = parsed.name.clone().filter(|_| !parsed.hashes.is_empty()) {
                 hashes.entry(name).or_default().extend(&parsed.hashes);
             }
@@ -255,11 +265,22 @@ impl<'a> Question<'a> {
 
     async fn failure(&self, explanation: &str) -> PythonError {
         let asked = self.request.asked;
+        if let Some((setting, explanation)) =
+            setting::refused(explanation, &self.configuration(), self.request.host)
+        {
+            return PythonError::Setting { setting, explanation };
+        }
         match explain::classify(explanation) {
             Failure::Network => PythonError::Unreachable { explanation: explain::tidy(explanation) },
             Failure::Offline => PythonError::NotCached { explanation: explain::tidy(explanation) },
             Failure::Malformed => {
-                explain::malformed(explanation, &lines(&self.requirements), &asked.requirements)
+                let files = [
+                    (REQUIREMENTS, &self.requirements, &asked.requirements),
+                    (CONSTRAINTS, &self.constraints, &asked.constraints),
+                    (OVERRIDES, &self.overrides, &asked.overrides),
+                ];
+                let files = files.map(|(name, parsed, written)| (name, lines(parsed), &written[..]));
+                explain::malformed(explanation, &files)
             }
             Failure::Other => match asked.options.meant_by(explanation) {
                 Some(written) => {
@@ -269,8 +290,8 @@ impl<'a> Question<'a> {
                 None => PythonError::Answer { explanation: explain::tidy(explanation) },
             },
             Failure::NoSolution => {
-                let written: Vec<Requirement> =
-                    asked.requirements.iter().chain(&asked.constraints).cloned().collect();
+                let written = asked.requirements.iter().chain(&asked.constraints).chain(&asked.overrides);
+                let written: Vec<Requirement> = written.cloned().collect();
                 let involved = explain::involved(explanation, &written);
                 let mut findings = explain::findings(explanation, &involved);
                 if findings.is_empty() {

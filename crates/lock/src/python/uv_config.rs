@@ -52,7 +52,8 @@ pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
     Ok(settings)
 }
 
-fn files(host: &Host) -> Vec<PathBuf> {
+/// The files themselves, the most important first.
+pub(super) fn files(host: &Host) -> Vec<PathBuf> {
     if let Some(named) = host.variable("UV_CONFIG_FILE") {
         return vec![host.absolute(named)];
     }
@@ -67,7 +68,7 @@ fn files(host: &Host) -> Vec<PathBuf> {
     project.into_iter().chain(user).chain(machine).filter(|path| path.is_file()).collect()
 }
 
-fn of_file(path: &Path) -> Result<IndexSettings, PythonError> {
+pub(super) fn of_file(path: &Path) -> Result<IndexSettings, PythonError> {
     let text =
         fs_err::read_to_string(path).map_err(|source| PythonError::File { path: path.to_owned(), source })?;
     let bad = |source| PythonError::Configuration { path: path.to_owned(), source: Box::new(source) };

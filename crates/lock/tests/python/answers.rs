@@ -134,6 +134,18 @@ async fn files_named_by_options_are_read() {
     assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==1.0", "beta==2.0"]);
 }
 
+/// From the field and from a file, several of them, and for what the packages themselves ask for.
+#[tokio::test]
+async fn overrides_take_the_place_of_what_packages_ask_for() {
+    let Some(machine) = Machine::new() else { return };
+    let index = index();
+    machine.write("project/one.txt", "alpha==2.0 ; python_version > '3.8'\n");
+    machine.write("project/two.txt", "# why\ngamma==1.0\n");
+    machine.write("project/requirements.txt", "beta==1.0\n--overrides two.txt\n");
+    let ask = Ask::of(&[], &index.url()).file("requirements.txt").arguments("--override=one.txt");
+    assert_eq!(pins(&machine.resolve(&ask).await.unwrap()), ["alpha==2.0", "beta==1.0", "gamma==1.0"]);
+}
+
 #[tokio::test]
 async fn local_wheels_and_urls_are_taken_as_they_are() {
     let Some(machine) = Machine::new() else { return };

@@ -1,5 +1,7 @@
 //! What the user reads when there is no answer.
 
+use std::error::Error as _;
+
 use imagewright_lock::python::{PythonError, PythonErrorKind};
 use imagewright_oci::Digest;
 
@@ -28,9 +30,15 @@ async fn fails(requirements: &[&str], arguments: &str, kind: PythonErrorKind) ->
     let ask = Ask::of(requirements, &index.url()).arguments(arguments);
     let error = machine.resolve(&ask).await.unwrap_err();
     assert_eq!(error.kind(), kind, "{error}");
-    let message = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
+    let message = format!("{}\nhint: {}", told(&error), error.hint().unwrap_or_default());
     println!("{message}\n");
     Some(message)
+}
+
+/// An error with its causes.
+fn told(error: &PythonError) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}\n{cause}"))
 }
 
 #[tokio::test]
@@ -105,7 +113,7 @@ async fn options_that_cannot_be_taken_are_named() {
         (
             &["alpha"],
             "--prerelease allow --override nosuch.txt",
-            &["`--override` in `pip_extra_args`", "File not found", "/project/nosuch.txt"],
+            &["`--override` in `pip_extra_args`", "cannot read `nosuch.txt`", "No such file"],
         ),
         (
             &["alpha"],
@@ -117,6 +125,7 @@ async fn options_that_cannot_be_taken_are_named() {
             "--exclude-newer 2024-01-01",
             &["`--exclude-newer-package` in `packages[1]`", "could not be parsed"],
         ),
+        (&["alpha"], "-f http://[x", &["`http://[x` in `pip_extra_args` is no package index"]),
         (&["alpha"], "-i not-a-url", &["`not-a-url` in `pip_extra_args` is no package index"]),
         (&["alpha"], "--target /x", &["cannot be used: packages go to the image's environment"]),
     ] {
@@ -150,6 +159,96 @@ async fn files_are_named_with_their_line() {
         let error = machine.resolve(&ask).await.unwrap_err().to_string();
         assert!(error.contains(part), "{part} is not in:\n{error}");
     }
+}
+
+/// What stands in a file of overrides is the user's as well as what stands in one of requirements.
+#[tokio::test]
+async fn overrides_are_named_with_their_line() {
+    let Some(machine) = Machine::new() else { return };
+    let index = index();
+    let ask = Ask::of(&["alpha"], &index.url()).arguments("--override own.txt");
+    for (text, parts) in [
+        (
+            "# first\nbeta\nalpha==\n",
+            &["`alpha==` in own.txt line 3 is not well-formed", "expected version"][..],
+        ),
+        ("alpha\none two\n", &["`one two` in own.txt line 2 is not well-formed"]),
+        ("alpha\n-e .\n", &["`-e .` in own.txt line 2 must be built from source"]),
+        ("alpha\n--zzz\n", &["the option `--zzz` in own.txt line 2 is not an option"]),
+        ("--overrides own.txt\n", &["`--override` in `pip_extra_args` cannot be used", "another file"]),
+        ("-r more.txt\n", &["the file of `--override` in `pip_extra_args`", "own.txt, line 1", "`more.txt`"]),
+    ] {
+        machine.write("project/own.txt", text);
+        let error = machine.resolve(&ask).await.unwrap_err();
+        let is_ours = matches!(error.kind(), PythonErrorKind::Input | PythonErrorKind::Unresolvable);
+        let error = told(&error);
+        assert!(is_ours && parts.iter().all(|part| error.contains(part)), "{text}:\n{error}");
+    }
+    machine.write("project/limits.txt", "beta\none two\n");
+    let ask = Ask::of(&["alpha"], &index.url()).arguments("-c limits.txt");
+    let error = machine.resolve(&ask).await.unwrap_err().to_string();
+    assert!(error.starts_with("`one two` in limits.txt line 2 is not well-formed"), "{error}");
+}
+
+/// What is wrong with the machine's own settings is told with the place that they are in.
+#[tokio::test]
+async fn settings_that_cannot_be_taken_are_named() {
+    let index = index();
+    for (name, value, words) in [
+        ("UV_HTTP_TIMEOUT", "zz", "invalid value `zz`"),
+        ("UV_HTTP_RETRIES", "zz", "invalid value `zz`"),
+        ("UV_INDEX_STRATEGY", "zz", "possible values: first-index"),
+        ("UV_EXCLUDE_NEWER", "yesterdayish", "invalid value 'yesterdayish'"),
+        ("UV_EXTRA_INDEX_URL", "http://[x", "invalid IPv6 address"),
+        ("PIP_EXTRA_INDEX_URL", "http://[x", "invalid IPv6 address"),
+    ] {
+        let Some(mut machine) = Machine::new() else { return };
+        machine.variables.insert(name.to_owned(), value.to_owned());
+        refuses(&machine, &index, &format!("uv does not take the variable `{name}` as it is"), words).await;
+    }
+    for (file, text, setting, words) in [
+        (
+            "project/uv.toml",
+            "[[index]]\nname = \"a\"\nurl = \"http://[x\"\n",
+            "the index `http://[x`",
+            "invalid IPv6 address",
+        ),
+        (
+            "project/pyproject.toml",
+            "[tool.uv.pip]\nextra-index-url = [\"https://a/\", \"http://[y\"]\n",
+            "the index `http://[y`",
+            "invalid IPv6 address",
+        ),
+        ("home/.config/uv/uv.toml", "index-strategy = \"zz\"\n", "`index-strategy`", "unknown variant `zz`"),
+        (
+            "home/.config/uv/uv.toml",
+            "find-links = [\"https://a/\", \"http://[z\"]\n",
+            "`find-links`",
+            "invalid IPv6 address",
+        ),
+        (
+            "home/.config/pip/pip.conf",
+            "[global]\nextra-index-url = https://a/ http://u:s3cr3t@[x\n",
+            "the index `http://u:****@[x`",
+            "invalid IPv6 address",
+        ),
+    ] {
+        let mut machine = Machine::new().unwrap();
+        machine.variables.remove("PIP_CONFIG_FILE");
+        let path = machine.write(file, text);
+        let expected = format!("uv does not take {setting} in {} as it is", path.display());
+        refuses(&machine, &index, &expected, words).await;
+    }
+}
+
+/// The resolution ends with an error of the user's that begins so and has uv's words.
+async fn refuses(machine: &Machine, index: &Running, expected: &str, words: &str) {
+    let error = machine.resolve(&Ask::of(&["alpha"], &index.url())).await.unwrap_err();
+    assert_eq!(error.kind(), PythonErrorKind::Input, "{error:?}");
+    let (first, rest) =
+        error.to_string().split_once('\n').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    assert_eq!(first, expected, "{rest}");
+    assert!(rest.contains(words) && !rest.contains("TOML") && !rest.contains("s3cr3t"), "{rest}");
 }
 
 #[tokio::test]

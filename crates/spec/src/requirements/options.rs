@@ -16,6 +16,8 @@ const OPTIONS: &[(&str, &str, bool)] = &[
     ("--requirement", "-r", true),
     ("--constraint", "-c", true),
     ("--editable", "-e", true),
+    ("--override", "", true),
+    ("--overrides", "", true),
     ("--index-url", "-i", true),
     ("--extra-index-url", "", true),
     ("--find-links", "-f", true),
