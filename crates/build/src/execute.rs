@@ -16,6 +16,7 @@ use crate::found::host_platform;
 use crate::image::FinishedLayer;
 use crate::native::Machine;
 use crate::produce::Producer;
+use crate::surroundings::Surroundings;
 
 /// How commands of a spec are isolated.
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ const TAIL: usize = 20;
 pub(crate) struct Executor<'a> {
     machine: &'a Machine,
     sandbox: Sandbox,
+    surroundings: Surroundings,
     plan: &'a Plan,
 }
 
@@ -57,7 +59,9 @@ impl<'a> Executor<'a> {
             };
             sandbox.map_err(|source| BuildError::NoSandbox { origin, source })
         });
-        Ok(Some(Self { machine, sandbox: sandbox.await?, plan }))
+        let uv = machine.uv().await?;
+        let surroundings = Surroundings::of(&machine.host, &machine.store, Some(uv.executable()))?;
+        Ok(Some(Self { machine, sandbox: sandbox.await?, surroundings, plan }))
     }
 
     /// Runs a command above the base and the layers `below`.
@@ -71,6 +75,7 @@ impl<'a> Executor<'a> {
         let roots = self.roots(below).await?;
         let step = Step {
             sandbox: self.sandbox.clone(),
+            surroundings: self.surroundings.clone(),
             execution: execution.clone(),
             definition: definition.clone(),
             producer: producer.clone(),
@@ -96,6 +101,7 @@ impl<'a> Executor<'a> {
 /// One command, and where what it changes goes.
 struct Step {
     sandbox: Sandbox,
+    surroundings: Surroundings,
     execution: Execution,
     definition: LayerDefinition,
     producer: Producer,
@@ -111,10 +117,10 @@ impl Step {
             roots,
             scratch: scratch.path().to_owned(),
             argv,
-            env: environment,
+            env: self.surroundings.around(&environment),
             cwd: working_directory.into(),
             user: String::new(),
-            binds: Vec::new(),
+            binds: self.surroundings.binds.clone(),
             network: Network::Host,
         })?;
         self.running.set(running.stopper());

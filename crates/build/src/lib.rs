@@ -26,6 +26,7 @@ mod overlap;
 mod produce;
 mod provenance;
 mod push;
+mod surroundings;
 mod tags;
 
 mod error;

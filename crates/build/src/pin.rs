@@ -10,6 +10,7 @@ use crate::event::Stage;
 use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
 use crate::native::GivenLock;
+use crate::native::Machine;
 
 /// What is installed when this machine has none.
 const UV: &str = "uv, which resolves Python packages";
@@ -103,7 +104,7 @@ impl Job<'_> {
         previous: Option<&Previous>,
     ) -> Result<(), BuildError> {
         let (machine, request) = (self.machine, self.request);
-        let uv = self.uv().await?;
+        let uv = self.machine.uv().await?;
         let locker = Locker {
             client: &machine.client,
             store: &machine.store,
@@ -160,23 +161,25 @@ impl Job<'_> {
             }
         }
     }
+}
 
-    async fn uv(&self) -> Result<Uv, BuildError> {
-        let machine = self.machine;
+impl Machine {
+    /// uv, installed if it is nowhere.
+    pub(crate) async fn uv(&self) -> Result<Uv, BuildError> {
         let search = UvSearch {
-            explicit: machine.uv.as_deref(),
-            beside: machine.program_folder.as_deref(),
-            tools: &machine.store.tools(),
-            host: &machine.host,
+            explicit: self.uv.as_deref(),
+            beside: self.program_folder.as_deref(),
+            tools: &self.store.tools(),
+            host: &self.host,
         };
         let mut is_new = false;
         let uv = locate(&search, || {
             is_new = true;
-            machine.reporter.started(Stage::Install, UV);
+            self.reporter.started(Stage::Install, UV);
         });
         let uv = uv.await?;
         if is_new {
-            machine.reporter.ended(Stage::Install, UV);
+            self.reporter.ended(Stage::Install, UV);
         }
         Ok(uv)
     }

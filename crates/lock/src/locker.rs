@@ -191,7 +191,7 @@ impl Locker<'_> {
             refresh: self.refresh,
             offline: self.offline,
             interpreter: bearings.as_deref(),
-            cache: &self.store.directory().join("uv"),
+            cache: &self.store.cache("uv")?,
             scratch: scratch.path(),
             host: self.host,
         };

@@ -30,6 +30,8 @@ pub struct Usage {
     pub roots: Tally,
     /// Programs that imagewright installed for itself, in allocated bytes.
     pub tools: Tally,
+    /// What other programs keep for themselves, such as uv's index pages.
+    pub caches: Tally,
     /// The index, in bytes.
     pub index: u64,
     /// Files that belong to nothing any more.
@@ -55,7 +57,7 @@ impl Tally {
 impl Usage {
     /// Everything together, in bytes.
     pub fn total(&self) -> u64 {
-        let tallies = [self.artifacts, self.blobs, self.roots, self.tools, self.garbage];
+        let tallies = [self.artifacts, self.blobs, self.roots, self.tools, self.caches, self.garbage];
         tallies.iter().map(|tally| tally.bytes).sum::<u64>() + self.index
     }
 }
@@ -80,6 +82,7 @@ impl Store {
             }
         }
         entries(&layout.tools())?.iter().for_each(|entry| usage.tools.add(entry.bytes));
+        entries(&layout.caches())?.iter().for_each(|entry| usage.caches.add(entry.bytes));
         Ok(usage)
     }
 
@@ -88,6 +91,16 @@ impl Store {
     /// Only the removal of everything removes them.
     pub fn tools(&self) -> PathBuf {
         self.inner.layout.tools()
+    }
+
+    /// A folder where another program keeps what would only cost time to get again: uv's index pages, what commands
+    /// of a spec download. It is made if it is not there.
+    ///
+    /// Only the removal of everything removes them.
+    pub fn cache(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let path = self.inner.layout.caches().join(name);
+        fs_err::create_dir_all(&path).map_err(StoreError::writing(&path))?;
+        Ok(path)
     }
 
     /// The keys that somebody has the lease of. The files of dead holders are removed on the way.

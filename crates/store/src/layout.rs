@@ -76,6 +76,10 @@ impl Layout {
         self.root.join("roots")
     }
 
+    pub(crate) fn caches(&self) -> PathBuf {
+        self.root.join("caches")
+    }
+
     pub(crate) fn tools(&self) -> PathBuf {
         self.root.join("tools")
     }

@@ -36,6 +36,8 @@ pub struct PruneReport {
     pub roots: Tally,
     /// Programs that imagewright had installed for itself.
     pub tools: Tally,
+    /// What other programs kept for themselves.
+    pub caches: Tally,
     /// Files that belonged to nothing.
     pub garbage: Tally,
     /// The files and folders that could not be removed whole: they have files of other users, or mounts, in them.
@@ -66,7 +68,7 @@ enum Rank {
 impl PruneReport {
     /// Everything that was removed, in bytes.
     pub fn total(&self) -> u64 {
-        let tallies = [self.artifacts, self.blobs, self.roots, self.tools, self.garbage];
+        let tallies = [self.artifacts, self.blobs, self.roots, self.tools, self.caches, self.garbage];
         tallies.iter().map(|tally| tally.bytes).sum()
     }
 
@@ -95,6 +97,9 @@ impl PruneReport {
         }
         for entry in &files.tools {
             report.remove(entry, |report| &mut report.tools)?;
+        }
+        for entry in &files.caches {
+            report.remove(entry, |report| &mut report.caches)?;
         }
         Ok(report)
     }
@@ -239,6 +244,7 @@ struct Files {
     roots: Vec<Entry>,
     /// Those that are to go.
     tools: Vec<Entry>,
+    caches: Vec<Entry>,
 }
 
 impl Files {
@@ -248,6 +254,7 @@ impl Files {
             blobs: entries(&layout.blobs())?,
             roots: entries(&layout.roots())?,
             tools: if policy.all { entries(&layout.tools())? } else { Vec::new() },
+            caches: if policy.all { entries(&layout.caches())? } else { Vec::new() },
         })
     }
 }

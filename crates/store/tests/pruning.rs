@@ -36,8 +36,9 @@ fn usage_adds_up_to_what_is_on_the_disk() {
     fs_err::write(place.path().join("blobs/leftover"), [0; 77]).unwrap();
     fs_err::create_dir(store.tools()).unwrap();
     fs_err::write(store.tools().join("uv"), "x").unwrap();
+    fs_err::write(store.cache("uv").unwrap().join("page"), "xy").unwrap();
     let usage = store.usage().unwrap();
-    assert_eq!(usage.tools.count, 1);
+    assert_eq!((usage.tools.count, usage.caches.count), (1, 1));
     assert_eq!(usage.artifacts, Tally { count: 3, bytes: 3 * MIB as u64 });
     assert_eq!(usage.blobs.count, 3);
     assert_eq!(usage.garbage, Tally { count: 1, bytes: 77 });
@@ -107,10 +108,11 @@ fn all_leaves_an_empty_store_that_works() {
     store.put_document(NOTE, &Digest::of(b"k"), "x").unwrap();
     fs_err::create_dir(store.tools()).unwrap();
     fs_err::write(store.tools().join("uv"), "x").unwrap();
+    fs_err::write(store.cache("uv").unwrap().join("page"), "x").unwrap();
     store.prune(&PrunePolicy { max_bytes: Some(0), ..PrunePolicy::default() }).unwrap();
     assert!(store.tools().join("uv").exists());
     store.prune(&PrunePolicy { all: true, ..PrunePolicy::default() }).unwrap();
-    for folder in ["artifacts", "blobs", "roots", "staging", "leases", "tools"] {
+    for folder in ["artifacts", "blobs", "roots", "staging", "leases", "tools", "caches"] {
         assert!(files_below(&place.path().join(folder)).is_empty(), "{folder}");
     }
     assert!(store.layer_by_key(&key("a")).unwrap().is_none());

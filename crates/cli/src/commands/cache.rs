@@ -141,12 +141,13 @@ pub(crate) fn run(environment: &Environment, arguments: &CacheArguments) -> Resu
 
 fn du(store: &Store, as_json: bool) -> Result<ExitCode, Failure> {
     let usage = store.usage()?;
-    let Usage { artifacts, blobs, roots, tools, index, garbage } = usage;
+    let Usage { artifacts, blobs, roots, tools, caches, index, garbage } = usage;
     let rows = [
         ("artifacts", artifacts),
         ("blobs", blobs),
         ("roots", roots),
         ("tools", tools),
+        ("caches", caches),
         ("index", Tally { count: 1, bytes: index }),
         ("garbage", garbage),
     ];
@@ -169,13 +170,14 @@ fn prune(store: &Store, arguments: &PruneArguments) -> Result<ExitCode, Failure>
     };
     let report = store.prune(&policy)?;
     let total = report.total();
-    let PruneReport { artifacts, blobs, roots, tools, garbage, left_behind } = report;
+    let PruneReport { artifacts, blobs, roots, tools, caches, garbage, left_behind } = report;
     let left_behind = without_foreign_files(store, left_behind)?;
     let rows = [
         ("artifacts", artifacts),
         ("blobs", blobs),
         ("roots", roots),
         ("tools", tools),
+        ("caches", caches),
         ("garbage", garbage),
     ];
     if arguments.json {

@@ -89,3 +89,27 @@ fn a_command_that_fails_is_told_and_nothing_is_pushed() {
         .never_says(&["after\n    "]);
     workshop.run(&["exists", "image.yaml"]).expect(1);
 }
+
+#[test]
+fn a_command_has_the_network_uv_and_pip_and_leaves_no_trace_of_the_machine() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    workshop.write(
+        "image.yaml",
+        format!(
+            "name: tools\nbase_image: {}/debian-python:bookworm\ncommands:\n\
+             - uv pip install idna==3.10\n- pip install six==1.17.0\n- ls /run /root/.cache > /opt/seen || true\n",
+            peers.bases
+        ),
+    );
+    workshop.build("image.yaml", &[]);
+    let python =
+        "import idna, six, os; print(idna.__version__, six.__version__, os.path.exists('/run/imagewright'))";
+    let told = workshop.run(&["run", "image.yaml", "--", "python", "-c", python]).expect(0);
+    assert_eq!(told.stdout.trim_end(), "3.10 1.17.0 False");
+    assert_eq!(said(&workshop, "env | grep -c imagewright; test -e /root/.cache || echo clean"), "0\nclean");
+    // What they downloaded is counted, and goes with everything.
+    let usage = workshop.run(&["cache", "du", "--json"]).expect(0).stdout;
+    let usage: serde_json::Value = serde_json::from_str(&usage).unwrap();
+    assert!(usage["caches"]["bytes"].as_u64().unwrap() > 10_000, "{usage}");
+}

@@ -174,7 +174,7 @@ impl<'a> Question<'a> {
         };
         let shown = |path: &Path| path.display().to_string();
         set("UV_CONFIG_FILE", shown(&self.folder.join(CONFIGURATION)));
-        set("UV_CACHE_DIR", shown(&self.request.cache.join("uv")));
+        set("UV_CACHE_DIR", shown(self.request.cache));
         set("UV_PYTHON_DOWNLOADS", "never".to_owned());
         set("UV_NO_PROGRESS", "1".to_owned());
         set("NO_COLOR", "1".to_owned());
