@@ -33,8 +33,8 @@ pub(crate) struct ContainerArguments {
     /// What network the command has.
     #[arg(long, value_enum, default_value_t)]
     network: NetworkChoice,
-    /// How the command is isolated, instead of the best way that works here: `root`, `subordinate-ids` or
-    /// `single-id`.
+    /// How the command is isolated, instead of the best way that works here: `root`, `subordinate-ids`,
+    /// `single-id` or `chroot`.
     #[arg(long)]
     pub(crate) mode: Option<Mode>,
 }

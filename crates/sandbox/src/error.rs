@@ -11,7 +11,7 @@ use crate::{Mode, ModeReport};
 #[derive(Debug, Error)]
 pub enum SandboxError {
     /// A text that names no mode.
-    #[error("`{text}` is not a sandbox mode (root, subordinate-ids or single-id)")]
+    #[error("`{text}` is not a sandbox mode (root, subordinate-ids, single-id or chroot)")]
     UnknownMode {
         /// What was given.
         text: String,
@@ -31,13 +31,13 @@ pub enum SandboxError {
         #[source]
         source: Box<SandboxError>,
     },
-    /// Mode [`Mode::Root`] without being root.
+    /// Mode [`Mode::Root`] or [`Mode::Chroot`] without being root.
     #[error("this is user {uid}, not root")]
     NotRoot {
         /// The effective user id.
         uid: u32,
     },
-    /// Mode [`Mode::Root`] in a user namespace that lacks the owners that images have.
+    /// Mode [`Mode::Root`] or [`Mode::Chroot`] in a user namespace that lacks the owners that images have.
     #[error("this is root of a user namespace with {count} ids only")]
     FewIds {
         /// How many user ids the namespace has.

@@ -6,8 +6,8 @@ use crate::SandboxError;
 
 /// How a command is isolated, best first.
 ///
-/// A root file system that was unpacked in one mode is not usable in another: the owners of its files differ. See
-/// [`crate::Sandbox::owners`].
+/// A root file system that was unpacked in one mode is not usable in another, unless the owners of its files are the
+/// same: see [`crate::Sandbox::owners`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
     /// As root with CAP_SYS_ADMIN: files have the owners that the image gives them.
@@ -17,6 +17,9 @@ pub enum Mode {
     SubordinateIds,
     /// In a user namespace with one id: every file belongs to the user that the command runs as.
     SingleId,
+    /// As root that may neither mount nor make namespaces: with chroot, in a copy of the layers. There is no
+    /// `/proc`, and nothing keeps the command from what root can reach.
+    Chroot,
 }
 
 /// Whether a mode works on this machine.
@@ -30,7 +33,7 @@ pub struct ModeReport {
 
 impl Mode {
     /// All modes, best first.
-    pub const ALL: [Self; 3] = [Self::Root, Self::SubordinateIds, Self::SingleId];
+    pub const ALL: [Self; 4] = [Self::Root, Self::SubordinateIds, Self::SingleId, Self::Chroot];
 
     /// The name that a user chooses it by.
     pub fn name(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Mode {
             Self::Root => "root",
             Self::SubordinateIds => "subordinate-ids",
             Self::SingleId => "single-id",
+            Self::Chroot => "chroot",
         }
     }
 }

@@ -6,7 +6,7 @@ use rustix::process::geteuid;
 
 use crate::id_map::{IdMap, available_ids};
 use crate::launch::{self, Launch};
-use crate::task::{Identity, Report, Task, Work};
+use crate::task::{Confinement, Identity, Report, Task, Work};
 use crate::unpack::{self, Layer, Unpacked};
 use crate::{Exit, Mode, ModeReport, Network, RunRequest, Running, SandboxError, signals};
 
@@ -55,7 +55,7 @@ impl Sandbox {
     /// sandboxes with equal owners only.
     pub fn owners(&self) -> String {
         match (self.mode, &self.id_map) {
-            (Mode::Root, _) => "root".to_owned(),
+            (Mode::Root | Mode::Chroot, _) => "root".to_owned(),
             (Mode::SubordinateIds, Some(map)) => map.key(),
             (Mode::SubordinateIds | Mode::SingleId, _) => format!("single-{}", geteuid().as_raw()),
         }
@@ -98,7 +98,7 @@ impl Sandbox {
 
     fn tried(mode: Mode, helper: &Path, scratch: &Path) -> Result<Self, SandboxError> {
         let id_map = match mode {
-            Mode::Root => check_root().map(|()| None)?,
+            Mode::Root | Mode::Chroot => check_root().map(|()| None)?,
             Mode::SubordinateIds => Some(IdMap::of_caller()?),
             Mode::SingleId => None,
         };
@@ -143,11 +143,14 @@ impl Sandbox {
         output: Option<OwnedFd>,
     ) -> Result<Launch, SandboxError> {
         let identity = match self.mode {
-            Mode::Root => Identity::Caller,
+            Mode::Root | Mode::Chroot => Identity::Caller,
             Mode::SubordinateIds => Identity::Mapped,
             Mode::SingleId => Identity::Single,
         };
-        Launch::start(&self.helper, &Task { identity, work }, data, self.id_map.as_ref(), output)
+        let confinement =
+            if self.mode == Mode::Chroot { Confinement::Chroot } else { Confinement::Namespaces };
+        let task = Task { identity, confinement, work };
+        Launch::start(&self.helper, &task, data, self.id_map.as_ref(), output)
     }
 }
 

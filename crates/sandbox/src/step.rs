@@ -2,7 +2,6 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use imagewright_layer::{Content, RawPath, TreeEntry};
@@ -40,14 +39,12 @@ pub struct RunningStep {
     // Before the launch: the helper ends when nobody can ask for files any more, and dropping the launch waits for it.
     files: UnixStream,
     launch: Launch,
-    stopped: Arc<AtomicBool>,
 }
 
 /// Stops a step from another thread.
 #[derive(Debug)]
 pub struct Stopper {
     channel: UnixStream,
-    stopped: Arc<AtomicBool>,
 }
 
 /// A line that is longer than this many bytes is told in parts.
@@ -68,24 +65,18 @@ impl Sandbox {
         let (output, writing) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
         let (files, theirs) = UnixStream::pair().map_err(failed)?;
         let launch = self.launch(Work::Step(request), theirs.into(), Some(writing))?;
-        Ok(RunningStep { launch, output, files, stopped: Arc::default() })
+        Ok(RunningStep { output, files, launch })
     }
 }
 
 impl RunningStep {
     /// What stops this step.
     pub fn stopper(&self) -> Stopper {
-        Stopper { channel: self.launch.channel(), stopped: Arc::clone(&self.stopped) }
+        Stopper { channel: self.launch.channel() }
     }
 
     /// Waits for the end of the command and of all that it started.
-    pub fn wait(self, on_line: impl FnMut(&str)) -> Result<StepOutcome, SandboxError> {
-        let stopped = Arc::clone(&self.stopped);
-        let outcome = self.outcome(on_line);
-        if stopped.load(Ordering::Acquire) { Err(SandboxError::Stopped) } else { outcome }
-    }
-
-    fn outcome(mut self, on_line: impl FnMut(&str)) -> Result<StepOutcome, SandboxError> {
+    pub fn wait(mut self, on_line: impl FnMut(&str)) -> Result<StepOutcome, SandboxError> {
         tell_lines(self.output.into(), on_line)
             .map_err(|source| SandboxError::Step { step: "read the output".to_owned(), source })?;
         let (mut exit, mut changes) = (None, Vec::new());
@@ -107,7 +98,6 @@ impl RunningStep {
 impl Stopper {
     /// Ends the command and all that it started; [`RunningStep::wait`] then gives [`SandboxError::Stopped`].
     pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
         // It fails only when the helper has ended already, which is what it is for.
         drop(self.channel.shutdown(std::net::Shutdown::Write));
     }

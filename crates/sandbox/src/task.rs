@@ -12,6 +12,7 @@ use crate::{Exit, RunRequest, SandboxError, Unpacked};
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
     pub(crate) identity: Identity,
+    pub(crate) confinement: Confinement,
     pub(crate) work: Work,
 }
 
@@ -24,6 +25,15 @@ pub(crate) enum Identity {
     Mapped,
     /// A new one, in which the caller's id is 0.
     Single,
+}
+
+/// What keeps a command in its root file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Confinement {
+    /// Namespaces, and an overlay of the layers.
+    Namespaces,
+    /// chroot, and a copy of the layers.
+    Chroot,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,6 +75,8 @@ pub(crate) enum Failure {
     ReservedName { path: String },
     NoSuchUser { kind: String, name: String, file: String },
     WorkingDirectory { directory: PathBuf, cause: Cause },
+    Stopped,
+    HelperKilled,
     NoCommand,
     NoSuchProgram { program: String, searched: Option<String> },
     NotExecutable { program: String, cause: Cause },
@@ -119,6 +131,8 @@ impl From<Failure> for SandboxError {
             Failure::WorkingDirectory { directory, cause } => {
                 Self::WorkingDirectory { directory, source: cause.into() }
             }
+            Failure::Stopped => Self::Stopped,
+            Failure::HelperKilled => Self::HelperKilled,
             Failure::NoCommand => Self::NoCommand,
             Failure::NoSuchProgram { program, searched } => Self::NoSuchProgram { program, searched },
             Failure::NotExecutable { program, cause } => {

@@ -18,16 +18,25 @@ pub(crate) enum Who {
     Subordinate,
     /// The same user, where there is no newuidmap.
     NoTools,
+    /// Root without CAP_SYS_ADMIN, as in a pod.
+    Chrooted,
 }
 
 impl Who {
-    pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Subordinate, Self::NoTools];
+    pub(crate) const ALL: [Self; 4] = [Self::Root, Self::Subordinate, Self::NoTools, Self::Chrooted];
+    /// Those who can make namespaces.
+    pub(crate) const NAMESPACED: [Self; 3] = [Self::Root, Self::Subordinate, Self::NoTools];
+
+    fn is_root(self) -> bool {
+        matches!(self, Self::Root | Self::Chrooted)
+    }
 
     pub(crate) fn mode(self) -> &'static str {
         match self {
             Self::Root => "root",
             Self::Subordinate => "subordinate-ids",
             Self::NoTools => "single-id",
+            Self::Chrooted => "chroot",
         }
     }
 }
@@ -81,7 +90,7 @@ impl Caller {
         ] {
             fs_err::write(caller.path(file), line).unwrap();
         }
-        if who != Who::Root {
+        if !who.is_root() {
             chown(caller.path(""), Some(USER), Some(USER)).unwrap();
         }
         caller.directory("scratch");
@@ -96,7 +105,7 @@ impl Caller {
     pub(crate) fn directory(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         fs_err::create_dir(&path).unwrap();
-        if self.who != Who::Root {
+        if !self.who.is_root() {
             chown(&path, Some(USER), Some(USER)).unwrap();
         }
         path
@@ -114,7 +123,10 @@ impl Caller {
         command.args(["--mount", "sh", "-c", ENTER]).arg(self.home.path().join("home"));
         command.arg(if self.contained { "contained" } else { "-" });
         command.arg(if self.who == Who::NoTools { "/nowhere" } else { "/usr/bin:/bin" });
-        if self.who != Who::Root {
+        if self.who == Who::Chrooted {
+            command.args(["/usr/bin/setpriv", "--bounding-set=-sys_admin"]);
+        }
+        if !self.who.is_root() {
             command.args(["/usr/bin/setpriv", "--clear-groups"]);
             command.args([format!("--reuid={USER}"), format!("--regid={USER}")]);
         }

@@ -14,17 +14,25 @@ fn every_mode_works_or_says_why_not() {
     }
     assert_eq!(
         detected(Who::Subordinate),
-        ["root: this is user 47110, not root", "subordinate-ids: works", "single-id: works"]
+        [
+            "root: this is user 47110, not root",
+            "subordinate-ids: works",
+            "single-id: works",
+            "chroot: this is user 47110, not root"
+        ]
     );
     assert_eq!(
         detected(Who::NoTools),
         [
             "root: this is user 47110, not root",
             "subordinate-ids: cannot start newuidmap: No such file or directory (os error 2)",
-            "single-id: works"
+            "single-id: works",
+            "chroot: this is user 47110, not root"
         ]
     );
-    assert_eq!(detected(Who::Root)[0], "root: works");
+    let works = |who: Who| detected(who).iter().map(|line| line.ends_with(": works")).collect::<Vec<_>>();
+    assert!(works(Who::Root)[0]);
+    assert_eq!((works(Who::Chrooted)[0], works(Who::Chrooted)[3]), (false, true));
 }
 
 /// What `detect` says to root when `prepare` has run in a shell before it.

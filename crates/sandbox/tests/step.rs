@@ -16,7 +16,7 @@ echo owned >/owned; chown 33:44 /owned
 mkdir -m 2750 /directory; chown 1000:1000 /directory
 echo set >/set-id; chmod 4755 /set-id
 head -c 3000000 /dev/zero >/large
-ln -s 'some where' /symlink; mkfifo -m 620 /pipe
+ln -s 'some where' /symlink; mkfifo /pipe; chmod 620 /pipe
 printf bytes >"$(printf '/non-utf-8-\377')"
 ln -s "$(printf 'target-\376')" "/$(printf 'symlink-\376')"
 ln "$(printf '/non-utf-8-\377')" "$(printf '/etc/linked-\377')"
@@ -77,7 +77,14 @@ fn a_layer_has_what_the_step_changed() {
     for who in Who::ALL {
         let (_, _, layer, list) = step(who, SCRIPT);
         let without_owners = |list: &str| list.replace(" 1000:1000", " 0:0").replace(" 33:44", " 0:0");
-        let expected = if who == Who::NoTools { without_owners(LIST) } else { LIST.to_owned() };
+        let expected = match who {
+            Who::NoTools => without_owners(LIST),
+            // A directory that was made again is the same as one that was emptied.
+            Who::Chrooted => LIST
+                .replace("b\"again/.wh..wh..opq\"", "b\"again/.wh.above\"")
+                .replace("b\"linked/.wh..wh..opq\" file 0 644 0:0\n", ""),
+            _ => LIST.to_owned(),
+        };
         assert_eq!(list, expected, "{who:?}");
         digests.push(layer.diff_id);
     }

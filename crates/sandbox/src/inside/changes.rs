@@ -1,6 +1,6 @@
-//! What a step has changed, read from the writable directory of its overlay.
+//! What a step has changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -20,13 +20,20 @@ pub(super) fn place(root: &Path, change: &Change) -> PathBuf {
     root.join(OsStr::from_bytes(change.path.as_bytes()))
 }
 
-/// The changes in `upper`, sorted by path, without the mount points that were made for the step.
-pub(super) fn of_overlay(upper: &Path, request: &RunRequest) -> Result<Vec<Change>, Failure> {
+/// The changes in the writable directory of an overlay, sorted by path.
+pub(super) fn of_overlay(upper: &Path) -> Result<Vec<Change>, Failure> {
+    described(upper, &walk(upper)?)
+}
+
+/// These files below `root`; of several names of one file, the first has it and the others link to it.
+pub(super) fn described<'a>(
+    root: &Path,
+    files: impl IntoIterator<Item = (&'a Vec<u8>, &'a Stat)>,
+) -> Result<Vec<Change>, Failure> {
+    let mut first_names = HashMap::new();
     let mut changes = Vec::new();
-    let mut first_names = BTreeMap::new();
-    for (path, found) in walk(upper)? {
-        let file = upper.join(OsStr::from_bytes(&path));
-        let mut change = describe(&file, &path, &found)?;
+    for (path, found) in files {
+        let mut change = describe(&root.join(OsStr::from_bytes(path)), path, found)?;
         if found.st_nlink > 1 && matches!(change.kind, ChangeKind::File { .. }) {
             let first =
                 first_names.entry((found.st_dev, found.st_ino)).or_insert_with(|| change.path.clone());
@@ -36,12 +43,11 @@ pub(super) fn of_overlay(upper: &Path, request: &RunRequest) -> Result<Vec<Chang
         }
         changes.push(change);
     }
-    let made = made::listed(&request.scratch).trying(|| "read the list of mount points".to_owned())?;
-    without_mount_points(changes, &made, &request.roots)
+    Ok(changes)
 }
 
 /// Everything below `root`, sorted by path. Sockets are left out: without a process they are nothing.
-fn walk(root: &Path) -> Result<BTreeMap<Vec<u8>, Stat>, Failure> {
+pub(super) fn walk(root: &Path) -> Result<BTreeMap<Vec<u8>, Stat>, Failure> {
     let mut found = BTreeMap::new();
     let mut directories = vec![Vec::new()];
     while let Some(directory) = directories.pop() {
@@ -68,7 +74,8 @@ fn walk(root: &Path) -> Result<BTreeMap<Vec<u8>, Stat>, Failure> {
     Ok(found)
 }
 
-fn describe(file: &Path, path: &[u8], found: &Stat) -> Result<Change, Failure> {
+/// One file, as an entry of a layer has it.
+pub(super) fn describe(file: &Path, path: &[u8], found: &Stat) -> Result<Change, Failure> {
     let step = || format!("read the change of /{}", String::from_utf8_lossy(path));
     let has = |name| xattrs::value(file, name).trying(step);
     let (major, minor) = (major(found.st_rdev), minor(found.st_rdev));
@@ -98,23 +105,23 @@ fn describe(file: &Path, path: &[u8], found: &Stat) -> Result<Change, Failure> {
     })
 }
 
-/// Leaves out what was made for the step, unless the command has put something into it, and the directories that
-/// are there for no other reason.
-fn without_mount_points(
+/// Leaves out what was put into place for the step, and the directories that are there for no other reason.
+pub(super) fn without_mount_points(
     changes: Vec<Change>,
-    made: &BTreeSet<Vec<u8>>,
-    roots: &[PathBuf],
+    request: &RunRequest,
 ) -> Result<Vec<Change>, Failure> {
-    let above_made: BTreeSet<&[u8]> = made.iter().flat_map(|path| ancestors(path)).collect();
+    let made = made::listed(&request.scratch).trying(|| "read the list of mount points".to_owned())?;
+    let above_mount_points: BTreeSet<&[u8]> = made.paths().flat_map(ancestors).collect();
     let (mut kept, mut needed) = (Vec::new(), BTreeSet::new());
     // What is in a directory comes behind it, so it is seen first from the end.
     for change in changes.into_iter().rev() {
         let path = change.path.as_bytes();
         let is_only_for_mounts = match change.kind {
-            ChangeKind::File { size: 0 } => made.contains(path),
+            _ if made.is_mounted(path) => true,
             ChangeKind::Directory { .. } if needed.contains(path) => false,
             ChangeKind::Directory { .. } => {
-                made.contains(path) || above_made.contains(path) && is_as_before(&change, roots)?
+                made.directories.contains(path)
+                    || above_mount_points.contains(path) && is_as_before(&change, &request.roots)?
             }
             _ => false,
         };
@@ -127,11 +134,13 @@ fn without_mount_points(
     Ok(kept)
 }
 
-fn parent(path: &[u8]) -> Option<&[u8]> {
+/// The directory that a path is in, unless that is the root.
+pub(super) fn parent(path: &[u8]) -> Option<&[u8]> {
     path.iter().rposition(|byte| *byte == b'/').map(|slash| &path[..slash])
 }
 
-fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The directories above a path, the nearest first.
+pub(super) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(parent(path), |path| parent(path))
 }
 

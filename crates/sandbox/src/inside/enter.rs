@@ -8,13 +8,14 @@ use imagewright_oci::DEFAULT_PATH;
 use rustix::fs::{Access, FileType, Mode, access, stat};
 use rustix::process::{chdir, setsid, umask};
 
+use super::chroot::{self, Places};
 use super::made::Made;
 use super::mounts::{self, Mounts};
 use super::user::User;
 use super::{Outcome, overlay, privileges};
 use crate::RunRequest;
 use crate::channel::Assignment;
-use crate::task::{Failure, Report, Trying as _, Work};
+use crate::task::{Confinement, Failure, Report, Trying as _, Work};
 
 /// Enters the root file system and becomes the command; returns only if that fails, or after a probe.
 pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
@@ -22,13 +23,21 @@ pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
     let (Work::Run(request) | Work::Step(request) | Work::Probe(request)) = &task.work else {
         return Err(Failure::NoCommand);
     };
-    let mounts = Mounts::take(request)?;
     let mut made = Made::begin(&request.scratch)?;
-    mounts::enter_root(&overlay::merged(&request.scratch))?;
-    mounts.attach(&mut made)?;
+    match task.confinement {
+        Confinement::Namespaces => {
+            let mounts = Mounts::take(request)?;
+            mounts::enter_root(&overlay::merged(&request.scratch))?;
+            mounts.attach(&mut made)?;
+        }
+        Confinement::Chroot => {
+            let places = Places::take(request)?;
+            enter_directory(&chroot::tree(&request.scratch))?;
+            places.put(&mut made)?;
+        }
+    }
     let user = User::look_up(&request.user)?;
     made.directory(&request.cwd, 0o755)?;
-    made.finish()?;
     privileges::become_user(&user, task.identity)?;
     umask(Mode::from_raw_mode(0o022));
     let input = match task.work {
@@ -45,6 +54,12 @@ pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
         cause: io::Error::from(errno).into(),
     })?;
     Err(execute(request, &user, input))
+}
+
+fn enter_directory(root: &Path) -> Result<(), Failure> {
+    let step = || format!("enter the root directory {}", root.display());
+    rustix::process::chroot(root).trying(step)?;
+    chdir("/").trying(step)
 }
 
 fn execute(request: &RunRequest, user: &User, input: Stdio) -> Failure {

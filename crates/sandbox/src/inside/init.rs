@@ -1,27 +1,45 @@
 use std::io::{self, Read as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, kill_process, set_parent_process_death_signal, wait,
+    Pid, PidfdFlags, Signal, WaitOptions, WaitStatus, getppid, kill_process, pidfd_open,
+    set_parent_process_death_signal, wait,
 };
 use rustix::thread::UnshareFlags;
 use signal_hook::consts::SIGCHLD;
 
-use super::{Outcome, privileges};
+use super::outer::outlive_signals;
+use super::{Outcome, descendants, privileges};
 use crate::Exit;
 use crate::channel::Assignment;
-use crate::task::{Failure, Report, Trying as _};
+use crate::task::{Confinement, Failure, Report, Trying as _};
 
 /// Process 1: starts the command, reaps every process that ends, and ends with the command or with the caller.
-/// With it the kernel kills all that is left in the process namespace.
-pub(super) fn init(assignment: &Assignment) -> Outcome {
-    set_parent_process_death_signal(Some(Signal::KILL))
-        .trying(|| "tie the sandbox to its caller".to_owned())?;
-    privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
+/// With it the kernel kills all that is left in the process namespace; without one, it does so itself.
+pub(super) fn init(assignment: &mut Assignment) -> Outcome {
+    let tie = || "tie the sandbox to its caller".to_owned();
+    match assignment.task()?.confinement {
+        Confinement::Namespaces => {
+            set_parent_process_death_signal(Some(Signal::KILL)).trying(tie)?;
+            privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
+            start(assignment, None)
+        }
+        Confinement::Chroot => {
+            outlive_signals()?;
+            descendants::adopt()?;
+            let outer = getppid().ok_or(Errno::SRCH).and_then(|outer| pidfd_open(outer, PidfdFlags::empty()));
+            let outcome = start(assignment, Some(&outer.trying(tie)?));
+            descendants::end_all()?;
+            outcome
+        }
+    }
+}
+
+fn start(assignment: &Assignment, outer: Option<&OwnedFd>) -> Outcome {
     let (ended, on_signal) = UnixStream::pair()?;
     ended.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGCHLD, on_signal)?;
@@ -30,28 +48,31 @@ pub(super) fn init(assignment: &Assignment) -> Outcome {
         .trying(|| "start the process that enters the image".to_owned())?;
     let command = Pid::from_raw(i32::try_from(command.id()).expect("a process id is positive"))
         .expect("a process id is not 0");
-    supervise(command, &ended, &assignment.channel)
+    supervise(command, &ended, &assignment.channel, outer)
 }
 
-fn supervise(command: Pid, ended: &UnixStream, caller: &UnixStream) -> Outcome {
+/// Waits for the end of the command, of the caller, and of *outer* if that is given.
+fn supervise(command: Pid, ended: &UnixStream, caller: &UnixStream, outer: Option<&OwnedFd>) -> Outcome {
     loop {
-        let mut events = [
-            PollFd::from_borrowed_fd(ended.as_fd(), PollFlags::IN),
-            PollFd::from_borrowed_fd(caller.as_fd(), PollFlags::IN),
-        ];
+        let awaited = [Some(ended.as_fd()), Some(caller.as_fd()), outer.map(AsFd::as_fd)];
+        let mut events: Vec<_> =
+            awaited.into_iter().flatten().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
         match poll(&mut events, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
-        let [some_ended, caller_spoke] = events.map(|event| !event.revents().is_empty());
-        if some_ended {
+        let happened: Vec<bool> = events.iter().map(|event| !event.revents().is_empty()).collect();
+        if happened[0] {
             forget_notices(ended)?;
             if let Some(exit) = reap(command)? {
                 return Ok(Some(Report::Ended(exit)));
             }
         }
-        if caller_spoke && !pass_on_signal(caller, command)? {
-            return Ok(None);
+        if happened.get(2) == Some(&true) {
+            return Err(Failure::HelperKilled);
+        }
+        if happened[1] && !pass_on_signal(caller, command)? {
+            return Err(Failure::Stopped);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The helper processes: the program itself, started again, without threads.
 
 mod changes;
+mod chroot;
+mod descendants;
 mod enter;
 mod init;
 mod made;
@@ -25,7 +27,7 @@ pub fn helper_main(stage: &str) -> u8 {
     let Ok(mut assignment) = Assignment::receive() else { return 70 };
     let result = match stage {
         "outer" => outer::outer(&mut assignment),
-        "init" => init::init(&assignment),
+        "init" => init::init(&mut assignment),
         "enter" => enter::enter(&mut assignment),
         _ => return 70,
     };

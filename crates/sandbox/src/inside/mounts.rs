@@ -63,6 +63,7 @@ impl Mounts {
     pub(super) fn attach(self, made: &mut Made) -> Result<(), Failure> {
         for directory in ["/proc", "/sys", "/dev"] {
             made.directory(Path::new(directory), 0o755)?;
+            made.mount_point(Path::new(directory))?;
         }
         made.directory(Path::new("/tmp"), 0o1777)?;
         mount_proc(self.proc)?;
@@ -92,7 +93,8 @@ pub(super) fn enter_root(root: &Path) -> Result<(), Failure> {
     chdir("/").trying(step)
 }
 
-fn resolver_files(network: Network) -> Vec<Bind> {
+/// The machine's files that tell names of hosts.
+pub(super) fn resolver_files(network: Network) -> Vec<Bind> {
     if network == Network::None {
         return Vec::new();
     }
@@ -179,6 +181,7 @@ fn attach_bind(bind: &Bind, mount: &OwnedFd, made: &mut Made) -> Result<(), Fail
         made.directory(target.parent().unwrap_or(Path::new("/")), 0o755)?;
         made.file(&target)?;
     }
+    made.mount_point(&target)?;
     attach(mount, &target)?;
     if bind.writable { Ok(()) } else { make_read_only(&target) }
 }

@@ -12,9 +12,11 @@ use rustix::stdio::{dup2_stderr, dup2_stdout};
 use rustix::thread::UnshareFlags;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
-use super::{Outcome, changes, overlay, privileges, unpack};
+use super::chroot::{self, Assembled};
+use super::{Outcome, changes, descendants, overlay, privileges, unpack};
+use crate::change::Change;
 use crate::channel::{Assignment, answer_requests};
-use crate::task::{Failure, Identity, Report, Trying as _, Work};
+use crate::task::{Confinement, Failure, Identity, Report, Trying as _, Work};
 use crate::{Network, RunRequest};
 
 /// Enters the user namespace, and does the work there or starts *init* for it.
@@ -23,10 +25,13 @@ pub(super) fn outer(assignment: &mut Assignment) -> Outcome {
     let task = assignment.task()?;
     enter_user_namespace(task.identity, assignment)?;
     match task.work {
-        Work::Run(request) | Work::Probe(request) => run(&request, assignment, |_| Ok(())).map(|()| None),
-        Work::Step(request) => {
-            run(&request, assignment, |upper| tell_changes(upper, &request, assignment)).map(|()| None)
+        Work::Run(request) | Work::Probe(request) => {
+            run(&request, task.confinement, assignment, |_, _| Ok(())).map(|()| None)
         }
+        Work::Step(request) => run(&request, task.confinement, assignment, |root, changes| {
+            tell(root, &changes::without_mount_points(changes()?, &request)?, assignment)
+        })
+        .map(|()| None),
         Work::Unpack { directory } => unpack::unpack(&directory, task.identity, assignment)
             .map(|unpacked| Some(Report::Unpacked(unpacked))),
         Work::Remove { directory } => remove(&directory).map(|()| Some(Report::Done)),
@@ -53,32 +58,61 @@ fn new_user_namespace() -> Result<(), Failure> {
     privileges::unshare(UnshareFlags::NEWUSER).trying(|| "make a user namespace".to_owned())
 }
 
-/// Runs *init* to its end, in namespaces of its own, and then `after` it with what was written.
+/// Finds out what was changed.
+type FindChanges<'a> = &'a dyn Fn() -> Result<Vec<Change>, Failure>;
+
+/// Runs *init* to its end, and then `after` it, with where it wrote and what can tell the changes.
 fn run(
     request: &RunRequest,
+    confinement: Confinement,
     assignment: &Assignment,
-    after: impl FnOnce(&Path) -> Result<(), Failure>,
+    after: impl FnOnce(&Path, FindChanges<'_>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     outlive_signals()?;
-    let mut flags = UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
-    if request.network == Network::None {
-        flags |= UnshareFlags::NEWNET;
-    }
-    privileges::unshare(flags).trying(|| "make a process namespace".to_owned())?;
-    privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
-    overlay::prepare(&request.scratch)?;
-    let result = overlay::mount_root(request).and_then(|upper| {
-        let ended = start_init(assignment)?.wait().trying(|| "wait for the sandbox".to_owned())?;
-        if ended.success() { after(&upper) } else { Ok(()) }
-    });
-    let cleared = overlay::clear(&request.scratch);
+    let scratch = &request.scratch;
+    let (result, cleared) = match confinement {
+        Confinement::Namespaces => {
+            enter_namespaces(request.network)?;
+            overlay::prepare(scratch)?;
+            let result = overlay::mount_root(request).and_then(|upper| {
+                run_init(assignment)?.then(|| after(&upper, &|| changes::of_overlay(&upper))).transpose()
+            });
+            (result, overlay::clear(scratch))
+        }
+        Confinement::Chroot => {
+            descendants::adopt()?;
+            let result = Assembled::of(request).and_then(|assembled| {
+                let ended = run_init(assignment);
+                // Also what a killed *init* has left.
+                descendants::end_all()?;
+                chroot::hand_back(request)?;
+                ended?.then(|| after(&chroot::tree(scratch), &|| assembled.changes())).transpose()
+            });
+            (result, chroot::clear(scratch))
+        }
+    };
     result?;
     cleared
 }
 
+fn enter_namespaces(network: Network) -> Result<(), Failure> {
+    let mut flags = UnshareFlags::NEWPID | UnshareFlags::NEWIPC;
+    if network == Network::None {
+        flags |= UnshareFlags::NEWNET;
+    }
+    privileges::unshare(flags).trying(|| "make a process namespace".to_owned())?;
+    privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())
+}
+
+/// Whether the command ended, rather than failed to start or was stopped.
+fn run_init(assignment: &Assignment) -> Result<bool, Failure> {
+    let ended = start_init(assignment)?.wait().trying(|| "wait for the sandbox".to_owned())?;
+    Ok(ended.success())
+}
+
 /// Signals that were meant for the whole process group must not end this process before the command, which gets
 /// them, too; a handler, other than ignoring them, is not inherited by the command.
-fn outlive_signals() -> Result<(), Failure> {
+pub(super) fn outlive_signals() -> Result<(), Failure> {
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2] {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))
             .trying(|| format!("handle signal {signal}"))?;
@@ -97,16 +131,15 @@ fn start_init(assignment: &Assignment) -> Result<Child, Failure> {
 }
 
 /// Tells what a step has changed, and opens the changed files for the caller until it has them all.
-fn tell_changes(upper: &Path, request: &RunRequest, assignment: &Assignment) -> Result<(), Failure> {
-    let changes = changes::of_overlay(upper, request)?;
-    for change in &changes {
+fn tell(root: &Path, changes: &[Change], assignment: &Assignment) -> Result<(), Failure> {
+    for change in changes {
         assignment.report(&Report::Changed(change.clone()))?;
     }
     assignment.report(&Report::Done)?;
     let connection = UnixStream::from(assignment.data.try_clone()?);
     Ok(answer_requests(&connection, |index| {
         let change = changes.get(index).ok_or(Errno::NOENT)?;
-        Ok(open(changes::place(upper, change), CONTENT, Mode::empty())?)
+        Ok(open(changes::place(root, change), CONTENT, Mode::empty())?)
     })?)
 }
 

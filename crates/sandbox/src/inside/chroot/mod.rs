@@ -1,0 +1,62 @@
+//! A run without any namespace and any mount, for root that may make neither.
+//!
+//! The layers are copied into one directory, which the command enters with chroot. What it would find mounted is
+//! copied into place, what it may write is linked and handed back; and what a step has changed is found by comparing
+//! metadata. All of it is below the scratch directory: removing that, after a kill, removes secrets and copies, too.
+
+mod assemble;
+mod compare;
+mod mirror;
+mod places;
+
+use std::path::{Path, PathBuf};
+
+use crate::RunRequest;
+use crate::change::Change;
+use crate::task::{Failure, Trying as _};
+
+use self::compare::Before;
+pub(super) use self::places::Places;
+
+const TREE: &str = "root";
+
+/// The directory that the command enters.
+pub(super) fn tree(scratch: &Path) -> PathBuf {
+    scratch.join(TREE)
+}
+
+/// A root file system, and what was in it before the command ran.
+#[derive(Debug)]
+pub(super) struct Assembled {
+    tree: PathBuf,
+    before: Before,
+}
+
+impl Assembled {
+    /// Copies the layers of a run.
+    pub(super) fn of(request: &RunRequest) -> Result<Self, Failure> {
+        let tree = tree(&request.scratch);
+        fs_err::create_dir(&tree).trying(|| "make the root directory".to_owned())?;
+        rustix::fs::chmod(&tree, rustix::fs::Mode::from_raw_mode(0o755))
+            .trying(|| "open the root directory to everybody".to_owned())?;
+        assemble::assemble(&request.roots, &tree)?;
+        Ok(Self { before: Before::of(&tree)?, tree })
+    }
+
+    /// What the command has changed, with what was put into place.
+    pub(super) fn changes(&self) -> Result<Vec<Change>, Failure> {
+        self.before.changes(&self.tree)
+    }
+}
+
+/// Hands back what the command wrote where it might.
+pub(super) fn hand_back(request: &RunRequest) -> Result<(), Failure> {
+    places::hand_back(request, &tree(&request.scratch))
+}
+
+/// Removes everything.
+pub(super) fn clear(scratch: &Path) -> Result<(), Failure> {
+    fs_err::remove_dir_all(tree(scratch))
+        .and_then(|()| super::made::forget(scratch))
+        .trying(|| format!("clear the scratch directory {}", scratch.display()))
+}
