@@ -140,7 +140,7 @@ mod tests {
     fn what_is_not_as_pinned_is_no_content() {
         assert_eq!(read(b"1,2", b"1,2"), Ok(b"1,2".to_vec()));
         assert_eq!(read(b"", b""), Ok(Vec::new()));
-        let changed = Err("`copy: data/a.csv` changed while it was copied".to_owned());
+        let changed = Err("`data/a.csv` changed while it was copied".to_owned());
         for (pinned, is) in [("1,2", "1,3"), ("1,2", "1,"), ("1,2", "1,2,3"), ("", "1"), ("1", "")] {
             assert_eq!(read(pinned.as_bytes(), is.as_bytes()), changed, "{pinned} {is}");
         }

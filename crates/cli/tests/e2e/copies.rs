@@ -3,12 +3,13 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use imagewright_testkit::registry::{Effect, Fault};
 use imagewright_testkit::validate::Validated;
 use serde_json::Value;
 
-use crate::support::{Docker, Offline, Peers, Workshop, assert_valid, run, run_within, unique};
+use crate::support::{Docker, Offline, Peers, Workshop, assert_valid, run, run_within, spawn, unique};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -222,10 +223,6 @@ fn a_source_that_cannot_be_copied_is_named() {
     );
     refused("copy: [/etc/passwd]\n", &["`/etc/passwd` is absolute"]);
     refused("copy: [../x]\n", &["`../x` has a `..` in it"]);
-    // The tests may run as root, who may read everything, but this.
-    symlink("/proc/self/mem", data.join("memory")).unwrap();
-    refused("copy: [data]\n", &["copy: cannot read `data/memory`"]);
-    fs_err::remove_file(data.join("memory")).unwrap();
     let odd = std::ffi::OsString::from(std::path::PathBuf::from(
         <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff.csv"),
     ));
@@ -239,6 +236,56 @@ fn a_source_that_cannot_be_copied_is_named() {
     let built = workshop.run(&["build", "image.yaml", "--json"]).expect(0);
     built.says(&["`data/pipe` is a pipe, socket or device, and is not copied"]);
     assert_eq!(paths(&sources(workshop)["copy: data"]), ["a.csv"]);
+}
+
+#[test]
+fn what_may_not_be_read_is_named() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec_with(&["gamma"], "copy: [data]\n");
+    let file = workshop.write("data/b/secret", "1");
+    fs_err::set_permissions(&file, PermissionsExt::from_mode(0o000)).unwrap();
+    // Root may read everything, but for these capabilities.
+    let drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
+    let wrapper = if rustix::process::geteuid().is_root() { &drop[..] } else { &[] };
+    let refused = |told| {
+        let mut command = workshop.wrapped(wrapper, &["build", "image.yaml"]);
+        run_within(&mut command, LIMIT).expect(2).says(&[told, "Permission denied"]);
+    };
+    refused("copy: cannot read `data/b/secret`");
+    fs_err::set_permissions(file.parent().unwrap(), PermissionsExt::from_mode(0o000)).unwrap();
+    refused("copy: cannot read `data/b`");
+    fs_err::set_permissions(file.parent().unwrap(), PermissionsExt::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_is_noticed() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    workshop.write("data/a.csv", "1,2");
+    world.spec_with(&["gamma"], "copy: [data]\n");
+    // The base is asked for when the files have been counted, and comes late.
+    let late = Effect::Delay(Duration::from_secs(3));
+    world.registry.inject(Fault::on("GET", "/base/", late).times(1));
+    let building = spawn(&mut workshop.command(&["build", "image.yaml"]));
+    let limit = Instant::now() + LIMIT;
+    while !world.registry.requests().iter().any(|request| request.path.contains("/base/")) {
+        assert!(Instant::now() < limit, "the base is not asked for");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    workshop.write("data/a.csv", "1,3");
+    let output = building.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("`data/a.csv` changed while it was copied"), "{told}");
+    assert!(
+        !world
+            .registry
+            .requests()
+            .iter()
+            .any(|request| { request.method == "PUT" && request.path.contains("/manifests/") })
+    );
+    workshop.build("image.yaml", &[]);
 }
 
 #[test]

@@ -17,5 +17,6 @@ mod outputs;
 mod platform;
 mod pushed;
 mod reproducible;
+mod specs;
 mod together;
 mod told;

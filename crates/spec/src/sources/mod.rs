@@ -131,9 +131,10 @@ pub fn source_name(field: Field, path: &Path) -> String {
 /// What users call the entry at `path` of the source of this name: the path of a file on their machine.
 pub fn entry_name(source: &str, path: &str) -> String {
     match source.split_once(": ") {
-        _ if path == SourceTree::TOP => source.to_owned(),
         Some((_, SourceTree::TOP)) => path.to_owned(),
+        Some((_, top)) if path == SourceTree::TOP => top.to_owned(),
         Some((_, folder)) => format!("{folder}/{path}"),
+        None if path == SourceTree::TOP => source.to_owned(),
         None => format!("{path} in {source}"),
     }
 }

@@ -1,0 +1,3 @@
+import package.tool
+
+print(package.tool.NAME)

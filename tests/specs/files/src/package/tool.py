@@ -1,0 +1,1 @@
+NAME = "the tool of the source root"
