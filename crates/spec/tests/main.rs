@@ -14,3 +14,5 @@ mod oracle;
 mod requirements;
 #[cfg(test)]
 mod robust;
+#[cfg(test)]
+mod sources;

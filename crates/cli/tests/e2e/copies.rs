@@ -73,7 +73,7 @@ fn a_change_of_a_file_makes_its_layer_and_is_named() {
     world.spec_with(&["gamma"], FIELDS);
     let exists = || workshop.run(&["exists", "image.yaml"]);
     let first = workshop.run(&["build", "image.yaml", "--json"]).expect(0);
-    first.clone().says(&["the link `data/broken` leads to `/no/such/place`, which is not copied"]);
+    first.clone().says(&["the link `data/broken` leads to `/no/such/place`, which is not copied with it"]);
     let image = assert_valid(crate::support::Report::parse(&first.stdout).text("image"));
     let expected = [
         ".dockerignore",

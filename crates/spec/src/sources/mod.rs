@@ -229,7 +229,7 @@ impl fmt::Display for SourceWarning {
                 write!(f, "`{}` is a pipe, socket or device, and is not copied", path.display())
             }
             Self::Broken { path, target } => {
-                write!(f, "the link `{}` leads to `{target}`, which is not copied", path.display())
+                write!(f, "the link `{}` leads to `{target}`, which is not copied with it", path.display())
             }
             Self::Git { path, problem } => {
                 write!(f, "git does not say what it ignores in `{}`: {problem}", path.display())

@@ -26,7 +26,9 @@ impl Rules {
     pub(super) fn of(top: &Path, path: &Path, directory: &Path) -> io::Result<Self> {
         let inside = directory.join(path);
         let inside = inside.strip_prefix(directory).ok().map(clean);
-        let inside = inside.filter(|inside| inside != SourceTree::TOP && !inside.starts_with(".."));
+        let is_below =
+            |inside: &String| inside != SourceTree::TOP && inside.split('/').all(|part| part != "..");
+        let inside = inside.filter(is_below);
         let outer = match inside {
             Some(inside) => {
                 let rules = DockerRules::of(directory)?;
