@@ -59,13 +59,13 @@ fn interpreter(lock: &DebianLock) -> Option<Interpreter> {
     let version = version_of(lock, &format!("python{minor}-minimal"))?;
     let full = version.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
     let aliases = vec!["/usr/bin/python3".to_owned()];
-    Some(Interpreter { path: format!("/usr/bin/python{minor}"), aliases, minor, full: Some(full.to_owned()) })
+    Some(Interpreter { path: format!("/usr/bin/python{minor}"), aliases, minor, full: full.parse().ok() })
 }
 
 /// Whether `lock` has the Python that is asked for, or rightly none, because one is added: of another minor release
 /// than the suite's, or a patch release that the suite does not have. The suite's would only lie beside that.
 pub(crate) fn has_fitting_python(lock: &DebianLock, wanted: PythonVersion) -> bool {
-    let found = interpreter(lock).and_then(|found| found.full?.parse().ok());
+    let found = interpreter(lock).and_then(|found| Some(found.full?.release()));
     found
         .map_or(lock.suite.python() != wanted.minor || wanted.patch.is_some(), |found| wanted.accepts(&found))
 }

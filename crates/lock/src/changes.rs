@@ -52,7 +52,10 @@ fn compared(
 fn pins(lock: &PlatformLock) -> BTreeMap<String, String> {
     let packages = lock.packages.iter().map(|it| (it.name.to_string(), it.version.to_string()));
     let mut pins: BTreeMap<String, String> = packages.collect();
-    let python = lock.interpreter.full.clone().unwrap_or_else(|| lock.interpreter.minor.to_string());
+    let python = match &lock.interpreter.full {
+        Some(full) => full.to_string(),
+        None => lock.interpreter.minor.to_string(),
+    };
     pins.insert("python".to_owned(), python);
     pins.extend(lock.compiler.iter().map(|compiler| ("compiler".to_owned(), compiler.identity.clone())));
     match &lock.base {

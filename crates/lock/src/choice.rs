@@ -1,6 +1,6 @@
 //! Which interpreter and environment packages are for (design D7): pure functions of the recipe and the facts.
 
-use imagewright_pypa::{PythonMinor, PythonVersion};
+use imagewright_pypa::{PythonMinor, PythonVersion, StatedVersion};
 use imagewright_recipe::InterpreterStep;
 use serde::{Deserialize, Serialize};
 
@@ -49,21 +49,18 @@ pub fn choose(
     if let Some(path) = &step.path {
         return named(step, path, facts);
     }
-    let accepts = |minor: PythonMinor, full: Option<&str>| match step.version {
-        None => true,
-        Some(wanted) => {
-            let has = full.and_then(|full| full.parse().ok()).unwrap_or_else(|| PythonVersion::from(minor));
-            wanted.accepts(&has)
-        }
+    let accepts = |minor: PythonMinor, full: Option<&StatedVersion>| {
+        let has = full.map_or_else(|| minor.into(), StatedVersion::release);
+        step.version.is_none_or(|wanted| wanted.accepts(&has))
     };
     let first_on_path = path_variable.split(':').next().and_then(|first| first.strip_suffix("/bin"));
     let continued = facts.environments.iter().find(|environment| {
-        first_on_path == Some(&environment.prefix) && accepts(environment.minor, environment.full.as_deref())
+        first_on_path == Some(&environment.prefix) && accepts(environment.minor, environment.full.as_ref())
     });
     if let Some(environment) = continued {
         return Ok(InterpreterChoice::Continue { environment: environment.clone() });
     }
-    let fitting = facts.interpreters.iter().find(|found| accepts(found.minor, found.full.as_deref()));
+    let fitting = facts.interpreters.iter().find(|found| accepts(found.minor, found.full.as_ref()));
     Ok(match fitting {
         Some(interpreter) => InterpreterChoice::Base { interpreter: interpreter.clone() },
         None => InterpreterChoice::Added { version: step.version.unwrap_or(step.fallback) },
@@ -87,7 +84,7 @@ fn named(step: &InterpreterStep, path: &str, facts: &BaseFacts) -> Result<Interp
     match step.version {
         Some(wanted) if wanted.minor != interpreter.minor => Err(LockError::InterpreterMismatch {
             path: path.to_owned(),
-            is: interpreter.full.clone().unwrap_or_else(|| interpreter.minor.to_string()),
+            is: interpreter.full.as_ref().map_or_else(|| interpreter.minor.to_string(), ToString::to_string),
             wanted,
         }),
         _ => Ok(InterpreterChoice::Base { interpreter: interpreter.clone() }),
@@ -168,14 +165,19 @@ mod tests {
     fn interpreter(path: &str, full: &str) -> Interpreter {
         let version: PythonVersion = full.parse().unwrap();
         let aliases = vec![format!("{}/python3", path.rsplit_once('/').unwrap().0)];
-        Interpreter { path: path.to_owned(), aliases, minor: version.minor, full: Some(full.to_owned()) }
+        Interpreter {
+            path: path.to_owned(),
+            aliases,
+            minor: version.minor,
+            full: Some(full.parse().unwrap()),
+        }
     }
 
     fn facts() -> BaseFacts {
         let environment = Environment {
             prefix: "/opt/venv".to_owned(),
             minor: PythonMinor(11),
-            full: Some("3.11.2".to_owned()),
+            full: Some("3.11.2".parse().unwrap()),
             system_site_packages: false,
         };
         BaseFacts {

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use imagewright_debian::{Compiler, DebianLock};
 use imagewright_oci::{Digest, ImageReference, Platform, canonical_json};
-use imagewright_pypa::PythonMinor;
+use imagewright_pypa::{PythonMinor, StatedVersion};
 use imagewright_spec::SourceTree;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -117,7 +117,7 @@ pub struct InterpreterLock {
     /// `3.11`.
     pub minor: PythonMinor,
     /// `3.11.2`, when it is known.
-    pub full: Option<String>,
+    pub full: Option<StatedVersion>,
     /// Where it comes from.
     pub source: InterpreterSource,
 }

@@ -114,7 +114,7 @@ fn added(archive: InterpreterArchive) -> InterpreterLock {
     InterpreterLock {
         path: format!("{}/bin/python{minor}", archive.prefix()),
         minor,
-        full: Some(archive.version.to_string()),
+        full: archive.version.to_string().parse().ok(),
         source: InterpreterSource::Archive { archive },
     }
 }

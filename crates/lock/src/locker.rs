@@ -2,7 +2,7 @@
 
 use imagewright_debian::{Architecture, Suite};
 use imagewright_oci::Platform;
-use imagewright_pypa::{Libc, PackageName, PythonMinor, TargetPython, Version};
+use imagewright_pypa::{Libc, PackageName, PythonMinor, StatedVersion, TargetPython, Version};
 use imagewright_recipe::{Base, Recipe};
 use imagewright_registry::Client;
 use imagewright_store::Store;
@@ -168,7 +168,7 @@ impl Locker<'_> {
         previous: Option<&PlatformLock>,
     ) -> Result<PythonResolution, LockError> {
         let minor = interpreter.minor;
-        let target = target(platform, minor, interpreter.full.as_deref(), base.facts.libc)?;
+        let target = target(platform, minor, interpreter.full.as_ref(), base.facts.libc)?;
         let mut asked = self.asked.clone();
         let (installed, odd) = installed(&choice.visible(&base.facts));
         let is_given = |name: &PackageName| {
@@ -243,13 +243,13 @@ pub fn wheel_url(source: &WheelSource) -> Url {
 fn target(
     platform: &Platform,
     minor: PythonMinor,
-    full: Option<&str>,
+    full: Option<&StatedVersion>,
     libc: Option<Libc>,
 ) -> Result<TargetPython, LockError> {
     let libc = libc.ok_or(LockError::NoLibc)?;
     let target = TargetPython::new(3, minor.0, platform.clone(), libc)
         .map_err(|source| LockError::NoWheels { source })?;
-    let patch = full.and_then(|full| full.parse::<imagewright_pypa::PythonVersion>().ok()?.patch);
+    let patch = full.and_then(|full| full.release().patch);
     Ok(match patch {
         Some(patch) => target.with_patch(patch),
         None => target,

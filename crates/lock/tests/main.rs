@@ -4,4 +4,5 @@
 
 mod debian;
 mod downloads;
+mod facts;
 mod python;

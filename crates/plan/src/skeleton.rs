@@ -105,7 +105,8 @@ fn environment(scope: &Scope<'_>) -> Vec<TreeFile> {
     let prefix = scope.lock.environment.prefix.trim_start_matches('/');
     let interpreter = &scope.lock.interpreter;
     let (bin, _) = interpreter.path.rsplit_once('/').unwrap_or(("", ""));
-    let version = interpreter.full.clone().unwrap_or_else(|| interpreter.minor.to_string());
+    let version =
+        interpreter.full.as_ref().map_or_else(|| interpreter.minor.to_string(), ToString::to_string);
     let path = |below: &str| format!("{prefix}/{below}");
     let directory = |below: &str| TreeFile::directory(&path(below), 0o755, 0, 0);
     let settings = format!("home = {bin}\ninclude-system-site-packages = true\nversion = {version}\n");

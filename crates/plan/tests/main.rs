@@ -44,7 +44,7 @@ fn lock(packages: Vec<LockedPackage>) -> PlatformLock {
         interpreter: InterpreterLock {
             path: "/usr/bin/python3.11".to_owned(),
             minor: PythonMinor(11),
-            full: Some("3.11.2".to_owned()),
+            full: Some("3.11.2".parse().unwrap()),
             source: InterpreterSource::Base,
         },
         compiler: None,
@@ -72,7 +72,7 @@ fn base(layers: usize) -> BaseImage {
         path: "/usr/bin/python3.11".to_owned(),
         aliases: Vec::new(),
         minor: PythonMinor(11),
-        full: Some("3.11.2".to_owned()),
+        full: Some("3.11.2".parse().unwrap()),
     };
     let accounts =
         Accounts { passwd: "root:x:0:0:root:/root:/bin/bash\n".to_owned(), group: "root:x:0:\n".to_owned() };
@@ -221,7 +221,7 @@ fn an_interpreter_is_added_below_everything_else() {
     let interpreter = InterpreterLock {
         path: "/opt/python/3.12.4/bin/python3.12".to_owned(),
         minor: PythonMinor(12),
-        full: Some("3.12.4".to_owned()),
+        full: Some("3.12.4".parse().unwrap()),
         source: InterpreterSource::Archive { archive },
     };
     let lock = PlatformLock { interpreter, ..lock(set()) };
@@ -234,7 +234,7 @@ fn an_interpreter_is_added_below_everything_else() {
     let text = String::from_utf8(content).unwrap();
     assert!(text.starts_with("home = /opt/python/3.12.4/bin\n"), "{text}");
     let found = plan.facts.interpreters.last().unwrap();
-    assert_eq!((found.minor, found.full.as_deref()), (PythonMinor(12), Some("3.12.4")));
+    assert_eq!((found.minor, &found.full), (PythonMinor(12), &Some("3.12.4".parse().unwrap())));
 }
 
 #[test]

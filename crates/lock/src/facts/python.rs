@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use imagewright_layer::record_paths;
-use imagewright_pypa::{PackageName, PythonMinor, metadata_header};
+use imagewright_pypa::{PackageName, PythonMinor, StatedVersion, metadata_header};
 use serde::{Deserialize, Serialize};
 
 use super::{NodeKind, Tree, binary};
@@ -17,7 +17,7 @@ pub struct Interpreter {
     /// `3.11`.
     pub minor: PythonMinor,
     /// `3.11.2`, when the program says so.
-    pub full: Option<String>,
+    pub full: Option<StatedVersion>,
 }
 
 /// A virtual or conda environment of an image.
@@ -29,7 +29,7 @@ pub struct Environment {
     /// `3.11`, from its `lib/python3.11`.
     pub minor: PythonMinor,
     /// `3.11.2`, when its `pyvenv.cfg` says so.
-    pub full: Option<String>,
+    pub full: Option<StatedVersion>,
     /// Whether it sees the packages of the interpreter that it was made from.
     pub system_site_packages: bool,
 }
@@ -95,15 +95,16 @@ fn is_in_environment(tree: &Tree, path: &str) -> bool {
     path.rsplit_once("/bin/").is_some_and(|(prefix, _)| tree.node(&format!("{prefix}/pyvenv.cfg")).is_some())
 }
 
-fn full_version(tree: &Tree, program: &str, minor: PythonMinor) -> Option<String> {
+fn full_version(tree: &Tree, program: &str, minor: PythonMinor) -> Option<StatedVersion> {
     let minor = minor.to_string();
     let own = binary::python_version(tree.content(program)?, &minor);
-    own.or_else(|| {
+    let of_library = || {
         let library = format!("libpython{minor}.so");
         tree.iter()
             .filter(|(path, _)| path.rsplit('/').next().is_some_and(|name| name.starts_with(&library)))
             .find_map(|(path, _)| binary::python_version(tree.content(path)?, &minor))
-    })
+    };
+    own.or_else(of_library)?.parse().ok()
 }
 
 /// Directories with a `pyvenv.cfg` or a `conda-meta`.
@@ -122,9 +123,9 @@ pub(super) fn environments(tree: &Tree) -> Vec<Environment> {
             Some(Environment {
                 prefix: format!("/{prefix}"),
                 minor,
-                full: setting(&settings, "version_info")
-                    .or_else(|| setting(&settings, "version"))
-                    .map(str::to_owned),
+                full: ["version_info", "version"]
+                    .into_iter()
+                    .find_map(|name| setting(&settings, name)?.parse().ok()),
                 system_site_packages: system.is_some_and(|value| value.eq_ignore_ascii_case("true")),
             })
         })
@@ -227,12 +228,12 @@ mod tests {
             ["/usr/bin/python3.11", "/usr/local/bin/python3.12"]
         );
         assert_eq!(paths(""), ["/usr/local/bin/python3.12", "/usr/bin/python3.11"]);
-        assert_eq!(interpreters(&tree, "/usr/bin")[0].full.as_deref(), Some("3.11.2"));
+        assert_eq!(interpreters(&tree, "/usr/bin")[0].full, Some("3.11.2".parse().unwrap()));
         assert_eq!(interpreters(&tree, "/usr/bin")[0].aliases, ["/usr/bin/python3"]);
         let expected = Environment {
             prefix: "/opt/venv".to_owned(),
             minor: PythonMinor(11),
-            full: Some("3.11.2".to_owned()),
+            full: Some("3.11.2".parse().unwrap()),
             system_site_packages: true,
         };
         assert_eq!(environments(&tree), [expected]);

@@ -4,7 +4,7 @@ mod answers;
 mod failures;
 mod index;
 mod locating;
-mod machine;
+pub(crate) mod machine;
 mod network;
 mod precedence;
 mod properties;
