@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use imagewright_oci::{Descriptor, DiffId, ImageReference};
+use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
 use imagewright_plan::{Execution, LayerDefinition, Plan};
 use imagewright_sandbox::{Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
 use imagewright_store::LayerRecord;
@@ -12,7 +12,6 @@ use imagewright_store::LayerRecord;
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::event::{Event, Reporter};
-use crate::found::host_platform;
 use crate::image::FinishedLayer;
 use crate::native::Machine;
 use crate::produce::Producer;
@@ -46,7 +45,7 @@ impl<'a> Executor<'a> {
             return Ok(None);
         };
         let origin = execution.origin.clone();
-        if !host_platform().accepts(&plan.platform) {
+        if !Platform::of_this_machine().accepts(&plan.platform) {
             let platform = plan.platform.clone();
             return Err(BuildError::ForeignPlatform { origin, platform });
         }

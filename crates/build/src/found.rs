@@ -57,18 +57,6 @@ impl FoundImage {
     }
 }
 
-/// The platform of this machine.
-pub fn host_platform() -> Platform {
-    let architecture = match std::env::consts::ARCH {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        "x86" => "386",
-        "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
-        other => other,
-    };
-    Platform::new("linux", architecture)
-}
-
 impl Machine {
     /// The image that a reference names: as the store knows its tag, else as its registry has it.
     pub async fn find(
@@ -211,7 +199,7 @@ pub(crate) fn stored(store: &Store, digest: Digest) -> Result<Option<Vec<u8>>, B
 
 /// The platform to run: this machine's if the image is made for it.
 pub(crate) fn preferred(platforms: &[Platform]) -> &Platform {
-    let host = host_platform();
+    let host = Platform::of_this_machine();
     platforms.iter().find(|platform| host.accepts(platform)).unwrap_or(&platforms[0])
 }
 

@@ -49,7 +49,7 @@ pub use execute::SandboxChoice;
 pub use existence::Existence;
 pub use failure::FailureKind;
 pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
-pub use found::{FoundImage, host_platform};
+pub use found::FoundImage;
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
 pub use inspect::{InspectedBase, InspectedConfig, InspectedLayer, Inspection};
 pub use job::Planned;

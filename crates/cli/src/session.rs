@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice, host_platform};
+use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice};
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
+use imagewright_oci::Platform;
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load};
 use imagewright_store::{Options, Store, StoreError};
@@ -35,7 +36,7 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
         platform: overrides.platform.clone(),
         ..Overrides::default()
     };
-    let is_arm = host_platform().architecture == "arm64";
+    let is_arm = Platform::of_this_machine().architecture == "arm64";
     let host = if is_arm { HostArchitecture::Arm64 } else { HostArchitecture::Other };
     let options = ParseOptions { host, overrides };
     Ok(load(file, &options).map_err(|error| of_the_options(error, &options.overrides))?)

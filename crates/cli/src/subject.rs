@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use clap::Args;
-use imagewright_build::host_platform;
 use imagewright_oci::{ImageReference, Platform};
 use imagewright_spec::ImageSpec;
 
@@ -71,7 +70,7 @@ impl SubjectArguments {
         let reference = self.image.parse().map_err(|error| wrong(&error))?;
         let platform = match &self.platform {
             Some(text) => text.parse().map_err(|error| wrong(&error))?,
-            None => host_platform(),
+            None => Platform::of_this_machine(),
         };
         Ok(Subject::Image { name: self.image.clone(), reference, platform })
     }

@@ -78,8 +78,8 @@ impl Locker<'_> {
     }
 
     async fn debian_compiler(&self, minor: PythonMinor) -> Result<CompilerLock, LockError> {
-        let packages =
-            self.debian.solve(Suite::for_python(minor), host_architecture(), Purpose::Compiler).await?;
+        let own = Architecture::try_from(&Platform::of_this_machine())?;
+        let packages = self.debian.solve(Suite::for_python(minor), own, Purpose::Compiler).await?;
         let source = CompilerSource::Debian { packages };
         let identity = source.identity(minor).expect("the interpreter is what the compiler is made of");
         Ok(CompilerLock { identity, minor, source })
@@ -132,9 +132,4 @@ fn added_before<'a>(
         }
         _ => None,
     }
-}
-
-/// The architecture of this machine, for programs that run here.
-fn host_architecture() -> Architecture {
-    if cfg!(target_arch = "aarch64") { Architecture::Arm64 } else { Architecture::Amd64 }
 }

@@ -35,6 +35,18 @@ impl Platform {
         Self::new("linux", "amd64")
     }
 
+    /// That of this machine, when it runs Linux.
+    pub fn of_this_machine() -> Self {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            "x86" => "386",
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+            other => other,
+        };
+        Self::new("linux", architecture)
+    }
+
     /// Whether an image for `other` serves a request for this platform.
     ///
     /// An absent variant means the architecture's usual one (`v8` for arm64, `v7` for arm).

@@ -134,10 +134,12 @@ impl Triple {
 
     /// Of programs that this machine runs.
     pub fn of_this_machine() -> Self {
-        let (processor, loader) = if cfg!(target_arch = "aarch64") {
-            ("aarch64", "/lib/ld-linux-aarch64.so.1")
-        } else {
-            ("x86_64", "/lib64/ld-linux-x86-64.so.2")
+        let architecture = Platform::of_this_machine().architecture;
+        let (processor, loader) = match architecture.as_str() {
+            "amd64" => ("x86_64", "/lib64/ld-linux-x86-64.so.2"),
+            "arm64" => ("aarch64", "/lib/ld-linux-aarch64.so.1"),
+            // There are no archives for it, which is said by its name.
+            other => (other, "/"),
         };
         let libc = if std::path::Path::new(loader).exists() { "gnu" } else { "musl" };
         Self(format!("{processor}-unknown-linux-{libc}"))
