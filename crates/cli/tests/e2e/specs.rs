@@ -20,7 +20,7 @@ macro_rules! specs {
     };
 }
 
-specs! { builder_options, copy, source_copy_mode, source_root }
+specs! { builder_options, commands, copy, source_copy_mode, source_root }
 
 /// A command and what it prints.
 #[derive(Debug)]

@@ -1,0 +1,1 @@
+echo "made by $(id -un) in $(pwd)" > /opt/made
