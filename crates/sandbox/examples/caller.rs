@@ -4,7 +4,8 @@
 //! `caller detect SCRATCH` prints one line per mode; `caller unpack MODE SCRATCH DIFF_ID DIRECTORY` unpacks the
 //! tar stream on its standard input; `caller run MODE REQUEST` runs the request of a JSON file and exits as the
 //! command did; `caller step MODE REQUEST TAR` prints the lines of a step, and writes the layer of what it changed as
-//! a tar stream, and a list of its entries beside it, as TAR.list; `caller remove MODE SCRATCH DIRECTORY` removes.
+//! a tar stream, and a list of its entries beside it, as TAR.list; `caller stop MODE REQUEST` stops one when it says something;
+//! `caller remove MODE SCRATCH DIRECTORY` removes.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -60,6 +61,13 @@ fn drive(arguments: &[&str]) -> Result<u8, SandboxError> {
             write_layer(outcome.changes, Path::new(tar)).expect("the layer can be written");
             return Ok(outcome.exit.code());
         }
+        ["stop", mode, request] => {
+            let request = request_of(request);
+            let sandbox = sandbox(mode, request.scratch.to_str().expect("test paths are text"))?;
+            let step = sandbox.start_step(request)?;
+            let stopper = step.stopper();
+            return Ok(step.wait(|_| stopper.stop())?.exit.code());
+        }
         ["remove", mode, scratch, directory] => sandbox(mode, scratch)?.remove(Path::new(directory))?,
         _ => return Ok(2),
     }
@@ -83,7 +91,10 @@ fn write_layer(changes: Changes, path: &Path) -> Result<(), Box<dyn std::error::
         let xattrs = if xattrs.is_empty() { String::new() } else { format!(" {xattrs:?}") };
         format!("{path:?} {kind} {mode:o} {uid}:{gid}{xattrs}\n")
     };
-    let list: String = changes.entries.iter().map(describe).collect();
+    let mut list: String = changes.entries.iter().map(describe).collect();
+    for lost in &changes.lost_owners {
+        list = format!("{list}lost {} {}:{}\n", lost.path, lost.uid, lost.gid);
+    }
     fs_err::write(path.with_extension("list"), list)?;
     let options = EncodeOptions { epoch: 315_532_800, threads: NonZeroUsize::MIN };
     let mut blob = Vec::new();

@@ -62,5 +62,5 @@ pub use inside::{HELPER_ARGUMENT, helper_main};
 pub use launch::Running;
 pub use mode::{Mode, ModeReport};
 pub use sandbox::Sandbox;
-pub use step::{Changes, RunningStep, StepOutcome, Stopper};
+pub use step::{Changes, LostOwner, RunningStep, StepOutcome, Stopper};
 pub use unpack::{Layer, Unpacked};

@@ -15,7 +15,9 @@ pub enum Mode {
     /// In a user namespace with the caller's subordinate ids, mapped by newuidmap and newgidmap: files have the
     /// owners that the image gives them, seen from inside.
     SubordinateIds,
-    /// In a user namespace with one id: every file belongs to the user that the command runs as.
+    /// In a user namespace with one id: every file seems to belong to the user that the command runs as. What root
+    /// does to owners is kept beside the files, and root that becomes another user stays root: programs that check,
+    /// such as apt, must be told not to (`APT::Sandbox::User=root`).
     SingleId,
     /// As root that may neither mount nor make namespaces: with chroot, in a copy of the layers. There is no
     /// `/proc`, and nothing keeps the command from what root can reach.

@@ -57,7 +57,7 @@ impl Sandbox {
         match (self.mode, &self.id_map) {
             (Mode::Root | Mode::Chroot, _) => "root".to_owned(),
             (Mode::SubordinateIds, Some(map)) => map.key(),
-            (Mode::SubordinateIds | Mode::SingleId, _) => format!("single-{}", geteuid().as_raw()),
+            (Mode::SubordinateIds | Mode::SingleId, _) => format!("kept-beside-{}", geteuid().as_raw()),
         }
     }
 

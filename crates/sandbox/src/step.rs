@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use imagewright_layer::{Content, RawPath, TreeEntry};
 use rustix::pipe::{PipeFlags, pipe_with};
+use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
 use crate::channel::request_file;
@@ -28,8 +29,21 @@ pub struct StepOutcome {
 /// of the step is in use; then it is cleared.
 #[derive(Debug)]
 pub struct Changes {
+    /// Owners that the command gave and the layer does not have; only [`crate::Mode::SingleId`] loses any.
+    pub lost_owners: Vec<LostOwner>,
     /// Everything that was added or modified with the directories above it, and whiteouts for what was removed; sorted.
     pub entries: Vec<TreeEntry<RawPath>>,
+}
+
+/// An owner that a file should have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostOwner {
+    /// The file's path, with unreadable bytes replaced.
+    pub path: String,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
 }
 
 /// A step whose command runs. It is stopped when this is dropped, or when the caller ends.
@@ -79,18 +93,19 @@ impl RunningStep {
     pub fn wait(mut self, on_line: impl FnMut(&str)) -> Result<StepOutcome, SandboxError> {
         tell_lines(self.output.into(), on_line)
             .map_err(|source| SandboxError::Step { step: "read the output".to_owned(), source })?;
-        let (mut exit, mut changes) = (None, Vec::new());
+        let (mut exit, mut changes, mut lost_owners) = (None, Vec::new(), Vec::new());
         loop {
             match self.launch.next_report()? {
                 Some(Report::Ended(ended)) => exit = Some(ended),
                 Some(Report::Changed(change)) => changes.push(change),
+                Some(Report::LostOwner(lost)) => lost_owners.push(lost),
                 Some(Report::Done) => break,
                 Some(Report::Failed(failure)) => return Err(failure.into()),
                 _ => return Err(SandboxError::HelperKilled),
             }
         }
         let files = Files { connection: Mutex::new(self.files), _launch: Mutex::new(self.launch) };
-        let changes = Changes { entries: files.entries(changes)? };
+        let changes = Changes { lost_owners, entries: files.entries(changes)? };
         Ok(StepOutcome { exit: exit.ok_or(SandboxError::HelperKilled)?, changes })
     }
 }

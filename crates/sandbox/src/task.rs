@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
-use crate::{Exit, RunRequest, SandboxError, Unpacked};
+use crate::{Exit, LostOwner, RunRequest, SandboxError, Unpacked};
 
 /// What the helper is to do, and as whom.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,6 +59,8 @@ pub(crate) enum Report {
     Ended(Exit),
     /// The step has changed this.
     Changed(Change),
+    /// The command has changed an owner, which could not be kept.
+    LostOwner(LostOwner),
     /// The layer is unpacked.
     Unpacked(Unpacked),
     /// The probe or the removal went well, or all changes were told.

@@ -234,12 +234,23 @@ impl Caller {
 
     pub(crate) fn start(&self, request: &RunRequest) -> Child {
         let file = self.run_arguments(request);
-        self.command(&["run".as_ref(), self.who.mode().as_ref(), file.as_os_str()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        Self::started(self.command(&["run".as_ref(), self.who.mode().as_ref(), file.as_os_str()]))
+    }
+
+    pub(crate) fn start_step(&self, request: &RunRequest) -> Child {
+        let (file, tar) = (self.run_arguments(request), self.path("step.tar"));
+        let mode = self.who.mode();
+        Self::started(self.command(&["step".as_ref(), mode.as_ref(), file.as_os_str(), tar.as_os_str()]))
+    }
+
+    /// Stops a step when it says something.
+    pub(crate) fn stop_step(&self, request: &RunRequest) -> Output {
+        let file = self.run_arguments(request);
+        self.call(&["stop".as_ref(), self.who.mode().as_ref(), file.as_os_str()], b"")
+    }
+
+    fn started(mut command: Command) -> Child {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 }
 

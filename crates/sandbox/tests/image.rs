@@ -141,12 +141,14 @@ fn change() -> Tar {
 fn programs() -> BTreeMap<String, Vec<u8>> {
     let names = [
         "sh", "id", "cat", "ls", "stat", "sleep", "touch", "chown", "mount", "head", "mkdir", "rm", "mknod",
-        "ln", "chmod", "mkfifo", "mv", "rmdir",
+        "ln", "chmod", "mkfifo", "mv", "rmdir", "setcap", "perl",
     ];
     let mut paths: BTreeMap<String, PathBuf> = BTreeMap::new();
     let mut libraries = BTreeSet::new();
     for name in names {
-        let program = Path::new("/usr/bin").join(name);
+        let in_path = |folder: &&str| Path::new(folder).join(name).exists();
+        let folder = ["/usr/bin", "/usr/sbin"].into_iter().find(in_path).unwrap();
+        let program = Path::new(folder).join(name);
         let listed = command(OsStr::new("ldd")).arg(&program).output().unwrap();
         libraries.extend(
             text(&listed.stdout).split_whitespace().filter(|word| word.starts_with('/')).map(str::to_owned),

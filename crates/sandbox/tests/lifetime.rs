@@ -1,8 +1,10 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
 use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use imagewright_sandbox::Bind;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::caller::{Caller, Who, entries, may_be_root, text};
@@ -73,6 +75,52 @@ fn nothing_outlives_a_killed_caller() {
         eventually("the scratch directory is cleared", || entries(&caller.path("scratch")).is_empty());
         let helper = caller.path("helper").to_str().unwrap().to_owned();
         eventually("the helpers end", || processes_with(&helper).is_empty());
+    }
+}
+
+#[test]
+fn nothing_outlives_a_killed_caller_of_a_step() {
+    if !may_be_root() {
+        return;
+    }
+    let image = Image::small();
+    for who in Who::ALL {
+        let caller = Caller::new(who);
+        let mounts = fs_err::read_to_string("/proc/self/mountinfo").unwrap();
+        let (cache, secret) = (caller.directory("cache"), caller.path("secret"));
+        fs_err::write(&secret, "s3cret").unwrap();
+        let mut request =
+            caller.request(&image, "(sleep 98764 &) ; touch /cache/kept; echo ready; sleep 98764");
+        let bind = |source: &Path, target: &str, writable| Bind {
+            source: source.into(),
+            target: target.into(),
+            writable,
+        };
+        request.binds = vec![bind(&cache, "/cache", true), bind(&secret, "/secret", false)];
+        let mut child = running(&caller, caller.start_step(&request));
+        signal(&child, Signal::KILL);
+        child.wait().unwrap();
+        eventually("the command is killed", || processes_with("98764").is_empty());
+        eventually("the scratch directory is cleared", || entries(&request.scratch).is_empty());
+        let helper = caller.path("helper").to_str().unwrap().to_owned();
+        eventually("the helpers end", || processes_with(&helper).is_empty());
+        assert_eq!(fs_err::read_to_string("/proc/self/mountinfo").unwrap(), mounts, "{who:?}");
+        assert_eq!(entries(&cache), ["kept"], "{who:?}");
+    }
+}
+
+#[test]
+fn a_step_can_be_stopped() {
+    if !may_be_root() {
+        return;
+    }
+    for who in Who::ALL {
+        let caller = Caller::new(who);
+        let request = caller.request(&Image::small(), "(sleep 98765 &) ; echo ready; sleep 98765");
+        let output = caller.stop_step(&request);
+        assert_eq!(text(&output.stderr), "the step was stopped\n", "{who:?}");
+        assert_eq!(processes_with("98765"), Vec::<String>::new(), "{who:?}");
+        assert!(entries(&request.scratch).is_empty(), "{who:?}");
     }
 }
 

@@ -92,7 +92,8 @@ fn root_may_what_root_may_in_a_container() {
         script,
         b"",
         |who| {
-            let owner = if who == Who::NoTools { "0" } else { "chown\n1000" };
+            // It is kept beside the file.
+            let owner = if who == Who::NoTools { "chown\n0" } else { "chown\n1000" };
             format!("0\n{owner}\nno mount\nno sysctl\n")
         },
     );
@@ -175,6 +176,27 @@ fn without_a_network_there_is_only_the_loopback_interface() {
         let interfaces = text(&output.stdout).matches(':').count();
         assert_eq!(interfaces, 1, "{who:?}: {}", text(&output.stdout));
         assert!(text(&output.stdout).ends_with("no resolver\n"), "{who:?}");
+    }
+}
+
+#[test]
+fn without_a_namespace_for_it_there_are_no_sockets_of_the_network() {
+    if !may_be_root() {
+        return;
+    }
+    let caller = Caller::new(Who::Chrooted);
+    let script = "socket(my $s, $ARGV[0], 1, 0) or die qq($!\\n)";
+    let mut request = caller.request(&Image::small(), "");
+    let said = |request: &RunRequest| text(&caller.run(request, b"").stderr);
+    for (family, network, expected) in [
+        ("2", Network::Host, ""),
+        ("2", Network::None, "Address family not supported by protocol\n"),
+        ("10", Network::None, "Address family not supported by protocol\n"),
+        ("1", Network::None, ""),
+    ] {
+        request.argv = ["perl", "-e", script, family].map(str::to_owned).into();
+        request.network = network;
+        assert_eq!(said(&request), expected, "{family} {network:?}");
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat, lstat, major, minor, readlink};
 
-use super::{made, xattrs};
+use super::{made, owners, xattrs};
 use crate::RunRequest;
 use crate::change::{Change, ChangeKind};
 use crate::task::{Failure, Trying as _};
@@ -95,12 +95,14 @@ pub(super) fn describe(file: &Path, path: &[u8], found: &Stat) -> Result<Change,
         _ if size == 0 && has(xattrs::WHITEOUT)?.is_some() => ChangeKind::Removed,
         _ => ChangeKind::File { size },
     };
+    let kept_owner = has(xattrs::OWNER)?.as_deref().and_then(owners::read);
+    let (uid, gid) = kept_owner.unwrap_or((found.st_uid, found.st_gid));
     Ok(Change {
         path: path.to_vec().into(),
         kind,
         mode: found.st_mode & 0o7777,
-        uid: found.st_uid,
-        gid: found.st_gid,
+        uid,
+        gid,
         xattrs: xattrs::kept(file).trying(step)?,
     })
 }

@@ -13,9 +13,9 @@ use super::made::Made;
 use super::mounts::{self, Mounts};
 use super::user::User;
 use super::{Outcome, overlay, privileges};
-use crate::RunRequest;
 use crate::channel::Assignment;
 use crate::task::{Confinement, Failure, Report, Trying as _, Work};
+use crate::{Network, RunRequest};
 
 /// Enters the root file system and becomes the command; returns only if that fails, or after a probe.
 pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
@@ -53,6 +53,9 @@ pub(super) fn enter(assignment: &mut Assignment) -> Outcome {
         directory: request.cwd.clone(),
         cause: io::Error::from(errno).into(),
     })?;
+    if task.confinement == Confinement::Chroot && request.network == Network::None {
+        privileges::refuse_network().trying(|| "take the network away".to_owned())?;
+    }
     Err(execute(request, &user, input))
 }
 

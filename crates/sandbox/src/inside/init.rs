@@ -13,33 +13,43 @@ use rustix::thread::UnshareFlags;
 use signal_hook::consts::SIGCHLD;
 
 use super::outer::outlive_signals;
+use super::owners::Owners;
 use super::{Outcome, descendants, privileges};
 use crate::Exit;
 use crate::channel::Assignment;
-use crate::task::{Confinement, Failure, Report, Trying as _};
+use crate::task::{Confinement, Failure, Identity, Report, Trying as _, Work};
 
 /// Process 1: starts the command, reaps every process that ends, and ends with the command or with the caller.
 /// With it the kernel kills all that is left in the process namespace; without one, it does so itself.
 pub(super) fn init(assignment: &mut Assignment) -> Outcome {
     let tie = || "tie the sandbox to its caller".to_owned();
-    match assignment.task()?.confinement {
+    let task = assignment.task()?;
+    match task.confinement {
         Confinement::Namespaces => {
             set_parent_process_death_signal(Some(Signal::KILL)).trying(tie)?;
             privileges::unshare(UnshareFlags::NEWNS).trying(|| "make a mount namespace".to_owned())?;
-            start(assignment, None)
+            let owners = (task.identity == Identity::Single && is_by_root(&task.work)).then(Owners::watch);
+            let owners = owners.transpose().trying(|| "watch for changes of owners".to_owned())?;
+            start(assignment, None, owners.as_ref())
         }
         Confinement::Chroot => {
             outlive_signals()?;
             descendants::adopt()?;
             let outer = getppid().ok_or(Errno::SRCH).and_then(|outer| pidfd_open(outer, PidfdFlags::empty()));
-            let outcome = start(assignment, Some(&outer.trying(tie)?));
+            let outcome = start(assignment, Some(&outer.trying(tie)?), None);
             descendants::end_all()?;
             outcome
         }
     }
 }
 
-fn start(assignment: &Assignment, outer: Option<&OwnedFd>) -> Outcome {
+/// Another user than root may change no owners, so nobody needs to pretend.
+fn is_by_root(work: &Work) -> bool {
+    let (Work::Run(request) | Work::Step(request) | Work::Probe(request)) = work else { return false };
+    matches!(request.user.split(':').next(), Some("" | "0" | "root"))
+}
+
+fn start(assignment: &Assignment, outer: Option<&OwnedFd>, owners: Option<&Owners>) -> Outcome {
     let (ended, on_signal) = UnixStream::pair()?;
     ended.set_nonblocking(true)?;
     signal_hook::low_level::pipe::register(SIGCHLD, on_signal)?;
@@ -48,30 +58,49 @@ fn start(assignment: &Assignment, outer: Option<&OwnedFd>) -> Outcome {
         .trying(|| "start the process that enters the image".to_owned())?;
     let command = Pid::from_raw(i32::try_from(command.id()).expect("a process id is positive"))
         .expect("a process id is not 0");
-    supervise(command, &ended, &assignment.channel, outer)
+    supervise(command, &ended, assignment, outer, owners)
 }
 
-/// Waits for the end of the command, of the caller, and of *outer* if that is given.
-fn supervise(command: Pid, ended: &UnixStream, caller: &UnixStream, outer: Option<&OwnedFd>) -> Outcome {
+/// Waits for the end of the command, of the caller, and of *outer* if that is given; answers for `owners`.
+fn supervise(
+    command: Pid,
+    ended: &UnixStream,
+    assignment: &Assignment,
+    outer: Option<&OwnedFd>,
+    owners: Option<&Owners>,
+) -> Outcome {
+    let caller = &assignment.channel;
+    let awaited = [
+        Some(ended.as_fd()),
+        Some(caller.as_fd()),
+        outer.map(AsFd::as_fd),
+        owners.map(|owners| owners.listener().as_fd()),
+    ];
     loop {
-        let awaited = [Some(ended.as_fd()), Some(caller.as_fd()), outer.map(AsFd::as_fd)];
-        let mut events: Vec<_> =
-            awaited.into_iter().flatten().map(|file| PollFd::from_borrowed_fd(file, PollFlags::IN)).collect();
+        let files = awaited.iter().flatten();
+        let mut events: Vec<_> = files.map(|file| PollFd::from_borrowed_fd(*file, PollFlags::IN)).collect();
         match poll(&mut events, None) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(errno) => return Err(io::Error::from(errno).into()),
         }
-        let happened: Vec<bool> = events.iter().map(|event| !event.revents().is_empty()).collect();
-        if happened[0] {
+        let mut happened = events.iter().map(|event| !event.revents().is_empty());
+        let [some_ended, caller_spoke, outer_ended, owner_changes] =
+            awaited.map(|file| file.is_some() && happened.next() == Some(true));
+        if let (Some(owners), true) = (owners, owner_changes)
+            && let Some(lost) = owners.answer()?
+        {
+            assignment.report(&Report::LostOwner(lost))?;
+        }
+        if some_ended {
             forget_notices(ended)?;
             if let Some(exit) = reap(command)? {
                 return Ok(Some(Report::Ended(exit)));
             }
         }
-        if happened.get(2) == Some(&true) {
+        if outer_ended {
             return Err(Failure::HelperKilled);
         }
-        if happened[1] && !pass_on_signal(caller, command)? {
+        if caller_spoke && !pass_on_signal(caller, command)? {
             return Err(Failure::Stopped);
         }
     }

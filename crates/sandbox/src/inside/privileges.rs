@@ -3,12 +3,14 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 
+use rustix::io::Errno;
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_thread_groups, set_thread_res_gid,
-    set_thread_res_uid,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
 };
 
+use super::seccomp::{self, Action, Rule};
 use super::user::User;
 use crate::task::{Failure, Identity, Trying as _};
 
@@ -72,6 +74,18 @@ fn become_single(user: &User) -> Result<(), Failure> {
     map_single_id((user.uid.as_raw(), 0), (user.gid.as_raw(), 0))
 }
 
+/// Without a network namespace, no socket of the Internet's families can be made.
+pub(super) fn refuse_network() -> io::Result<()> {
+    let families = [libc::AF_INET, libc::AF_INET6, libc::AF_PACKET];
+    let rules = families.map(|family| Rule {
+        call: libc::SYS_socket,
+        first_argument: Some(family.cast_unsigned()),
+        action: Action::Refuse(Errno::AFNOSUPPORT),
+    });
+    set_no_new_privs(true)?;
+    seccomp::install(&rules)
+}
+
 /// Nothing that is executed from here on can have other capabilities.
 fn keep_capabilities(kept: CapabilitySet) -> io::Result<()> {
     for bit in 0..=LAST_CAPABILITY {
@@ -82,7 +96,7 @@ fn keep_capabilities(kept: CapabilitySet) -> io::Result<()> {
         match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
             // The kernel does not know this one, so it does not know any higher one either.
-            Err(rustix::io::Errno::INVAL) => break,
+            Err(Errno::INVAL) => break,
             Err(errno) => return Err(errno.into()),
         }
     }

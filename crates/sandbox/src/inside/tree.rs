@@ -11,8 +11,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::owners;
 use super::unpack::{EntryPath, Whiteouts};
-use super::xattrs::{OPAQUE, WHITEOUT};
+use super::xattrs::{OPAQUE, OWNER, WHITEOUT};
 use crate::task::{Cause, Failure};
 
 /// What an entry says besides its content.
@@ -31,7 +32,7 @@ pub(super) struct Metadata {
 pub(super) enum Owners {
     /// Whom the entry names.
     Recorded,
-    /// The caller.
+    /// The caller; whom the entry names is kept in an attribute.
     Caller,
 }
 
@@ -257,6 +258,8 @@ impl Tree {
     fn describe(&self, file: impl AsFd, metadata: &Metadata) -> io::Result<()> {
         if self.owners == Owners::Recorded {
             fchown(&file, Some(Uid::from_raw(metadata.uid)), Some(Gid::from_raw(metadata.gid)))?;
+        } else if (metadata.uid, metadata.gid) != (0, 0) {
+            fsetxattr(&file, OWNER, &owners::written(metadata.uid, metadata.gid), XattrFlags::empty())?;
         }
         fchmod(&file, Mode::from_raw_mode(metadata.mode))?;
         for (name, value) in &metadata.xattrs {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{lgetxattr, llistxattr};
+use rustix::fs::{getxattr, lgetxattr, llistxattr};
 use rustix::io::Errno;
 
 /// The attribute that makes an overlay mounted with `userxattr` hide what lower layers have in a directory.
@@ -12,14 +12,18 @@ pub(super) const OPAQUE: &str = "user.overlay.opaque";
 /// The attribute that makes an empty file a whiteout.
 pub(super) const WHITEOUT: &str = "user.overlay.whiteout";
 
+/// The attribute that keeps an owner where a file cannot have it; see [`super::owners`].
+pub(super) const OWNER: &str = "user.imagewright.owner";
+
 const CAPABILITY: &str = "security.capability";
 /// As much as a value or a list of names may have.
 const LONGEST: usize = 1 << 16;
 
 /// File capabilities and the user's own attributes; not what belongs to the machine, and never what an overlay
-/// would take for its own.
+/// or this sandbox would take for its own.
 pub(super) fn is_kept(name: &str) -> bool {
-    name == CAPABILITY || (name.starts_with("user.") && !name.starts_with("user.overlay."))
+    let is_ours = name == OWNER || name.starts_with("user.overlay.");
+    name == CAPABILITY || name.starts_with("user.") && !is_ours
 }
 
 /// The attributes of a file that belong into a layer.
@@ -41,8 +45,17 @@ pub(super) fn kept(path: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
 
 /// The value of one attribute.
 pub(super) fn value(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    found(|value| lgetxattr(path, name, value))
+}
+
+/// The value of one attribute of the file that a symbolic link leads to.
+pub(super) fn value_through_links(path: &Path, name: &str) -> io::Result<Option<Vec<u8>>> {
+    found(|value| getxattr(path, name, value))
+}
+
+fn found(get: impl FnOnce(&mut [u8]) -> Result<usize, Errno>) -> io::Result<Option<Vec<u8>>> {
     let mut value = vec![0; LONGEST];
-    match lgetxattr(path, name, &mut value[..]) {
+    match get(&mut value) {
         Ok(length) => Ok(Some(value[..length].to_vec())),
         Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
         Err(errno) => Err(errno.into()),
