@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imagewright_lock::differing_names;
-use imagewright_oci::{Digest, ImageReference, Manifest, Platform};
+use imagewright_oci::{Descriptor, Digest, ImageReference, Manifest, Platform};
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::BuildError;
 use crate::found::stored;
-use crate::image::LAYER_KEY;
+use crate::image::{BASE_NAME, LAYER_KEY};
 use crate::provenance::Provenance;
 
 /// The answer for one image.
@@ -118,7 +118,10 @@ pub(crate) fn at_local_tag(
         .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source })?;
     // An index is of a registry: what was built here alone is for one platform.
     let Manifest::Image(manifest) = manifest else { return Ok(missing) };
-    let ours = manifest.layers.iter().filter(|layer| layer.annotations.contains_key(LAYER_KEY));
+    // Layers of a base are in its registry, if it is in one.
+    let is_elsewhere = manifest.annotations.contains_key(BASE_NAME);
+    let is_ours = |layer: &&Descriptor| !is_elsewhere || layer.annotations.contains_key(LAYER_KEY);
+    let ours = manifest.layers.iter().filter(is_ours);
     for descriptor in ours.chain([&manifest.config]) {
         if store.blob(&descriptor.digest)?.is_none() {
             return Ok(missing);

@@ -105,7 +105,8 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NestedIndex { .. }
         | LockError::BaseConfig { .. }
         | LockError::BaseLayer { .. } => FailureKind::Network,
-        LockError::NoSuchInterpreter { .. }
+        LockError::LocalBase { .. }
+        | LockError::NoSuchInterpreter { .. }
         | LockError::InterpreterMismatch { .. }
         | LockError::NotPinned { .. }
         | LockError::Malformed { .. }

@@ -89,8 +89,8 @@ impl BaseForecast {
     pub(crate) fn of(plan: &Plan) -> Option<Self> {
         let origin = plan.base.origin.as_ref()?;
         Some(Self {
-            reference: origin.reference.to_string(),
-            digest: origin.digest,
+            reference: origin.to_string(),
+            digest: origin.digest(),
             layers: plan.base.layers.len(),
             size: plan.base.layers.iter().map(|layer| layer.descriptor.size).sum(),
         })

@@ -125,9 +125,12 @@ fn base_history(plan: &Plan) -> Vec<History> {
 
 fn annotations(plan: &Plan, provenance: &Provenance) -> Annotations {
     let mut annotations = provenance.annotations();
-    if let Some(BaseOrigin { reference, digest }) = &plan.base.origin {
-        annotations.insert(BASE_NAME.to_owned(), reference.to_string());
-        annotations.insert(BASE_DIGEST.to_owned(), digest.to_string());
+    if let Some(origin) = &plan.base.origin {
+        annotations.insert(BASE_DIGEST.to_owned(), origin.digest().to_string());
+        // What is on this machine has a path, which says nothing elsewhere.
+        if let BaseOrigin::Registry { reference, .. } = origin {
+            annotations.insert(BASE_NAME.to_owned(), reference.to_string());
+        }
     }
     annotations
 }

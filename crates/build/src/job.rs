@@ -192,10 +192,17 @@ impl<'a> Job<'a> {
         let pinned = lock.platform(platform);
         let pinned = pinned.ok_or_else(|| BuildError::NoPlatform { platform: platform.clone() })?;
         let debian = self.debian(inputs);
-        if let BaseLock::Image { reference, .. } = &pinned.base {
-            self.machine.reporter.started(Stage::Base, reference.to_string());
+        match &pinned.base {
+            BaseLock::Image { reference, .. } => {
+                self.machine.reporter.started(Stage::Base, reference.to_string());
+            }
+            BaseLock::Local { image, .. } => self.machine.reporter.started(Stage::Base, image.to_string()),
+            BaseLock::Debian { .. } => {}
         }
-        let base = locked_base(&self.machine.client, &debian, &pinned.base, platform).await?;
+        let base = {
+            let (client, directory) = (&self.machine.client, &self.request.directory);
+            locked_base(client, &debian, &pinned.base, platform, directory).await?
+        };
         let plan = plan(&self.recipe, platform, pinned, &base, &lock.sources, lock.epoch)?;
         Ok(Planned { lock: pinned.clone(), plan })
     }

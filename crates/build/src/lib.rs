@@ -38,6 +38,7 @@ mod report;
 mod found;
 mod inspect;
 mod layer_bytes;
+mod local_base;
 mod sink;
 mod unpack;
 

@@ -67,7 +67,7 @@ impl Job<'_> {
         let base = async {
             match pusher {
                 Some(pusher) => pusher.push_base(&plan.base).await,
-                None => Ok(()),
+                None => machine.keep_local_base(&plan.base).await,
             }
         };
         let (layers, ()) = tokio::try_join!(layers, base)?;

@@ -1,17 +1,19 @@
 //! Sends an image to a registry: layers, configuration, manifest, and the tag last.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use imagewright_lock::BaseImage;
-use imagewright_oci::{Digest, ImageReference, MediaType};
-use imagewright_registry::{BlobSource, Client, Pushed};
+use imagewright_lock::{BaseImage, BaseOrigin, OpenedImage};
+use imagewright_oci::{Descriptor, Digest, ImageReference, MediaType};
+use imagewright_registry::{BlobSource, Client, Pushed, RegistryError};
 use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::event::{Event, PushOutcome, Reporter, Stage};
 use crate::image::{FinishedLayer, Image};
+use crate::local_base::{LocalLayer, unread};
 use crate::progress::Progress;
 
 /// How many blobs are pushed at once; the client bounds what is really on its way.
@@ -31,27 +33,37 @@ impl Pusher<'_> {
     pub(crate) async fn push_base(&self, base: &BaseImage) -> Result<(), BuildError> {
         let Some(origin) = &base.origin else { return Ok(()) };
         let copies = base.layers.iter().map(|layer| async move {
-            let pushed = self.client.copy_blob(&origin.reference, self.target, &layer.descriptor).await?;
-            self.report(&format!("layer of {}", origin.reference), layer.descriptor.digest, pushed);
+            let pushed = match origin {
+                BaseOrigin::Registry { reference, .. } => {
+                    self.client.copy_blob(reference, self.target, &layer.descriptor).await?
+                }
+                BaseOrigin::Local(image) => self.push_local(image, &layer.descriptor).await?,
+            };
+            self.report(&format!("layer of {origin}"), layer.descriptor.digest, pushed);
             Ok::<(), BuildError>(())
         });
-        stream::iter(copies).buffer_unordered(AT_ONCE).try_collect().await
+        stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        if let BaseOrigin::Local(_) = origin {
+            let digests: Vec<Digest> = base.layers.iter().map(|layer| layer.descriptor.digest).collect();
+            self.store.remember_remote(&self.target.name_only(), &digests)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a layer of an image on this machine, unless the registry has it.
+    async fn push_local(&self, image: &Arc<OpenedImage>, layer: &Descriptor) -> Result<Pushed, BuildError> {
+        let mount_from = self.mount_candidates(layer.digest)?;
+        let blob = LocalLayer { image: Arc::clone(image), layer, progress: Progress::new(self.reporter) };
+        match self.client.push_blob(self.target, &blob, &mount_from).await {
+            Err(RegistryError::Source { source, attempt }) => Err(unread(image, source)
+                .unwrap_or_else(|source| RegistryError::Source { source, attempt }.into())),
+            pushed => Ok(pushed?),
+        }
     }
 
     /// Sees to it that a layer of ours is in the repository; whether the registry took it from another one.
     pub(crate) async fn push_layer(&self, layer: &FinishedLayer) -> Result<bool, BuildError> {
-        let candidates = self.store.mount_candidates(self.target.registry(), &layer.digest)?;
-        let mut mount_from = Vec::new();
-        for name in candidates {
-            match ImageReference::new(Some(self.target.registry()), &name, None, None) {
-                Ok(repository) => mount_from.push(repository),
-                // A mount would only have saved the upload.
-                Err(error) => self.reporter.warn(
-                    format!("the store remembers `{name}` as a repository, and it is none: {error}"),
-                    Some("`imagewright cache check` finds what is damaged".to_owned()),
-                ),
-            }
-        }
+        let mount_from = self.mount_candidates(layer.digest)?;
         let blob = StoredBlob {
             store: self.store.clone(),
             digest: layer.digest,
@@ -63,6 +75,23 @@ impl Pusher<'_> {
         let is_mounted = matches!(pushed, Pushed::Mounted { .. });
         self.report(&layer.title, layer.digest, pushed);
         Ok(is_mounted)
+    }
+
+    /// The repositories of the target's registry that have been seen with a blob.
+    fn mount_candidates(&self, digest: Digest) -> Result<Vec<ImageReference>, BuildError> {
+        let candidates = self.store.mount_candidates(self.target.registry(), &digest)?;
+        let mut mount_from = Vec::new();
+        for name in candidates {
+            match ImageReference::new(Some(self.target.registry()), &name, None, None) {
+                Ok(repository) => mount_from.push(repository),
+                // A mount would only have saved the upload.
+                Err(error) => self.reporter.warn(
+                    format!("the store remembers `{name}` as a repository, and it is none: {error}"),
+                    Some("`imagewright cache check` finds what is damaged".to_owned()),
+                ),
+            }
+        }
+        Ok(mount_from)
     }
 
     /// Sends configuration and manifest, and with the manifest the tag: everything else is there by now.

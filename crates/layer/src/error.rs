@@ -96,6 +96,12 @@ pub enum LayerError {
         /// Why.
         source: io::Error,
     },
+    /// An archive of images cannot be read.
+    #[error("it is not a readable tar archive")]
+    ImageArchive {
+        /// Why.
+        source: io::Error,
+    },
     /// A layer has a media type that cannot be decompressed here.
     #[error("layers of type {media_type} cannot be read")]
     UnknownMediaType {

@@ -62,8 +62,10 @@ mod verify;
 mod interpreter;
 mod read_layer;
 
+mod archive_files;
 mod archive_writer;
 
+pub use archive_files::{ArchivedFile, archive_files};
 pub use archive_writer::ArchiveWriter;
 pub use error::{BlobPart, LayerError};
 pub use format::{INTERPRETER_FORMAT, TREE_FORMAT, WHEEL_FORMAT};

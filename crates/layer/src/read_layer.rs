@@ -129,7 +129,7 @@ fn decompress<'a>(mut layer: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>
     }
 }
 
-fn describe(raw: RawEntry) -> Result<LayerEntry, LayerError> {
+pub(crate) fn describe(raw: RawEntry) -> Result<LayerEntry, LayerError> {
     let path = clean(&raw.path)?;
     let (major, minor) = raw.device;
     let kind = match raw.type_flag {

@@ -2,17 +2,20 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use imagewright_layer::{LayerEntryKind, LayerError, read_layer};
 use imagewright_oci::{Digest, ImageConfig, ImageManifest, ImageReference, Manifest, MediaType, Platform};
 use imagewright_registry::{Client, FetchedManifest};
+use imagewright_spec::LocalImage;
 use imagewright_store::{DocumentKind, Store};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 
 use crate::LockError;
-use crate::base_image::{BaseImage, BaseLayer, BaseOrigin};
+use crate::base_image::{BaseImage, BaseOrigin};
 use crate::facts::{BaseFacts, Node, NodeKind, Tree, wanted};
+use crate::local::{LocalImageError, OpenedImage};
 
 /// The manifest annotation with the facts of an image that imagewright made, as JSON.
 pub const FACTS_ANNOTATION: &str = "io.imagewright.facts";
@@ -50,13 +53,48 @@ pub async fn load_base(
         None => stream_facts(client, store, reference, digest, &document).await?,
     };
     let BaseDocument { manifest, config } = document;
-    let layers = manifest.layers.into_iter().zip(&config.rootfs.diff_ids).map(|(mut descriptor, diff_id)| {
-        descriptor.media_type = descriptor.media_type.to_oci();
-        BaseLayer { descriptor, diff_id: *diff_id }
-    });
-    let layers = layers.collect();
-    let origin = Some(BaseOrigin { reference: reference.clone(), digest });
-    Ok(BaseImage { origin, config, layers, facts })
+    let origin = BaseOrigin::Registry { reference: reference.clone(), digest };
+    Ok(BaseImage::new(origin, manifest, config, facts))
+}
+
+/// Finds an image on this machine for `platform` and reads its facts, as [`load_base`] does. Its path is relative
+/// to `directory`.
+pub(crate) async fn load_local_base(
+    store: &Store,
+    wanted: &LocalImage,
+    directory: &Path,
+    platform: &Platform,
+    pinned: Option<Digest>,
+) -> Result<BaseImage, LockError> {
+    let failed = |source| LockError::LocalBase { image: wanted.clone(), source };
+    let (image, directory, platform) = (wanted.clone(), directory.to_owned(), platform.clone());
+    let opening =
+        tokio::task::spawn_blocking(move || OpenedImage::open(&image, &directory, &platform, pinned));
+    let image = Arc::new(opening.await.expect("reading an archive does not panic").map_err(failed)?);
+    let facts = if let Some(facts) = known_facts(store, image.digest, &image.manifest)? {
+        facts
+    } else {
+        let reading = tokio::task::spawn_blocking({
+            let image = Arc::clone(&image);
+            move || local_facts(&image)
+        });
+        let facts = reading.await.expect("reading a layer does not panic").map_err(failed)?;
+        store.put_facts(&image.digest, &facts)?;
+        facts
+    };
+    let (manifest, config) = (image.manifest.clone(), image.config.clone());
+    Ok(BaseImage::new(BaseOrigin::Local(image), manifest, config, facts))
+}
+
+fn local_facts(image: &OpenedImage) -> Result<BaseFacts, LocalImageError> {
+    let mut tree = Tree::default();
+    for layer in &image.manifest.layers {
+        let digest = layer.digest;
+        let unreadable = |source| LocalImageError::Layer { digest, source };
+        let reader = image.layer(digest)?;
+        tree = apply_layer(tree, reader, &layer.media_type.to_oci()).map_err(unreadable)?;
+    }
+    Ok(BaseFacts::from_tree(&tree, image.config.config.env_value("PATH").unwrap_or_default()))
 }
 
 async fn resolve(client: &Client, reference: &ImageReference) -> Result<Digest, LockError> {

@@ -1,6 +1,10 @@
-use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageReference};
+use std::fmt;
+use std::sync::Arc;
+
+use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageManifest, ImageReference};
 
 use crate::facts::BaseFacts;
+use crate::local::OpenedImage;
 
 /// What of a base the plan depends on; all of it follows from the digest in the lock.
 #[derive(Clone, Debug)]
@@ -16,12 +20,17 @@ pub struct BaseImage {
 }
 
 /// Where a base is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseOrigin {
-    /// As the spec names it, normalised.
-    pub reference: ImageReference,
-    /// The manifest of the platform.
-    pub digest: Digest,
+#[derive(Clone, Debug)]
+pub enum BaseOrigin {
+    /// In a registry.
+    Registry {
+        /// As the spec names it, normalised.
+        reference: ImageReference,
+        /// The manifest of the platform.
+        digest: Digest,
+    },
+    /// On this machine.
+    Local(Arc<OpenedImage>),
 }
 
 /// A layer of a base.
@@ -33,7 +42,41 @@ pub struct BaseLayer {
     pub diff_id: DiffId,
 }
 
+impl BaseOrigin {
+    /// The manifest of the platform.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Registry { digest, .. } => *digest,
+            Self::Local(image) => image.digest,
+        }
+    }
+}
+
+impl fmt::Display for BaseOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry { reference, .. } => reference.fmt(f),
+            Self::Local(image) => image.image.fmt(f),
+        }
+    }
+}
+
 impl BaseImage {
+    /// The base that these documents describe.
+    pub(crate) fn new(
+        origin: BaseOrigin,
+        manifest: ImageManifest,
+        config: ImageConfig,
+        facts: BaseFacts,
+    ) -> Self {
+        let layers = manifest.layers.into_iter().zip(&config.rootfs.diff_ids);
+        let layers = layers.map(|(mut descriptor, diff_id)| {
+            descriptor.media_type = descriptor.media_type.to_oci();
+            BaseLayer { descriptor, diff_id: *diff_id }
+        });
+        Self { origin: Some(origin), layers: layers.collect(), config, facts }
+    }
+
     /// The image's `PATH`; empty when it sets none.
     pub fn path_variable(&self) -> &str {
         self.config.config.env_value("PATH").unwrap_or_default()

@@ -62,6 +62,9 @@ fn pins(lock: &PlatformLock) -> BTreeMap<String, String> {
         BaseLock::Image { reference, digest } => {
             pins.insert("base".to_owned(), format!("{reference}@{digest}"));
         }
+        BaseLock::Local { image, digest } => {
+            pins.insert("base".to_owned(), format!("{image}@{digest}"));
+        }
         BaseLock::Debian { packages } => {
             pins.insert("base".to_owned(), format!("Debian {}", packages.suite));
             let versions =

@@ -32,7 +32,8 @@ pub fn locked_inputs(recipe: &Recipe, declared: &Declared, sources: &Sources) ->
     let (interpreter, packages) = (recipe.interpreter(), recipe.packages());
     let base = match &recipe.base {
         Base::Debian => None,
-        Base::Image(reference) => Some(reference),
+        Base::Image(reference) => Some(reference.to_string()),
+        Base::Local(image) => Some(image.to_string()),
     };
     let texts: Vec<&str> = packages.packages.iter().map(|package| package.text.as_str()).collect();
     let mut put = |name: &str, digest: Option<Digest>| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use imagewright_debian::{Compiler, DebianLock};
 use imagewright_oci::{Digest, ImageReference, Platform, canonical_json};
 use imagewright_pypa::{PythonMinor, StatedVersion};
-use imagewright_spec::SourceTree;
+use imagewright_spec::{LocalImage, SourceTree};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -70,6 +70,13 @@ pub enum BaseLock {
         /// As the spec names it, normalised.
         reference: ImageReference,
         /// The manifest of the platform.
+        digest: Digest,
+    },
+    /// An image in a folder or archive of the machine that made the lock.
+    Local {
+        /// As the spec names it.
+        image: LocalImage,
+        /// The manifest of the platform; of an archive without one, that of its translation.
         digest: Digest,
     },
     /// Debian's packages.

@@ -3,11 +3,13 @@ use imagewright_layer::LayerError;
 use imagewright_oci::{ImageReference, ManifestError, Platform};
 use imagewright_pypa::{PackageName, PythonMinor, PythonVersion, TargetError};
 use imagewright_registry::RegistryError;
+use imagewright_spec::LocalImage;
 use imagewright_store::StoreError;
 use thiserror::Error;
 
 use crate::archive::{PythonMirror, Triple};
 use crate::download::DownloadError;
+use crate::local::LocalImageError;
 use crate::python::PythonError;
 use crate::upgrade::upgradable;
 use crate::uv::UvError;
@@ -201,6 +203,15 @@ pub enum LockError {
         #[source]
         source: LayerError,
     },
+    /// A base image on this machine cannot be used.
+    #[error("the base image {image} cannot be used")]
+    LocalBase {
+        /// As the spec names it.
+        image: LocalImage,
+        /// Why.
+        #[source]
+        source: LocalImageError,
+    },
     /// The base image does not exist.
     #[error("the base image {reference} does not exist")]
     NoBase {
@@ -289,6 +300,7 @@ impl LockError {
             | Self::NestedIndex { .. }
             | Self::BaseConfig { .. }
             | Self::BaseLayer { .. } => None,
+            Self::LocalBase { source, .. } => source.hint(),
             Self::NoBase { .. } => {
                 Some("check `base_image`, and that you are logged in to its registry".to_owned())
             }

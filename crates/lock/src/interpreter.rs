@@ -31,7 +31,7 @@ impl Locker<'_> {
                 minor: interpreter.minor,
                 full: interpreter.full.clone(),
                 source: match pinned {
-                    BaseLock::Image { .. } => InterpreterSource::Base,
+                    BaseLock::Image { .. } | BaseLock::Local { .. } => InterpreterSource::Base,
                     BaseLock::Debian { .. } => InterpreterSource::Debian,
                 },
             },

@@ -20,6 +20,7 @@ mod download;
 mod error;
 mod implied;
 mod interpreter;
+mod local;
 mod locker;
 mod threshold;
 mod upgrade;
@@ -47,6 +48,7 @@ pub use document::{
 pub use download::{DownloadError, Downloads, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
+pub use local::{LocalImageError, OpenedImage};
 pub use locker::{Locked, Locker, locked_base, wheel_url};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_COPY_LAYERS, MOST_LAYERS, copy_layers, threshold};
 pub use upgrade::{Pin, Upgrade};

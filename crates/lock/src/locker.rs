@@ -1,5 +1,7 @@
 //! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
 
+use std::path::Path;
+
 use imagewright_debian::{Architecture, Suite};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, PythonMinor, StatedVersion, TargetPython, Version};
@@ -11,7 +13,7 @@ use url::Url;
 use crate::LockError;
 use crate::archive::PythonMirror;
 use crate::assembled::{accounts_package, assembled_base, has_fitting_python};
-use crate::base::load_base;
+use crate::base::{load_base, load_local_base};
 use crate::base_image::BaseImage;
 use crate::choice::{InterpreterChoice, choose};
 use crate::completion::complete;
@@ -78,7 +80,8 @@ impl Locker<'_> {
         let previous = previous.map(|previous| self.upgrade.released(previous));
         let previous = previous.as_ref();
         let pinned = self.pin_base(recipe, platform, previous).await?;
-        let base = locked_base(self.client, &self.debian, &pinned, platform).await?;
+        let directory = self.host.working_directory();
+        let base = locked_base(self.client, &self.debian, &pinned, platform, directory).await?;
         let choice = choose(recipe.interpreter(), &base.facts, base.path_variable())?;
         let interpreter = self.interpreter(&choice, &pinned, &base, platform, previous).await?;
         let compiler = if recipe.packages().bytecode {
@@ -136,7 +139,13 @@ impl Locker<'_> {
                 });
                 let base = load_base(self.client, self.store, wanted, platform, pinned).await?;
                 let origin = base.origin.expect("an image in a registry has an origin");
-                Ok(BaseLock::Image { reference: origin.reference, digest: origin.digest })
+                Ok(BaseLock::Image { reference: wanted.clone(), digest: origin.digest() })
+            }
+            Base::Local(image) => {
+                let directory = self.host.working_directory();
+                let base = load_local_base(self.store, image, directory, platform, None).await?;
+                let origin = base.origin.expect("an image on this machine has an origin");
+                Ok(BaseLock::Local { image: image.clone(), digest: origin.digest() })
             }
             Base::Debian => {
                 let version = recipe.interpreter().version.unwrap_or(recipe.interpreter().fallback);
@@ -213,14 +222,18 @@ fn installed(visible: &[&Installed]) -> (Vec<(PackageName, Version)>, Vec<Python
     (known, odd)
 }
 
-/// The base that a lock pins, with its facts.
+/// The base that a lock pins, with its facts; one on this machine is found from `directory`.
 pub async fn locked_base(
     client: &Client,
     debian: &DebianResolver<'_>,
     lock: &BaseLock,
     platform: &Platform,
+    directory: &Path,
 ) -> Result<BaseImage, LockError> {
     match lock {
+        BaseLock::Local { image, digest } => {
+            load_local_base(debian.store, image, directory, platform, Some(*digest)).await
+        }
         BaseLock::Image { reference, digest } => {
             load_base(client, debian.store, reference, platform, Some(*digest)).await
         }

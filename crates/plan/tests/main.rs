@@ -77,7 +77,10 @@ fn base(layers: usize) -> BaseImage {
     let accounts =
         Accounts { passwd: "root:x:0:0:root:/root:/bin/bash\n".to_owned(), group: "root:x:0:\n".to_owned() };
     BaseImage {
-        origin: Some(BaseOrigin { reference: "reg.io/base:1".parse().unwrap(), digest: Digest::of(b"base") }),
+        origin: Some(BaseOrigin::Registry {
+            reference: "reg.io/base:1".parse().unwrap(),
+            digest: Digest::of(b"base"),
+        }),
         config,
         layers: (0..layers).map(layer).collect(),
         facts: BaseFacts { interpreters: vec![interpreter], accounts, ..BaseFacts::empty() },

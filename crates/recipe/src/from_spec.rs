@@ -27,7 +27,8 @@ fn base(spec: &ImageSpec) -> Base {
     match &spec.base_image {
         None => Base::Debian,
         Some(BaseImage::Registry(reference)) => Base::Image(reference.clone()),
-        Some(_) => unreachable!("other bases are not supported, which has been checked"),
+        Some(BaseImage::Local(image)) => Base::Local(image.clone()),
+        Some(BaseImage::Spec(_)) => unreachable!("specs as bases are not supported, which has been checked"),
     }
 }
 

@@ -13,6 +13,7 @@ mod from_spec;
 mod step;
 
 use imagewright_oci::{ImageReference, Platform};
+use imagewright_spec::LocalImage;
 
 pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
@@ -41,6 +42,8 @@ pub enum Base {
     Debian,
     /// An image in a registry.
     Image(ImageReference),
+    /// An image in a folder or archive of this machine.
+    Local(LocalImage),
 }
 
 /// How a container of the image starts, as far as the spec says so; the rest is the base's.

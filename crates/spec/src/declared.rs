@@ -11,7 +11,7 @@ use crate::requirements::{
 };
 use crate::source_tree::{folder_files, read_chunks};
 use crate::sources::{Source, SourceEntry, SourceTree, Sources, sources};
-use crate::{BaseImage, Field, ImageSpec, SourceCopyMode, SpecError};
+use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, SourceCopyMode, SpecError};
 
 /// What a spec reaches beside its text, and where from.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,25 @@ impl Inputs<'_> {
         if let Some(flytekit) = self.context.flytekit {
             self.text("flytekit", flytekit);
         }
+        if let Some(BaseImage::Local(image)) = &spec.base_image {
+            self.local_image(image)?;
+        }
         self.packages(spec)
+    }
+
+    /// Of a layout its index, which has the digests of all that is in it; of an archive all bytes.
+    fn local_image(&mut self, image: &LocalImage) -> Result<(), SpecError> {
+        let path = image.index_file();
+        if image.format != LocalFormat::OciLayout {
+            return self.file(Field::BaseImage, &path);
+        }
+        let index = fs_err::read(self.context.directory.join(&path)).map_err(|source| SpecError::File {
+            field: Field::BaseImage,
+            path,
+            source,
+        })?;
+        self.digests.insert(self.name(&image.path), image.declared_in(&index));
+        Ok(())
     }
 
     fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {

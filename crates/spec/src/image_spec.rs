@@ -5,7 +5,7 @@ use imagewright_pypa::PythonVersion;
 use indexmap::IndexMap;
 
 use crate::identity::Identity;
-use crate::{BuilderOptions, PyValue, SourceCopyMode};
+use crate::{BuilderOptions, LocalImage, PyValue, SourceCopyMode};
 
 /// Which image a task needs: flytekit's `ImageSpec`, valid and with its defaults filled in.
 ///
@@ -106,12 +106,8 @@ pub enum BuilderName {
 pub enum BaseImage {
     /// An image in a registry.
     Registry(ImageReference),
-    /// `oci:DIR`: an OCI layout, with the tag behind a colon, if any.
-    OciLayout(PathBuf),
-    /// `oci-archive:FILE`: an OCI layout in a tar archive.
-    OciArchive(PathBuf),
-    /// `docker-archive:FILE`: what `docker save` writes.
-    DockerArchive(PathBuf),
+    /// An image in a folder or archive of this machine.
+    Local(LocalImage),
     /// The image of another spec.
     Spec(Box<ImageSpec>),
 }

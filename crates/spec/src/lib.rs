@@ -20,6 +20,7 @@
 mod builder_options;
 mod field;
 mod image_spec;
+mod local_image;
 mod source_copy_mode;
 
 mod error;
@@ -64,6 +65,7 @@ pub use image_spec::{
     BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions, SecretMount,
 };
 pub use load::{load, parse_json, parse_yaml};
+pub use local_image::{LocalFormat, LocalImage, LocalImageTextError};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
 pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;

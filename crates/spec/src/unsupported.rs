@@ -60,9 +60,7 @@ pub const PENDING: &[Pending] = &[
     pending(Field::AptPackages, 2, |spec| !spec.apt_packages.is_empty()),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
-    partly(Field::BaseImage, "another spec, or an image in a folder or archive", 2, |spec| {
-        !matches!(spec.base_image, None | Some(BaseImage::Registry(_)))
-    }),
+    partly(Field::BaseImage, "another spec", 2, |spec| matches!(spec.base_image, Some(BaseImage::Spec(_)))),
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {

@@ -343,14 +343,14 @@ fn base_image(text: &str) -> Result<Option<BaseImage>, ProblemKind> {
     if text.is_empty() {
         return Ok(None);
     }
-    let base = match text.split_once(':') {
-        Some((_, "")) => return Err(ProblemKind::Empty),
-        Some(("oci", path)) => BaseImage::OciLayout(PathBuf::from(path)),
-        Some(("oci-archive", path)) => BaseImage::OciArchive(PathBuf::from(path)),
-        Some(("docker-archive", path)) => BaseImage::DockerArchive(PathBuf::from(path)),
-        _ => BaseImage::Registry(text.parse().map_err(|source| ProblemKind::BaseImage { source })?),
-    };
-    Ok(Some(base))
+    if text.ends_with(':') {
+        return Err(ProblemKind::Empty);
+    }
+    if let Ok(image) = text.parse() {
+        return Ok(Some(BaseImage::Local(image)));
+    }
+    let reference = text.parse().map_err(|source| ProblemKind::BaseImage { source })?;
+    Ok(Some(BaseImage::Registry(reference)))
 }
 
 /// The field of this name.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use imagewright_spec::{
-    BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions, SourceCopyMode, load,
-    parse_json, parse_yaml,
+    BaseImage, BuilderName, HostArchitecture, ImageSpec, LocalFormat, Overrides, ParseOptions,
+    SourceCopyMode, load, parse_json, parse_yaml,
 };
 
 fn yaml(text: &str) -> ImageSpec {
@@ -103,9 +103,20 @@ fn aliases_and_merges_are_followed() {
 #[test]
 fn local_bases_are_told_from_registries() {
     let base = |text: &str| yaml(&format!("base_image: {text}")).base_image.unwrap();
-    assert!(matches!(base("oci:out/image"), BaseImage::OciLayout(path) if path == Path::new("out/image")));
-    assert!(matches!(base("oci-archive:x.tar"), BaseImage::OciArchive(_)));
-    assert!(matches!(base("docker-archive:x.tar"), BaseImage::DockerArchive(_)));
+    for (text, format, path, name) in [
+        ("oci:out/image", LocalFormat::OciLayout, "out/image", None),
+        ("oci-archive:x.tar:1", LocalFormat::OciArchive, "x.tar", Some("1")),
+        (
+            "docker-archive:x.tar:host:5000/app:1",
+            LocalFormat::DockerArchive,
+            "x.tar",
+            Some("host:5000/app:1"),
+        ),
+    ] {
+        let BaseImage::Local(image) = base(text) else { panic!("{text}") };
+        assert_eq!((image.format, &*image.path, image.name.as_deref()), (format, Path::new(path), name));
+        assert_eq!(image.to_string(), text);
+    }
     assert!(matches!(base("debian:12"), BaseImage::Registry(reference) if reference.tag() == Some("12")));
 }
 

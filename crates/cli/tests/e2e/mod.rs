@@ -13,6 +13,7 @@ mod execution;
 mod golden;
 mod incremental;
 mod killed;
+mod local_bases;
 mod outputs;
 mod platform;
 mod pushed;

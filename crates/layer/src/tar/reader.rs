@@ -44,6 +44,11 @@ impl<R: Read> TarReader<R> {
         Self { input, content: 0, padding: 0 }
     }
 
+    /// What is read from.
+    pub(crate) fn input(&self) -> &R {
+        &self.input
+    }
+
     /// The next entry that is not an extension; `None` at the end of the archive.
     pub(crate) fn next(&mut self) -> io::Result<Option<RawEntry>> {
         let (mut records, mut long_path, mut long_link) = (Records::new(), None, None);

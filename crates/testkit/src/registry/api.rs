@@ -50,6 +50,11 @@ pub(super) fn handle(
         let form = String::from_utf8_lossy(&body).into_owned();
         return token::token(state, if query.is_empty() { &form } else { query }, authorization);
     }
+    // Other clients ask first whether this is a registry, and what it wants of them.
+    if path == "/v2/" {
+        let refusal = token::refusal(state, host, authorization, &[]);
+        return finish(state, &request.method, refusal.unwrap_or_else(|| answer(200, "{}")));
+    }
     let Some(call) = Call::parse(path, query, request, host) else {
         return answer(404, "404 page not found");
     };

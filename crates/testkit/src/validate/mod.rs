@@ -232,6 +232,8 @@ fn check_layer(
         (false, MediaType::OciLayerGzip) => {
             archive::check(MultiGzDecoder::new(&mut buffered), false, tree, note)
         }
+        (false, MediaType::OciLayerZstd) => zstd::Decoder::with_buffer(&mut buffered)
+            .and_then(|content| archive::check(content, false, tree, note)),
         (false, _) => archive::check(&mut buffered, false, tree, note),
     };
     let read = read.and_then(|actual| {
