@@ -309,13 +309,14 @@ fn what_docker_saved_is_a_base_that_runs() {
     run("docker", &["--host", &host, "save", "--output", text(&saved), &base]);
     let name = unique("saved");
     let spec = format!(
-        "name: {name}\nregistry: {}\nbase_image: docker-archive:saved.tar\npackages: [six==1.17.0]\n",
+        "name: {name}\nregistry: {}\nbase_image: docker-archive:saved.tar\npackages: [six==1.17.0]\n\
+         commands: ['echo ran > /opt/ran']\n",
         peers.registry
     );
     workshop.write("image.yaml", spec);
     let report = workshop.build("image.yaml", &[]);
     assert_valid(report.text("image"));
     let container = Docker::pull(&peers.docker, report.text("image"));
-    assert_eq!(container.python("import six; print(six.__version__)"), "1.17.0");
+    assert_eq!(container.python("import six; print(six.__version__, open('/opt/ran').read())"), "1.17.0 ran");
     container.check_requirements();
 }
