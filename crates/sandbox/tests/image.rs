@@ -111,6 +111,7 @@ fn base() -> Tar {
         .file("etc/passwd", b"root:x:0:0::/root:/bin/sh\nflytekit:x:1000:1000::/home/flytekit:/bin/sh\n")
         .file("etc/group", b"root:x:0:\nflytekit:x:1000:\n")
         .symlink("etc/resolv.conf", "/run/resolve/resolv.conf")
+        .entry(EntryType::Regular, "etc/shadow", "", b"shadow", 0o640, 42)
         .file("gone", b"base")
         .file("hidden/file", b"base")
         .file("opaque/below", b"base")

@@ -23,6 +23,7 @@ ln -s 'some where' /symlink; chown -h 5:6 /symlink; mkfifo /pipe; chmod 620 /pip
 printf bytes >"$(printf '/non-utf-8-\377')"
 ln -s "$(printf 'target-\376')" "/$(printf 'symlink-\376')"
 ln "$(printf '/non-utf-8-\377')" "$(printf '/etc/linked-\377')"
+cat /etc/shadow >/etc/shadow+; chown 0:0 /etc/shadow+; mv /etc/shadow+ /etc/shadow
 chmod 700 /home/flytekit; rm /hidden/nothing 2>/dev/null; mv /not-a-program /moved
 echo secret >/root/private; chmod 0 /root/private
 "#;
@@ -38,6 +39,7 @@ b"etc" Directory 755 0:0
 b"etc/first" = b"a-link" 644 9:10
 b"etc/linked-\xff" file 5 644 0:0
 b"etc/second" = b"a-link" 644 9:10
+b"etc/shadow" file 6 644 0:0
 b"etc/through" -> first 777 0:0
 b"home" Directory 755 0:0
 b"home/flytekit" Directory 700 1000:1000
@@ -82,7 +84,10 @@ fn a_layer_has_what_the_step_changed() {
     for who in Who::ALL {
         let (_, _, layer, list) = step(who, SCRIPT);
         let expected = match who {
-            Who::NoTools => LIST.replace("some where 777 5:6", "some where 777 0:0") + "lost /symlink 5:6\n",
+            Who::NoTools => {
+                LIST.replace("some where 777 5:6", "some where 777 0:0")
+                    + "lost /symlink 5:6\nlost /etc/shadow 42:42\n"
+            }
             // A directory that was made again is the same as one that was emptied.
             Who::Chrooted => LIST
                 .replace("b\"again/.wh..wh..opq\"", "b\"again/.wh.above\"")

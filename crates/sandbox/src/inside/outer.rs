@@ -13,7 +13,7 @@ use rustix::thread::UnshareFlags;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
 
 use super::chroot::{self, Assembled};
-use super::{Outcome, changes, descendants, overlay, privileges, unpack};
+use super::{Outcome, changes, descendants, overlay, owners, privileges, unpack};
 use crate::change::Change;
 use crate::channel::{Assignment, answer_requests};
 use crate::task::{Confinement, Failure, Identity, Report, Trying as _, Work};
@@ -29,7 +29,12 @@ pub(super) fn outer(assignment: &mut Assignment) -> Outcome {
             run(&request, task.confinement, assignment, |_, _| Ok(())).map(|()| None)
         }
         Work::Step(request) => run(&request, task.confinement, assignment, |root, changes| {
-            tell(root, &changes::without_mount_points(changes()?, &request)?, assignment)
+            let changes = changes::without_mount_points(changes()?, &request)?;
+            let lost = owners::forgotten(root, &changes, &request.roots);
+            for owner in lost.trying(|| "compare the owners".to_owned())? {
+                assignment.report(&Report::LostOwner(owner))?;
+            }
+            tell(root, &changes, assignment)
         })
         .map(|()| None),
         Work::Unpack { directory } => unpack::unpack(&directory, task.identity, assignment)

@@ -14,9 +14,11 @@ use rustix::fs::{XattrFlags, lsetxattr, setxattr};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use super::changes::place;
 use super::seccomp::{Action, Listener, Question, Rule, install_with_listener};
 use super::xattrs::{OWNER, value, value_through_links};
 use crate::LostOwner;
+use crate::change::{Change, ChangeKind};
 
 /// An id of -1 leaves the owner or the group as it is.
 const UNCHANGED: u32 = u32::MAX;
@@ -149,7 +151,7 @@ fn keep(target: &Target) -> io::Result<Option<LostOwner>> {
     let before = kept.as_deref().and_then(read).unwrap_or_default();
     let new = |id: u32, old: u32| if id == UNCHANGED { old } else { id };
     let (uid, gid) = (new(*uid, before.0), new(*gid, before.1));
-    if (uid, gid) == before {
+    if kept.is_some() && (uid, gid) == before {
         return Ok(None);
     }
     let text = written(uid, gid);
@@ -161,6 +163,7 @@ fn keep(target: &Target) -> io::Result<Option<LostOwner>> {
     match kept {
         Ok(()) => Ok(None),
         // Not a file or a directory.
+        Err(Errno::PERM | Errno::OPNOTSUPP) if (uid, gid) == (0, 0) => Ok(None),
         Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(Some(LostOwner { path: seen_inside(place), uid, gid })),
         Err(errno) => Err(errno.into()),
     }
@@ -175,6 +178,30 @@ pub(super) fn written(uid: u32, gid: u32) -> Vec<u8> {
 pub(super) fn read(value: &[u8]) -> Option<(u32, u32)> {
     let (uid, gid) = std::str::from_utf8(value).ok()?.split_once(':')?;
     Some((uid.parse().ok()?, gid.parse().ok()?))
+}
+
+/// The owners of files that were given to root again, although they were not root's before.
+///
+/// Programs that replace a file give the new one the owner that they see, and here they see root everywhere.
+pub(super) fn forgotten(root: &Path, changes: &[Change], layers: &[PathBuf]) -> io::Result<Vec<LostOwner>> {
+    let mut lost = Vec::new();
+    for change in changes.iter().filter(|change| change.kind != ChangeKind::Removed) {
+        if value(&place(root, change), OWNER)?.as_deref().and_then(read) != Some((0, 0)) {
+            continue;
+        }
+        let places = layers.iter().rev().map(|layer| place(layer, change));
+        let Some(before) = places.into_iter().find(|before| fs_err::symlink_metadata(before).is_ok()) else {
+            continue;
+        };
+        match value(&before, OWNER)?.as_deref().and_then(read) {
+            None | Some((0, 0)) => {}
+            Some((uid, gid)) => {
+                let path = format!("/{}", String::from_utf8_lossy(change.path.as_bytes()));
+                lost.push(LostOwner { path, uid, gid });
+            }
+        }
+    }
+    Ok(lost)
 }
 
 /// `/proc/7/cwd/file` as the path that it leads to.
