@@ -12,6 +12,7 @@ use imagewright_store::StoreError;
 use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
+use crate::docker::DockerError;
 use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
 use crate::sink::SinkError;
@@ -193,6 +194,15 @@ pub enum BuildError {
         /// What the image is for.
         platform: Platform,
     },
+    /// Docker did not build the image.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
+    /// The builder names the base, and there is none that has a name.
+    #[error("the noop builder names the base image, and the spec has none that is in a registry")]
+    NoBaseName,
+    /// The builder makes no image of its own.
+    #[error("the noop builder builds nothing: the base image is the image")]
+    NothingBuilt,
     /// An input in the store cannot be opened.
     #[error("an input in the store cannot be opened")]
     Artifact {
@@ -250,6 +260,11 @@ impl BuildError {
                 "build it on a machine of that platform, or leave out what has to be executed".to_owned(),
             ),
             Self::Sink(source) => source.hint(),
+            Self::Docker(source) => source.hint(),
+            Self::NoBaseName => Some("write `base_image:` with the name of an image".to_owned()),
+            Self::NothingBuilt => {
+                Some("ask for the base image by its name, or set another `builder`".to_owned())
+            }
             Self::LayerLost { .. } => Some("run the command again".to_owned()),
             Self::LayerUnreadable { .. } => {
                 Some("`imagewright cache check` finds what is damaged".to_owned())

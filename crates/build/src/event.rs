@@ -96,6 +96,8 @@ pub enum Stage {
     Download,
     /// A layer is made.
     Produce,
+    /// Docker builds the image.
+    Docker,
     /// A layer becomes a directory.
     Unpack,
     /// Manifest and tag are sent: all that they refer to is there.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use imagewright_lock::differing_names;
-use imagewright_oci::{Descriptor, Digest, ImageReference, Manifest, Platform};
+use imagewright_oci::{Descriptor, Digest, ImageConfig, ImageReference, Manifest, Platform};
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::BuildError;
 use crate::found::stored;
-use crate::image::{BASE_NAME, LAYER_KEY};
+use crate::image::{BASE_NAME, LAYER_KEY, provenance_of_labels};
 use crate::provenance::Provenance;
 
 /// The answer for one image.
@@ -77,26 +77,29 @@ pub(crate) async fn at_tag(
     };
     let manifest = Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
         .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
-    let annotations = match manifest {
+    let foreign = |source| BuildError::ForeignAnnotation { reference: reference.clone(), source };
+    let origin = match manifest {
         Manifest::Image(manifest) => {
             let bytes = client.fetch_bytes(reference, &manifest.config).await.map_err(unknown)?;
-            let has: Platform = serde_json::from_slice(&bytes)
+            let has: ImageConfig = serde_json::from_slice(&bytes)
                 .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
-            if !matches!(platforms, [wanted] if wanted.accepts(&has)) {
-                return Ok(AtTag::missing(vec![has]));
+            if !matches!(platforms, [wanted] if wanted.accepts(&has.platform)) {
+                return Ok(AtTag::missing(vec![has.platform]));
             }
-            manifest.annotations
+            match Provenance::of(&manifest.annotations).map_err(foreign)? {
+                Some(origin) => Some(origin),
+                None => provenance_of_labels(&has.config.labels.unwrap_or_default(), reference)
+                    .map_err(foreign)?,
+            }
         }
         Manifest::Index(index) => {
             if !platforms.iter().all(|wanted| index.for_platform(wanted).is_some()) {
                 return Ok(AtTag::missing(index.platforms()));
             }
-            index.annotations
+            Provenance::of(&index.annotations).map_err(foreign)?
         }
     };
-    // An image without our annotations was made by another builder from the same tag, which is all there is to ask.
-    let origin = Provenance::of(&annotations)
-        .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?;
+    // An image that says nothing was made by another builder from the same tag, which is all there is to ask.
     let answer = wanted.at_tag(descriptor.digest, origin.as_ref());
     if let Existence::Exists { digest } = &answer.existence {
         record(store, reference, platforms, *digest, wanted.declared, answer.lock)?;
@@ -151,13 +154,13 @@ pub(crate) fn record(
 }
 
 impl AtTag {
-    fn missing(platforms: Vec<Platform>) -> Self {
+    pub(crate) fn missing(platforms: Vec<Platform>) -> Self {
         Self { existence: Existence::Missing { platforms }, lock: None }
     }
 }
 
 impl Wanted<'_> {
-    fn at_tag(&self, digest: Digest, has: Option<&Provenance>) -> AtTag {
+    pub(crate) fn at_tag(&self, digest: Digest, has: Option<&Provenance>) -> AtTag {
         AtTag { existence: self.compare(digest, has), lock: has.and_then(|has| has.lock) }
     }
 

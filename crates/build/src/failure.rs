@@ -17,6 +17,7 @@ use imagewright_store::StoreError;
 
 use crate::BuildError;
 use crate::bytecode::BytecodeError;
+use crate::docker::DockerError;
 use crate::sink::SinkError;
 
 /// What kind of failure it is, which decides the exit code (design D12).
@@ -49,6 +50,8 @@ impl BuildError {
             | Self::NotCovered { .. }
             | Self::NoLock
             | Self::ForeignPlatform { .. }
+            | Self::NoBaseName
+            | Self::NothingBuilt
             | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),
@@ -65,6 +68,7 @@ impl BuildError {
             Self::Step { .. } => FailureKind::Step,
             Self::Sandbox(source) | Self::NoSandbox { source, .. } => sandbox_kind(source),
             Self::Sink(source) => sink_kind(source),
+            Self::Docker(source) => docker_kind(source),
             Self::LayerLost { .. }
             | Self::LayerUnreadable { .. }
             | Self::NotMended { .. }
@@ -184,6 +188,24 @@ fn sink_kind(error: &SinkError) -> FailureKind {
         | SinkError::NotALayout { .. }
         | SinkError::LayoutIndex { .. }
         | SinkError::NoProgram { .. } => FailureKind::Usage,
+    }
+}
+
+fn docker_kind(error: &DockerError) -> FailureKind {
+    match error {
+        DockerError::Build { .. } => FailureKind::Step,
+        DockerError::Push { .. } => FailureKind::Network,
+        DockerError::NoEngine { .. }
+        | DockerError::Start { .. }
+        | DockerError::Inspection { .. }
+        | DockerError::Context { .. } => FailureKind::Machine,
+        DockerError::NoProgram
+        | DockerError::Unwritable { .. }
+        | DockerError::LocalBase { .. }
+        | DockerError::Option { .. }
+        | DockerError::OptionValue { .. }
+        | DockerError::NoSecret { .. }
+        | DockerError::OnlyInDocker { .. } => FailureKind::Usage,
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use imagewright_lock::python::Refresh;
 use imagewright_oci::Manifest;
 use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageManifest, ImageReference, Platform};
+use imagewright_spec::BuilderName;
 use imagewright_store::Store;
 
 use crate::BuildError;
@@ -12,6 +13,7 @@ use crate::existence::Existence;
 use crate::image::{BASE_DIGEST, BASE_NAME, LAYER_KEY};
 use crate::job::Job;
 use crate::native::{BuildRequest, Machine};
+use crate::noop::base_reference;
 
 /// The image of one platform.
 #[derive(Clone, Debug)]
@@ -74,7 +76,14 @@ impl Machine {
 
     /// The image of a spec, made from the inputs that it has now: in the store, else in its registry.
     pub async fn find_built(&self, request: &BuildRequest) -> Result<Option<FoundImage>, BuildError> {
+        if request.spec.builder == BuilderName::Noop {
+            let base = base_reference(&request.spec)?;
+            return self.find(base, preferred(&request.spec.platforms)).await.map(Some);
+        }
         let job = Job::new(self, request)?;
+        if request.spec.builder == BuilderName::Docker {
+            return self.find_of_docker(&job).await;
+        }
         let mut existence = job.existence(false).await?;
         if !matches!(existence, Existence::Exists { .. }) && request.spec.registry.is_some() {
             existence = job.existence(true).await?;
@@ -88,8 +97,28 @@ impl Machine {
         }
     }
 
+    /// The image that Docker built and pushed; what is in Docker alone cannot be read.
+    async fn find_of_docker(&self, job: &Job<'_>) -> Result<Option<FoundImage>, BuildError> {
+        let is_pushed = job.request.spec.registry.is_some();
+        match job.existence(is_pushed).await? {
+            Existence::Exists { digest } if is_pushed => {
+                let platform = preferred(&job.recipe.platforms);
+                self.documents(&job.target, digest, platform).await.map(Some)
+            }
+            Existence::Exists { .. } => Err(job.only_in_docker("imagewright").into()),
+            Existence::Missing { .. } | Existence::Stale { .. } => Ok(None),
+        }
+    }
+
     /// The image of a spec, built into the store if it is nowhere yet. Nothing is pushed.
     pub async fn obtain(&self, request: &BuildRequest) -> Result<FoundImage, BuildError> {
+        if request.spec.builder == BuilderName::Noop {
+            return self.find(base_reference(&request.spec)?, preferred(&request.spec.platforms)).await;
+        }
+        // What is in Docker cannot be read, and both builders make the same of a spec.
+        let mut request = request.clone();
+        request.spec.builder = BuilderName::Native;
+        let request = &request;
         // `--refresh` asks for what has moved since, which the tag does not say (design D10).
         if !request.force && request.refresh == Refresh::WhenOld {
             match self.find_built(request).await {
@@ -105,7 +134,8 @@ impl Machine {
         let request = BuildRequest { push: false, sinks: Vec::new(), ..request.clone() };
         let report = self.build(&request).await?;
         let target = request.spec.image_name(&request.directory)?;
-        self.documents(&target, report.digest, preferred(&report.platforms)).await
+        let digest = report.digest.expect("the native builder knows what it made");
+        self.documents(&target, digest, preferred(&report.platforms)).await
     }
 
     async fn tagged(&self, reference: &ImageReference, platform: &Platform) -> Result<Digest, BuildError> {

@@ -4,12 +4,12 @@ use imagewright_layer::LayerKey;
 use imagewright_lock::facts::Installed;
 use imagewright_lock::{BaseOrigin, FACTS_ANNOTATION};
 use imagewright_oci::{
-    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageManifest, MediaType, RootFs,
-    canonical_json,
+    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageManifest, ImageReference, MediaType,
+    RootFs, canonical_json,
 };
 use imagewright_plan::{LayerKind, Plan};
 
-use crate::provenance::Provenance;
+use crate::provenance::{AnnotationError, Provenance};
 
 /// Digest of the spec and of every local file it reaches.
 pub const DECLARED: &str = "io.imagewright.declared";
@@ -27,6 +27,8 @@ pub const LAYER_TITLE: &str = "io.imagewright.layer.title";
 pub const LAYER_KIND: &str = "io.imagewright.layer.kind";
 /// On a layer: the packages in it, as a JSON array of `name version`; absent if there are none.
 pub const LAYER_PACKAGES: &str = "io.imagewright.layer.packages";
+/// The image that the labels are of: a foreign image over one of ours has the labels of its base too.
+const IMAGE: &str = "io.imagewright.image";
 /// The base's name, as the OCI image specification defines it.
 pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The base's digest, as the OCI image specification defines it.
@@ -133,6 +135,25 @@ fn annotations(plan: &Plan, provenance: &Provenance) -> Annotations {
         }
     }
     annotations
+}
+
+/// The annotations as labels, for an image whose builder writes no annotations.
+pub(crate) fn labels(plan: &Plan, provenance: &Provenance, target: &ImageReference) -> Annotations {
+    let mut labels = annotations(plan, provenance);
+    labels.insert(IMAGE.to_owned(), target.to_string());
+    labels
+}
+
+/// What the labels of an image say of where it came from; nothing if they are another image's.
+pub(crate) fn provenance_of_labels(
+    labels: &Annotations,
+    image: &ImageReference,
+) -> Result<Option<Provenance>, AnnotationError> {
+    if labels.get(IMAGE).is_some_and(|of| *of == image.to_string()) {
+        Provenance::of(labels)
+    } else {
+        Ok(None)
+    }
 }
 
 /// What is known of the image, so that a spec over it reads none of its layers. Too long for a label.

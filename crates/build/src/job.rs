@@ -13,7 +13,7 @@ use imagewright_lock::{
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
-use imagewright_spec::{Declared, DeclaredContext, Sources, declared};
+use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared};
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -80,6 +80,9 @@ pub(crate) struct Inputs {
 
 impl<'a> Job<'a> {
     pub(crate) fn new(machine: &'a Machine, request: &'a BuildRequest) -> Result<Self, BuildError> {
+        if request.spec.builder == BuilderName::Noop {
+            return Err(BuildError::NothingBuilt);
+        }
         let started = Instant::now();
         let python = request.fallback_python.to_string();
         let context = DeclaredContext {
@@ -127,6 +130,8 @@ impl<'a> Job<'a> {
         if in_registry {
             machine.reporter.started(Stage::Check, self.target.to_string());
             at_tag(client, store, &self.target, platforms, wanted).await
+        } else if self.request.spec.builder == BuilderName::Docker {
+            self.at_tag_in_docker(wanted).await
         } else {
             at_local_tag(store, &self.target, platforms, wanted)
         }
@@ -244,7 +249,7 @@ impl<'a> Job<'a> {
         BuildReport {
             image: self.name.clone(),
             further_tags: self.request.further_tags.iter().map(|tag| format!("{repository}:{tag}")).collect(),
-            digest,
+            digest: Some(digest),
             status,
             changed,
             platforms: self.recipe.platforms.clone(),

@@ -4,7 +4,9 @@
 //! put the image together; the tag last. It decides nothing that the plan could say, reads no environment and
 //! prints nothing: what happens is an [`Event`].
 
+mod docker;
 mod native;
+mod noop;
 
 mod existence;
 mod forecast;
@@ -44,6 +46,7 @@ mod unpack;
 
 pub use attachment::LOCK_TYPE;
 pub use bytecode::BytecodeError;
+pub use docker::{BuildSecret, DockerContext, DockerError};
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use execute::SandboxChoice;

@@ -9,6 +9,7 @@ use crate::event::LayerSource;
 use crate::execute::Executor;
 use crate::image::{FinishedLayer, Image, assemble};
 use crate::job::{Inputs, Job};
+use crate::lookup::Shelves;
 use crate::obtain::Obtaining;
 use crate::overlap::overlaps;
 use crate::produce::{Memory, Places, Producer};
@@ -48,19 +49,7 @@ impl Job<'_> {
         pusher: Option<&Pusher<'_>>,
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
         let machine = self.machine;
-        let producer = Producer {
-            shelves: self.shelves(),
-            store: machine.store.clone(),
-            downloads: inputs.downloads.clone(),
-            mirrors: machine.mirrors.clone(),
-            python_mirror: machine.python_mirror.clone(),
-            threads: machine.threads,
-            epoch: lock.epoch,
-            reporter: machine.reporter.clone(),
-            places: Places::of(&self.sources),
-            memory: Memory::default(),
-            no_cache: self.request.no_cache,
-        };
+        let producer = self.producer(self.shelves(), inputs, lock);
         let executor = Executor::of(machine, plan).await?;
         let executor = executor.as_ref();
         let layers = Obtaining { machine, plan, producer: &producer, pusher, executor }.layers();
@@ -76,10 +65,7 @@ impl Job<'_> {
         for overlap in overlaps(&installed) {
             machine.reporter.warn(overlap.to_string(), None);
         }
-        for unset in &plan.unset {
-            let hint = "a dollar sign that is to stay is written `\\$`";
-            machine.reporter.warn(unset.to_string(), Some(hint.to_owned()));
-        }
+        self.warn_of_unset(plan);
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,
@@ -90,6 +76,32 @@ impl Job<'_> {
             pusher.commit(&image, &finished).await?;
         }
         Ok((image, base_reports(plan).chain(reports).collect()))
+    }
+
+    /// What makes layers, and takes those that are on `shelves`.
+    pub(crate) fn producer(&self, shelves: Shelves, inputs: &Inputs, lock: &Lock) -> Producer {
+        let machine = self.machine;
+        Producer {
+            shelves,
+            store: machine.store.clone(),
+            downloads: inputs.downloads.clone(),
+            mirrors: machine.mirrors.clone(),
+            python_mirror: machine.python_mirror.clone(),
+            threads: machine.threads,
+            epoch: lock.epoch,
+            reporter: machine.reporter.clone(),
+            places: Places::of(&self.sources),
+            memory: Memory::default(),
+            no_cache: self.request.no_cache,
+        }
+    }
+
+    /// Says what variables of the image refer to in vain.
+    pub(crate) fn warn_of_unset(&self, plan: &Plan) {
+        for unset in &plan.unset {
+            let hint = "a dollar sign that is to stay is written `\\$`";
+            self.machine.reporter.warn(unset.to_string(), Some(hint.to_owned()));
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The native builder: a spec becomes an image without Docker, and nothing of it is executed.
+//! The story of a build; the native builder makes an image without Docker, and nothing of it is executed.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,9 +7,10 @@ use imagewright_debian::Mirrors;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{Lock, PythonMirror, Upgrade};
+use imagewright_oci::Digest;
 use imagewright_pypa::PythonVersion;
 use imagewright_registry::Client;
-use imagewright_spec::ImageSpec;
+use imagewright_spec::{BuilderName, ImageSpec};
 use imagewright_store::Store;
 
 use crate::BuildError;
@@ -18,9 +19,10 @@ use crate::execute::SandboxChoice;
 use crate::existence::{AtTag, Existence, record};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
-use crate::job::{Job, Planned};
+use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
-use crate::report::{BuildReport, BuildStatus};
+use crate::noop::name_base;
+use crate::report::{BuildReport, BuildStatus, LayerReport};
 use crate::sink::Sink;
 
 /// What a builder has of the machine.
@@ -42,6 +44,8 @@ pub struct Machine {
     pub program_folder: Option<PathBuf>,
     /// Whether the lock of an image is attached to it in its registry.
     pub attach_lock: bool,
+    /// What is added to the command line of `docker build`.
+    pub docker_arguments: Vec<String>,
     /// How many threads inflate, compress and hash.
     pub threads: NonZeroUsize,
     /// How commands of a spec are isolated.
@@ -99,8 +103,14 @@ pub struct GivenLock {
 impl Machine {
     /// Builds the image unless it exists, pushes it when it has a registry, and brings it to its sinks.
     pub async fn build(&self, request: &BuildRequest) -> Result<BuildReport, BuildError> {
+        if request.spec.builder == BuilderName::Noop {
+            return name_base(&request.spec);
+        }
         let job = Job::new(self, request)?;
         for sink in &request.sinks {
+            if job.is_for_docker_alone() {
+                return Err(job.only_in_docker("--output").into());
+            }
             sink.check(&self.host)?;
         }
         let mut changed = Vec::new();
@@ -121,24 +131,42 @@ impl Machine {
             }
             lock
         };
+        let docker = job.docker().await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
-        let platform = &job.recipe.platforms[0];
-        let Planned { plan, .. } = job.plan(&inputs, platform, &lock).await?;
-        let (image, layers) = job.make(&inputs, &plan, &lock).await?;
-        let digest = image.descriptor.digest;
-        self.keep(&image)?;
-        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
+        let (digest, layers) = match docker {
+            Some(docker) => (job.build_with_docker(docker, &inputs, &lock).await?, Vec::new()),
+            None => self.build_natively(&job, &inputs, &lock).await?,
+        };
         job.set_further_tags(digest, Some(lock.digest())).await?;
-        LastBuild::new(&lock, &[&plan]).record(&self.store, &job.target)?;
         let outputs = self.deliver(&job, digest).await?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };
         Ok(BuildReport { outputs, ..job.report(digest, status, changed, layers) })
     }
 
+    /// Makes the layers that are missing, and puts the image together.
+    async fn build_natively(
+        &self,
+        job: &Job<'_>,
+        inputs: &Inputs,
+        lock: &Lock,
+    ) -> Result<(Digest, Vec<LayerReport>), BuildError> {
+        let platform = &job.recipe.platforms[0];
+        let Planned { plan, .. } = job.plan(inputs, platform, lock).await?;
+        let (image, layers) = job.make(inputs, &plan, lock).await?;
+        let digest = image.descriptor.digest;
+        self.keep(&image)?;
+        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
+        LastBuild::new(lock, &[&plan]).record(&self.store, &job.target)?;
+        Ok((digest, layers))
+    }
+
     /// Whether the image of a spec exists.
     pub async fn exists(&self, request: &BuildRequest) -> Result<Existence, BuildError> {
+        if request.spec.builder == BuilderName::Noop {
+            return self.base_exists(&request.spec).await;
+        }
         Job::new(self, request)?.existence(request.spec.registry.is_some()).await
     }
 

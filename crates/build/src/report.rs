@@ -12,8 +12,10 @@ pub struct BuildReport {
     /// The names that it has besides.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub further_tags: Vec<String>,
-    /// The digest of its manifest, or of its index.
-    pub digest: Digest,
+    /// The digest of its manifest, or of its index; of an image that is in Docker alone, that of its configuration. The
+    /// noop builder does not look for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
     /// Whether something was built.
     pub status: BuildStatus,
     /// For a stale image: the inputs that changed.
@@ -21,7 +23,7 @@ pub struct BuildReport {
     pub changed: Vec<String>,
     /// What the image is for.
     pub platforms: Vec<Platform>,
-    /// Its layers, lowest first; empty when nothing was built.
+    /// Its layers, lowest first; empty when nothing was built here.
     pub layers: Vec<LayerReport>,
     /// Where it went besides its registry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -46,6 +48,8 @@ pub enum BuildStatus {
     Exists,
     /// Its tag was there, from other inputs.
     StaleRebuilt,
+    /// It is the base, by its name.
+    Named,
 }
 
 /// A layer of an image that was built.

@@ -14,6 +14,9 @@ impl Job<'_> {
         image: Digest,
         lock: Option<Digest>,
     ) -> Result<(), BuildError> {
+        if self.is_for_docker_alone() {
+            return self.tag_in_docker().await;
+        }
         for tag in &self.further_tags {
             if self.request.push {
                 self.push_tag(image, tag).await?;

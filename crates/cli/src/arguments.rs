@@ -3,7 +3,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CacheArguments, CompletionsArguments, DoctorArguments, InspectArguments, LockCommand, RunArguments,
+    CacheArguments, CompletionsArguments, DockerfileArguments, DoctorArguments, InspectArguments,
+    LockCommand, RunArguments,
 };
 use crate::sink_arguments::SinkArguments;
 
@@ -30,6 +31,7 @@ pub(crate) enum Command {
     Id(SpecArguments),
     /// Print the full image name of a spec.
     Name(SpecArguments),
+    Dockerfile(DockerfileArguments),
     Inspect(InspectArguments),
     Run(RunArguments),
     Cache(CacheArguments),
@@ -44,6 +46,7 @@ impl Command {
             Self::Build(arguments) => arguments.output.progress,
             Self::Lock(arguments) => arguments.report.progress,
             Self::Plan(arguments) => arguments.output.progress,
+            Self::Dockerfile(arguments) => arguments.progress,
             Self::Run(arguments) => arguments.progress,
             _ => ProgressStyle::Auto,
         }
@@ -71,6 +74,10 @@ pub(crate) struct OverrideArguments {
     /// Instead of the spec's `platform`.
     #[arg(long)]
     pub(crate) platform: Option<String>,
+    /// Instead of the spec's `builder`: `native`, `docker` (a Dockerfile and `docker build`) or `noop` (the base image is
+    /// the image).
+    #[arg(long)]
+    pub(crate) builder: Option<String>,
 }
 
 /// How inputs are pinned.

@@ -34,7 +34,7 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
         name: overrides.name.clone(),
         registry: overrides.registry.clone(),
         platform: overrides.platform.clone(),
-        ..Overrides::default()
+        builder: overrides.builder.clone(),
     };
     let is_arm = Platform::of_this_machine().architecture == "arm64";
     let host = if is_arm { HostArchitecture::Arm64 } else { HostArchitecture::Other };
@@ -44,8 +44,12 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
 
 /// What is wrong with an option is not looked for in the file.
 fn of_the_options(mut error: SpecError, overrides: &Overrides) -> SpecError {
-    let given =
-        [("name", &overrides.name), ("registry", &overrides.registry), ("platform", &overrides.platform)];
+    let given = [
+        ("name", &overrides.name),
+        ("registry", &overrides.registry),
+        ("platform", &overrides.platform),
+        ("builder", &overrides.builder),
+    ];
     if let SpecError::Invalid { file, problems } = &mut error {
         let is_given = |path: &str| given.iter().any(|(name, value)| *name == path && value.is_some());
         if problems.iter().all(|problem| is_given(&problem.path)) {
@@ -97,6 +101,7 @@ pub(crate) fn machine_with(
         uv: configuration.uv.map(|uv| uv.value),
         program_folder: std::env::current_exe()?.parent().map(Path::to_owned),
         attach_lock: configuration.attach_lock.value,
+        docker_arguments: configuration.docker_arguments.map(|setting| setting.value).unwrap_or_default(),
         threads: configuration.threads.value,
         sandbox: SandboxChoice { helper: HELPER.into(), mode: None },
         reporter,

@@ -49,7 +49,7 @@ impl SubjectArguments {
         if path.extension().is_some_and(is_spec) || path.is_file() {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
-            let overrides = OverrideArguments { registry, name, platform };
+            let overrides = OverrideArguments { registry, name, platform, builder: None };
             let arguments = SpecArguments { spec: path.to_owned(), overrides };
             let spec = Box::new(session::spec(&arguments)?);
             return Ok(Subject::Spec { spec, arguments });

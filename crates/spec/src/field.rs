@@ -95,7 +95,8 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::Builder,
         "builder",
         "a text",
-        "Which builder makes the image: `native`, also written `imagewright` or `default`.",
+        "Which builder makes the image: `native`, also written `imagewright` or `default`; `docker` or `noop`, see \
+         [Builders](#builders).",
         "builder: native",
     ),
     info(

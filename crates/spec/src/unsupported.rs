@@ -46,11 +46,17 @@ const fn never(field: Field, asks: fn(&ImageSpec) -> bool) -> Pending {
     Pending { field, what: None, arrives: Arrives::Never, asks }
 }
 
+/// What the docker builder does, also where the native one does not do it yet.
+const OF_DOCKER: &[Field] = &[
+    Field::AptPackages,
+    Field::PipSecretMounts,
+    Field::Commands,
+    Field::BuilderOptions,
+    Field::BuilderConfig,
+];
+
 /// All that the native builder does not do, in the order of the fields: the one table of it.
 pub const PENDING: &[Pending] = &[
-    partly(Field::Builder, "`docker` and `noop`", 2, |spec| {
-        matches!(spec.builder, BuilderName::Docker | BuilderName::Noop)
-    }),
     partly(Field::Builder, "`envd` and `remote`", 6, |spec| {
         matches!(spec.builder, BuilderName::Envd | BuilderName::Remote)
     }),
@@ -73,7 +79,10 @@ pub const PENDING: &[Pending] = &[
 impl ImageSpec {
     /// All that this spec asks for and the native builder does not do.
     pub fn unsupported(&self) -> Vec<Unsupported> {
-        let asked = PENDING.iter().filter(|pending| (pending.asks)(self));
+        let asked = PENDING
+            .iter()
+            .filter(|pending| (pending.asks)(self))
+            .filter(|pending| self.builder != BuilderName::Docker || !OF_DOCKER.contains(&pending.field));
         asked.map(|&Pending { field, what, arrives, .. }| Unsupported { field, what, arrives }).collect()
     }
 

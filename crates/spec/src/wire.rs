@@ -304,7 +304,7 @@ fn secret_mounts(reader: &mut Reader<'_, '_>) -> Vec<SecretMount> {
 fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName) -> BuilderOptions {
     let mut options = BuilderOptions::default();
     let entries = reader.mapping(Field::BuilderOptions);
-    if builder != BuilderName::Native {
+    if !matches!(builder, BuilderName::Native | BuilderName::Docker) {
         return options;
     }
     for (key, value) in entries {

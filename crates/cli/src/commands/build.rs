@@ -92,6 +92,7 @@ fn tell_status(arguments: &BuildArguments, report: &BuildReport) {
                 format!("  rebuilt {image}: {changed} changed since it was made"),
             );
         }
+        BuildStatus::Named => tell(arguments.output.progress, format!("    named {image}, nothing to build")),
         BuildStatus::Built => {}
     }
 }

@@ -85,6 +85,9 @@ impl Diagnosis {
         self.setting("debian mirror", debian, debian.value.to_string());
         self.setting("python mirror", python_mirror, python_mirror.value.to_string());
         self.setting("attach lock", attach_lock, attach_lock.value.to_string());
+        if let Some(setting) = &configuration.docker_arguments {
+            self.setting("docker build", setting, setting.value.join(" "));
+        }
         for (name, hosts) in [("plain http", &configuration.plain_http), ("https", &configuration.https)] {
             if let Some(setting) = hosts {
                 let hosts: Vec<&str> = setting.value.iter().map(String::as_str).collect();

@@ -1,6 +1,7 @@
 mod build;
 mod cache;
 mod completions;
+mod dockerfile;
 mod doctor;
 mod exists;
 mod identity;
@@ -19,6 +20,7 @@ use crate::failure::Failure;
 
 pub(crate) use cache::CacheArguments;
 pub(crate) use completions::CompletionsArguments;
+pub(crate) use dockerfile::DockerfileArguments;
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use inspect::InspectArguments;
 pub(crate) use lock::LockCommand;
@@ -39,6 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
+        Command::Dockerfile(arguments) => dockerfile::run(&environment, &arguments),
         Command::Inspect(arguments) => inspect::run(&environment, &arguments),
         Command::Run(arguments) => run::run(&environment, &arguments),
     }

@@ -22,7 +22,14 @@ pub(super) struct Wire {
     pub(super) debian_security_mirror: Option<String>,
     pub(super) python_mirror: Option<String>,
     pub(super) attach_lock: Option<bool>,
+    pub(super) docker: WireDocker,
     pub(super) registries: WireRegistries,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(super) struct WireDocker {
+    pub(super) build_arguments: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

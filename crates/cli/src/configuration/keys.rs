@@ -126,6 +126,15 @@ pub(crate) const ATTACH_LOCK: Key = Key {
     example: "attach-lock = false",
     in_project: true,
 };
+pub(crate) const DOCKER_ARGUMENTS: Key = Key {
+    name: "docker.build-arguments",
+    variable: Some("IMAGEWRIGHT_DOCKER_BUILD_ARGUMENTS"),
+    takes: Takes::Texts,
+    what: "Further arguments of `docker build`, for the docker builder. The variable has them as a shell would read \
+           them.",
+    example: r#"build-arguments = ["--network=host"]"#,
+    in_project: false,
+};
 pub(crate) const PLAIN_HTTP: Key = Key {
     name: "registries.plain-http",
     variable: Some("IMAGEWRIGHT_PLAIN_HTTP"),
@@ -153,7 +162,7 @@ pub(crate) const MIRRORS: Key = Key {
 };
 
 /// All of them, in the order of the documentation.
-pub(crate) const KEYS: [Key; 11] = [
+pub(crate) const KEYS: [Key; 12] = [
     PYTHON,
     STORE,
     UV,
@@ -162,6 +171,7 @@ pub(crate) const KEYS: [Key; 11] = [
     DEBIAN_SECURITY_MIRROR,
     PYTHON_MIRROR,
     ATTACH_LOCK,
+    DOCKER_ARGUMENTS,
     PLAIN_HTTP,
     HTTPS,
     MIRRORS,

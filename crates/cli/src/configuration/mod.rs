@@ -42,6 +42,7 @@ pub(crate) struct Configuration {
     pub(crate) debian: Setting<Mirrors>,
     pub(crate) python_mirror: Setting<PythonMirror>,
     pub(crate) attach_lock: Setting<bool>,
+    pub(crate) docker_arguments: Option<Setting<Vec<String>>>,
     pub(crate) plain_http: Option<Setting<BTreeSet<String>>>,
     pub(crate) https: Option<Setting<BTreeSet<String>>>,
     pub(crate) mirrors: Option<Setting<BTreeMap<String, Vec<Mirror>>>>,
@@ -101,6 +102,7 @@ impl Configuration {
             attach_lock: sources
                 .typed(&keys::ATTACH_LOCK, |wire| wire.attach_lock.map(|attach| attach.to_string()))?
                 .unwrap_or_else(|| Setting::default_of(true)),
+            docker_arguments: docker_arguments(sources)?,
             plain_http: sources.list(&keys::PLAIN_HTTP, |wire| wire.registries.plain_http.clone()),
             https: sources.list(&keys::HTTPS, |wire| wire.registries.https.clone()),
             mirrors: mirrors(sources)?,
@@ -214,6 +216,20 @@ impl Setting<String> {
         let value = self.value.rsplit_once('@').map_or(self.value.as_str(), |(_, shown)| shown);
         ConfigurationError::Value { place, value: value.to_owned(), because: because.to_string() }
     }
+}
+
+/// What is added to the command line of `docker build`.
+fn docker_arguments(sources: &Sources<'_>) -> Result<Option<Setting<Vec<String>>>, ConfigurationError> {
+    let key = &keys::DOCKER_ARGUMENTS;
+    let Some((name, text)) = sources.variable(key) else {
+        return Ok(sources.in_file(|wire| wire.docker.build_arguments.clone()));
+    };
+    let source = Source::Variable(name);
+    let Some(value) = shlex::split(text) else {
+        let written = Setting { value: text.to_owned(), source };
+        return Err(written.wrong(key, &"a quote in it is not closed"));
+    };
+    Ok(Some(Setting { value, source }))
 }
 
 /// Debian's mirror: the one that was named, else the host's own, else Debian's.

@@ -9,6 +9,7 @@ mod bases;
 mod commands;
 mod copies;
 mod damaged;
+mod docker;
 mod execution;
 mod golden;
 mod incremental;

@@ -1,0 +1,196 @@
+//! The folder that Docker builds in: the Dockerfile, and what it names.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use imagewright_lock::python::{LockedPackage, WheelSource};
+use imagewright_lock::{InterpreterArchive, InterpreterSource, Lock, interpreter_artifact};
+use imagewright_lock::{Wanted, wheel_url};
+use imagewright_plan::{LayerDefinition, LayerKind};
+use imagewright_store::Store;
+
+use super::dockerfile::{CERTIFICATES, Dockerfile, PACKAGES, PYLOCK, secret_id};
+use super::error::DockerError;
+use super::options::DockerOptions;
+use super::pylock::pylock;
+use crate::BuildError;
+use crate::blocking::blocking;
+use crate::image::labels;
+use crate::job::{Inputs, Job, Planned};
+use crate::lookup::Shelves;
+use crate::provenance::Provenance;
+
+/// A Dockerfile, and what `docker build` has to be given with it.
+#[derive(Clone, Debug)]
+pub struct DockerContext {
+    /// The text of the Dockerfile.
+    pub dockerfile: String,
+    /// The other files of the context, by their paths in it.
+    pub files: Vec<String>,
+    /// Files of this machine that the build sees and the image does not have.
+    pub secrets: Vec<BuildSecret>,
+    pub(super) sources: Vec<(String, Source)>,
+}
+
+/// A secret of BuildKit: `--secret id=ID,src=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSecret {
+    /// By which the Dockerfile mounts it.
+    pub id: String,
+    /// Where it is on this machine.
+    pub file: PathBuf,
+}
+
+/// Where a file of a context comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Source {
+    Text(String),
+    Wheel(LockedPackage),
+    Interpreter(InterpreterArchive),
+    /// A layer of files, which Docker unpacks.
+    Copies(LayerDefinition),
+}
+
+impl Job<'_> {
+    /// The context of a plan. Nothing is fetched for it yet.
+    pub(super) fn context(
+        &self,
+        inputs: &Inputs,
+        lock: &Lock,
+        planned: &Planned,
+    ) -> Result<DockerContext, BuildError> {
+        let Planned { lock: pinned, plan } = planned;
+        let host = &self.machine.host;
+        let is_beside = |package: &LockedPackage| match &package.source {
+            WheelSource::Path(_) => true,
+            // The password of an index stays on this machine.
+            WheelSource::Url(url) => inputs.asked.indexes.credentials(url, host).is_some(),
+        };
+        let mut sources = Vec::new();
+        if !pinned.packages.is_empty() {
+            let text = pylock(&pinned.packages, is_beside);
+            sources.push((format!("{PACKAGES}/{PYLOCK}"), Source::Text(text)));
+        }
+        for package in pinned.packages.iter().filter(|package| is_beside(package)) {
+            sources.push((format!("{PACKAGES}/{}", package.filename), Source::Wheel(package.clone())));
+        }
+        let mut interpreter = None;
+        if let InterpreterSource::Archive { archive } = &pinned.interpreter.source {
+            let name = interpreter.insert(archive.path.file_name().to_owned());
+            sources.push((name.clone(), Source::Interpreter(archive.clone())));
+        }
+        let layers = plan.layers.iter().filter(|layer| layer.kind == LayerKind::Copy);
+        let layers = layers.enumerate().map(|(index, layer)| (format!("copies/{index}.tar.gz"), layer));
+        let layers: Vec<(String, &LayerDefinition)> = layers.collect();
+        let copies: Vec<String> = layers.iter().map(|(name, _)| name.clone()).collect();
+        sources.extend(layers.into_iter().map(|(name, layer)| (name, Source::Copies(layer.clone()))));
+        let secrets = self.secrets()?;
+        let provenance = Provenance {
+            inputs: self.declared.inputs.clone(),
+            declared: self.declared.digest,
+            lock: Some(lock.digest()),
+        };
+        let dockerfile = Dockerfile {
+            spec: &self.request.spec,
+            plan,
+            lock: pinned,
+            labels: &labels(plan, &provenance, &self.target),
+            options: &DockerOptions::of(&self.request.spec)?,
+            copies: &copies,
+            interpreter: interpreter.as_deref(),
+            certificates: secrets.iter().any(|secret| secret.id == CERTIFICATES),
+        };
+        Ok(DockerContext {
+            dockerfile: dockerfile.text()?,
+            files: sources.iter().map(|(name, _)| name.clone()).collect(),
+            secrets,
+            sources,
+        })
+    }
+
+    /// The files of `pip_secret_mounts`, and the certificates that this machine was told to trust.
+    fn secrets(&self) -> Result<Vec<BuildSecret>, DockerError> {
+        let host = &self.machine.host;
+        let mounts = self.request.spec.pip_secret_mounts.iter().enumerate();
+        let mut secrets: Vec<BuildSecret> = mounts
+            .map(|(index, mount)| BuildSecret {
+                id: secret_id(index),
+                file: self.request.directory.join(&mount.source),
+            })
+            .collect();
+        if let Some(missing) = secrets.iter().find(|secret| !secret.file.is_file()) {
+            return Err(DockerError::NoSecret { path: missing.file.clone() });
+        }
+        let bundle = host.variable("SSL_CERT_FILE").map(|path| host.absolute(path));
+        secrets.extend(
+            bundle
+                .filter(|path| path.is_file())
+                .map(|file| BuildSecret { id: CERTIFICATES.to_owned(), file }),
+        );
+        Ok(secrets)
+    }
+
+    /// Writes a context into a folder that is there.
+    pub(super) async fn write_context(
+        &self,
+        context: &DockerContext,
+        inputs: &Inputs,
+        lock: &Lock,
+        folder: &Path,
+    ) -> Result<(), BuildError> {
+        for (name, source) in &context.sources {
+            let path = folder.join(name);
+            let parent = path.parent().unwrap_or(folder);
+            fs_err::create_dir_all(parent).map_err(unwritten)?;
+            self.write_file(source, inputs, lock, path).await?;
+        }
+        let dockerfile = folder.join("Dockerfile");
+        Ok(fs_err::write(dockerfile, &context.dockerfile).map_err(unwritten)?)
+    }
+
+    async fn write_file(
+        &self,
+        source: &Source,
+        inputs: &Inputs,
+        lock: &Lock,
+        path: PathBuf,
+    ) -> Result<(), BuildError> {
+        let artifact = match source {
+            Source::Text(text) => return Ok(fs_err::write(path, text).map_err(unwritten)?),
+            Source::Wheel(package) => {
+                let url = wheel_url(&package.source);
+                let file_name = package.filename.as_str();
+                let wanted = Wanted { url: &url, file_name, digest: Some(package.sha256) };
+                inputs.downloads.artifact(&wanted).await?
+            }
+            Source::Interpreter(archive) => {
+                interpreter_artifact(&inputs.downloads, &self.machine.python_mirror, archive).await?
+            }
+            Source::Copies(definition) => {
+                let store = &self.machine.store;
+                let shelves = Shelves { store: store.clone(), target: None };
+                let producer = self.producer(shelves, inputs, lock);
+                let make = Box::pin(producer.make(definition));
+                let record = producer.obtain(definition, make).await?.record;
+                return layer_file(store.clone(), record.digest, path).await;
+            }
+        };
+        let mut file = artifact.file;
+        blocking(move || Ok(copy(&mut file, &path)?)).await
+    }
+}
+
+async fn layer_file(store: Store, digest: imagewright_oci::Digest, path: PathBuf) -> Result<(), BuildError> {
+    let lost = BuildError::LayerLost { digest };
+    let mut blob = store.blob(&digest)?.ok_or(lost)?;
+    blocking(move || Ok(copy(&mut blob, &path)?)).await
+}
+
+fn copy(from: &mut impl io::Read, path: &Path) -> Result<(), DockerError> {
+    let mut to = fs_err::File::create(path).map_err(unwritten)?;
+    io::copy(from, &mut to).map(drop).map_err(unwritten)
+}
+
+pub(super) fn unwritten(source: io::Error) -> DockerError {
+    DockerError::Context { source }
+}
