@@ -177,6 +177,35 @@ pub enum BuildError {
         /// The last lines that it wrote.
         last_lines: Vec<String>,
     },
+    /// Packages of the system could not be installed.
+    #[error("{origin}: apt-get cannot install {} and ended with {exit}{}", what(package.as_ref()), told(last_lines))]
+    Apt {
+        /// Where the spec asks for it.
+        origin: String,
+        /// The package that apt speaks of, if it is one of the spec's.
+        package: Option<String>,
+        /// The system whose apt does not know it, if that is why.
+        unknown_in: Option<String>,
+        /// How it ended.
+        exit: Exit,
+        /// The last lines that it wrote.
+        last_lines: Vec<String>,
+    },
+    /// A base that cannot install packages of the system.
+    #[error("{origin}: the base image has no apt-get, it is {system}")]
+    NoApt {
+        /// The field of the spec that asks for it.
+        origin: String,
+        /// What the base is.
+        system: String,
+    },
+    /// What apt works with could not be read or written.
+    #[error("the files that apt works with cannot be read or written")]
+    AptFiles {
+        /// Which, and why.
+        #[source]
+        source: std::io::Error,
+    },
     /// No command can be run here, and the spec asks for one.
     #[error("{origin} needs a sandbox, and none works here")]
     NoSandbox {
@@ -272,9 +301,19 @@ impl BuildError {
             Self::NotMended { .. } => {
                 Some("build the image again; what is still in the store is not made again".to_owned())
             }
-            Self::Step { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::Apt { unknown_in, .. } => unknown_in.as_ref().map(|system| {
+                format!("check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`")
+            }),
+            Self::NoApt { .. } => {
+                Some("start from Debian, Ubuntu or what follows them, or leave `base_image` out".to_owned())
+            }
+            Self::AptFiles { .. } | Self::Step { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
+}
+
+fn what(package: Option<&String>) -> String {
+    package.map_or_else(|| "the packages".to_owned(), |package| format!("`{package}`"))
 }
 
 /// What a command wrote last, below its failure.

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use imagewright_lock::BaseOrigin;
 use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
 use imagewright_plan::{Execution, LayerDefinition, Plan};
-use imagewright_sandbox::{Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
+use imagewright_sandbox::{Bind, Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
 use imagewright_store::LayerRecord;
 
 use crate::BuildError;
+use crate::apt::AptRun;
 use crate::blocking::blocking;
 use crate::event::{Event, Reporter};
 use crate::image::FinishedLayer;
@@ -74,6 +75,7 @@ impl<'a> Executor<'a> {
     ) -> Result<LayerRecord, BuildError> {
         let roots = self.roots(below).await?;
         let step = Step {
+            apt: AptRun::of(self.machine, execution, &roots).await?,
             sandbox: self.sandbox.clone(),
             surroundings: self.surroundings.clone(),
             execution: execution.clone(),
@@ -110,6 +112,7 @@ struct Step {
     producer: Producer,
     output: Output,
     running: Running,
+    apt: Option<AptRun>,
 }
 
 impl Step {
@@ -123,16 +126,28 @@ impl Step {
             env: self.surroundings.around(&environment),
             cwd: working_directory.into(),
             user: String::new(),
-            binds: self.surroundings.binds.clone(),
+            binds: self.binds(),
             network: Network::Host,
         })?;
         self.running.set(running.stopper());
         let StepOutcome { exit, changes } = running.wait(|line| self.output.tell(line))?;
         if !exit.success() {
-            let Self { execution, output, .. } = self;
-            return Err(BuildError::Step { origin: execution.origin, exit, last_lines: output.last_lines() });
+            let Self { execution, output, apt, .. } = self;
+            let last_lines = output.last_lines();
+            return Err(match apt {
+                Some(apt) => apt.failure(exit, last_lines),
+                None => BuildError::Step { origin: execution.origin, exit, last_lines },
+            });
+        }
+        if let Some(apt) = &self.apt {
+            apt.record(&self.producer.store, &self.definition.key)?;
         }
         self.producer.commit_tree(&self.definition, changes.entries)
+    }
+
+    fn binds(&self) -> Vec<Bind> {
+        let apt = self.apt.iter().flat_map(AptRun::binds);
+        self.surroundings.binds.iter().cloned().chain(apt).collect()
     }
 }
 

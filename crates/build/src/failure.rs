@@ -52,6 +52,7 @@ impl BuildError {
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName
             | Self::NothingBuilt
+            | Self::NoApt { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),
@@ -65,7 +66,7 @@ impl BuildError {
             | Self::ForeignAnnotation { .. }
             | Self::NoImage { .. }
             | Self::NoImagePlatform { .. } => FailureKind::Network,
-            Self::Step { .. } => FailureKind::Step,
+            Self::Step { .. } | Self::Apt { .. } => FailureKind::Step,
             Self::Sandbox(source) | Self::NoSandbox { source, .. } => sandbox_kind(source),
             Self::Sink(source) => sink_kind(source),
             Self::Docker(source) => docker_kind(source),
@@ -75,6 +76,7 @@ impl BuildError {
             | Self::StoredManifest { .. }
             | Self::Owner { .. }
             | Self::Artifact { .. }
+            | Self::AptFiles { .. }
             | Self::Bytecode(_) => FailureKind::Machine,
         }
     }

@@ -16,6 +16,7 @@ mod lookup;
 mod miss;
 mod pin;
 
+mod apt;
 mod attachment;
 mod blocking;
 mod bytecode;

@@ -1,12 +1,13 @@
 //! Layers that are there: found, made by the producer or by a command, and sent as soon as they are.
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use imagewright_plan::{Content, LayerDefinition, Plan};
+use imagewright_plan::{Content, Execution, LayerDefinition, Plan};
 use imagewright_registry::RegistryError;
 use imagewright_store::LayerRecord;
 use tokio::sync::SetOnce;
 
 use crate::BuildError;
+use crate::apt::recorded;
 use crate::event::{Event, LayerSource};
 use crate::execute::Executor;
 use crate::image::FinishedLayer;
@@ -138,6 +139,9 @@ impl Obtaining<'_> {
         let packages: Vec<String> = match &definition.content {
             Content::Debian(group) => {
                 group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
+            }
+            Content::Execution(Execution { apt: Some(_), .. }) => {
+                recorded(&self.machine.store, &definition.key)?
             }
             _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
         };

@@ -57,6 +57,17 @@ impl Mirrors {
         Some(Self { archive, security: security.cloned().unwrap_or(Self::debian().security) })
     }
 
+    /// The text of a `sources.list` with which the apt of an image of `suite` fetches from here.
+    pub fn sources_list(&self, suite: Suite) -> String {
+        let Self { archive, security } = self;
+        let line = |url: &Url, pocket: &str| {
+            format!(
+                "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {url} {suite}{pocket} main\n"
+            )
+        };
+        line(archive, "") + &line(archive, "-updates") + &line(security, "-security")
+    }
+
     /// The address of `path` in the archive that `pocket` belongs to.
     pub fn url(&self, pocket: Pocket, path: &str) -> Result<Url, DebianError> {
         let base = match pocket {

@@ -51,6 +51,8 @@ pub enum LayerKind {
     Copy,
     /// What Debian's packages do when they are configured, in a base that is assembled.
     Configuration,
+    /// Packages of the system that the base's package manager installs.
+    SystemPackages,
     /// What the spec's commands change.
     Commands,
 }
@@ -68,6 +70,7 @@ impl LayerKind {
             Self::Packages => "packages",
             Self::Copy => "copy",
             Self::Configuration => "configuration",
+            Self::SystemPackages => "system_packages",
             Self::Commands => "commands",
         }
     }
@@ -247,6 +250,7 @@ mod tests {
             LayerKind::Packages,
             LayerKind::Copy,
             LayerKind::Configuration,
+            LayerKind::SystemPackages,
             LayerKind::Commands,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());

@@ -4,6 +4,7 @@ use imagewright_lock::BaseLock;
 use imagewright_oci::{ContainerConfig, Digest, canonical_json};
 use imagewright_recipe::CommandsStep;
 
+use crate::apt::AptAccess;
 use crate::definition::{Content, LayerDefinition, LayerKind};
 use crate::planner::Scope;
 
@@ -18,6 +19,8 @@ pub struct Execution {
     pub working_directory: String,
     /// The words of the spec that ask for it, for messages: `commands[1]`.
     pub origin: String,
+    /// What it needs of the machine when it is apt that runs.
+    pub apt: Option<AptAccess>,
 }
 
 /// How many letters of a command a title has.
@@ -46,6 +49,7 @@ pub(crate) fn command_layers(
             environment: variables(container),
             working_directory: "/".to_owned(),
             origin: origin.clone(),
+            apt: None,
         };
         let title = format!("{origin}: {}", shortened(&script));
         let below = parent(scope, below.iter().chain(&layers));
@@ -67,14 +71,18 @@ const CONFIGURE: &str = "\
 dpkg --configure -a
 days=$1
 sed -i \"s/^\\([^:]*:[^:]*:\\)[0-9]*:/\\1$days:/\" /etc/shadow
+rm -f /etc/machine-id /var/lib/dbus/machine-id
+";
+
+/// What the package manager leaves behind and nobody needs.
+pub(crate) const CLEAN: &str = "\
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
-rm -f /etc/machine-id /var/lib/dbus/machine-id /var/cache/ldconfig/aux-cache
-rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old
+rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
 find /var/log -type f -delete
 ";
 
 /// The variables of what the package manager runs; the spec's are not for it.
-const DEBIAN_ENVIRONMENT: [&str; 4] = [
+pub(crate) const DEBIAN_ENVIRONMENT: [&str; 4] = [
     "DEBCONF_NONINTERACTIVE_SEEN=true",
     "DEBIAN_FRONTEND=noninteractive",
     "LC_ALL=C.UTF-8",
@@ -83,20 +91,30 @@ const DEBIAN_ENVIRONMENT: [&str; 4] = [
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
-/// Debian's packages are configured, in an assembled base, before the first command runs in it (design D6).
+/// The day of an epoch, as `/etc/shadow` counts.
+pub(crate) fn day(epoch: u64) -> String {
+    (epoch / SECONDS_OF_A_DAY).to_string()
+}
+
+/// Debian's packages are configured, in an assembled base, before anything else runs in it (design D6).
 pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) -> Option<LayerDefinition> {
     let BaseLock::Debian { packages } = &scope.lock.base else { return None };
-    scope.recipe.commands()?;
-    let days = (scope.epoch / SECONDS_OF_A_DAY).to_string();
+    let because = match (scope.recipe.apt_packages(), scope.recipe.commands()) {
+        (Some(_), _) => "apt_packages are installed in the image",
+        (None, Some(_)) => "commands run in the image",
+        (None, None) => return None,
+    };
+    let script = format!("{CONFIGURE}{CLEAN}");
     let execution = Execution {
-        argv: ["/bin/sh", "-e", "-c", CONFIGURE, "sh", &days].map(str::to_owned).to_vec(),
+        argv: ["/bin/sh", "-e", "-c", &script, "sh", &day(scope.epoch)].map(str::to_owned).to_vec(),
         environment: DEBIAN_ENVIRONMENT.map(str::to_owned).to_vec(),
         working_directory: "/".to_owned(),
         origin: "the configuration of Debian's packages".to_owned(),
+        apt: None,
     };
     let title = format!("Debian {} configuration", packages.suite);
     let below = parent(scope, below.iter());
-    let because = vec!["commands run in the image".to_owned()];
+    let because = vec![because.to_owned()];
     Some(LayerDefinition {
         because,
         ..execution_layer(scope, LayerKind::Configuration, title, execution, below)
@@ -104,7 +122,7 @@ pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) 
 }
 
 /// The layer of an execution in what `below` stands for.
-fn execution_layer(
+pub(crate) fn execution_layer(
     scope: &Scope<'_>,
     kind: LayerKind,
     title: String,
@@ -126,7 +144,7 @@ fn execution_layer(
 }
 
 /// What an execution runs in: the base and every layer so far.
-fn parent<'a>(scope: &Scope<'_>, below: impl Iterator<Item = &'a LayerDefinition>) -> Digest {
+pub(crate) fn parent<'a>(scope: &Scope<'_>, below: impl Iterator<Item = &'a LayerDefinition>) -> Digest {
     let base: Vec<String> = scope.base.layers.iter().map(|layer| layer.diff_id.to_string()).collect();
     let keys: Vec<String> = below.map(|layer| layer.key.to_string()).collect();
     Digest::of(&canonical_json(&(base, keys)))
@@ -137,7 +155,7 @@ fn words(argv: &[String]) -> String {
 }
 
 /// The first line, or what of it fits a title.
-fn shortened(script: &str) -> String {
+pub(crate) fn shortened(script: &str) -> String {
     let line = script.trim().lines().next().unwrap_or_default();
     let mut letters = line.chars();
     let start: String = letters.by_ref().take(TITLE).collect();

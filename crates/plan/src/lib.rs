@@ -4,9 +4,10 @@
 //! there also says why it is not. Keys of package layers depend on nothing of the base (design D7).
 //!
 //! The order of an image's layers, lowest first: the base's or Debian's, an interpreter that is added, what is removed
-//! of the base, the skeleton, one layer for each sizeable distribution by name, the buckets of the small ones, what the
+//! of the base, the skeleton, packages of the system, one layer for each sizeable distribution by name, the buckets of the small ones, what the
 //! user has copied, and what the spec's commands change.
 
+mod apt;
 mod certificates;
 mod container;
 mod copies;
@@ -20,6 +21,7 @@ mod planner;
 mod removal;
 mod skeleton;
 
+pub use apt::{APT_CACHE, APT_NOTES, AptAccess, AskedPackage};
 pub use container::UnsetVariable;
 pub use definition::{
     Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,

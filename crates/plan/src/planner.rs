@@ -6,6 +6,7 @@ use imagewright_oci::{ContainerConfig, Platform};
 use imagewright_recipe::Recipe;
 use imagewright_spec::SourceTree;
 
+use crate::apt::apt_layer;
 use crate::certificates::has_bundle;
 use crate::container::{UnsetVariable, container_config};
 use crate::copies::copied_layers;
@@ -63,6 +64,7 @@ pub fn plan(
     layers.extend(removal_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));
     layers.extend(configuration_layer(&scope, &layers));
+    layers.extend(apt_layer(&scope, &layers));
     layers.extend(package_layers(&scope));
     layers.extend(copied_layers(&scope, &account)?);
     let (container, unset) = container_config(&scope, &account);

@@ -2,7 +2,9 @@ use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
 use crate::copies::copies;
-use crate::step::{CommandsStep, InterpreterStep, PackagesStep, Requirement, Step, UserStep};
+use crate::step::{
+    AptPackagesStep, CommandsStep, InterpreterStep, PackagesStep, Requirement, Step, UserStep,
+};
 use crate::{Base, Recipe, RecipeError, Settings};
 
 /// The user that flytekit's images run tasks as.
@@ -13,11 +15,10 @@ const USER: &str = "flytekit";
 /// Fields that the native builder does not do are errors, never passed over.
 pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, RecipeError> {
     spec.check_supported().map_err(|source| RecipeError::Unsupported { source })?;
-    let mut steps = vec![
-        Step::User(UserStep { name: USER.to_owned() }),
-        Step::Interpreter(interpreter(spec, fallback)),
-        Step::Packages(packages(spec)),
-    ];
+    let mut steps =
+        vec![Step::User(UserStep { name: USER.to_owned() }), Step::Interpreter(interpreter(spec, fallback))];
+    steps.extend(apt_packages(spec).map(Step::AptPackages));
+    steps.push(Step::Packages(packages(spec)));
     steps.extend(copies(spec).map(Step::Copy));
     steps.extend(commands(spec).map(Step::Commands));
     Ok(Recipe { base: base(spec), platforms: spec.platforms.clone(), steps, settings: settings(spec) })
@@ -36,12 +37,22 @@ fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> InterpreterStep {
     InterpreterStep { version: spec.python_version, fallback, path: spec.python_exec.clone() }
 }
 
+fn apt_packages(spec: &ImageSpec) -> Option<AptPackagesStep> {
+    let packages = requirements("apt_packages", &spec.apt_packages);
+    (!packages.is_empty()).then_some(AptPackagesStep { packages })
+}
+
+fn requirements(field: &str, texts: &[String]) -> Vec<Requirement> {
+    let named = |(index, text): (usize, &String)| Requirement {
+        text: text.clone(),
+        origin: format!("{field}[{index}]"),
+    };
+    texts.iter().enumerate().map(named).collect()
+}
+
 fn packages(spec: &ImageSpec) -> PackagesStep {
-    let numbered = spec.packages.iter().enumerate();
     PackagesStep {
-        packages: numbered
-            .map(|(index, text)| Requirement { text: text.clone(), origin: format!("packages[{index}]") })
-            .collect(),
+        packages: requirements("packages", &spec.packages),
         requirements_file: spec.requirements.clone(),
         index: spec.pip_index.clone(),
         extra_indexes: spec.pip_extra_index_url.clone(),

@@ -3,7 +3,7 @@
 //! Every front end lowers to a [`Recipe`]: what is different about ImageSpec, `flyte.Image` or a PEP 723 script
 //! ends here. A recipe holds requests, nothing is resolved; lowering does no I/O.
 //!
-//! Steps are in flytekit's order: user, interpreter, packages, source root, copies, commands. What a step does not know
+//! Steps are in flytekit's order: user, interpreter, packages of the system, packages, source root, copies, commands. What a step does not know
 //! (whether the base has a Python, say) is decided when the lock is made.
 
 mod copies;
@@ -19,7 +19,8 @@ pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
 pub use from_spec::lower;
 pub use step::{
-    CommandsStep, CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step, UserStep,
+    AptPackagesStep, CommandsStep, CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step,
+    UserStep,
 };
 
 /// An image, as asked for.
@@ -86,6 +87,14 @@ impl Recipe {
                 _ => None,
             })
             .expect("lowering always adds a packages step")
+    }
+
+    /// The packages of the system; none if there are none.
+    pub fn apt_packages(&self) -> Option<&AptPackagesStep> {
+        self.steps.iter().find_map(|step| match step {
+            Step::AptPackages(packages) => Some(packages),
+            _ => None,
+        })
     }
 
     /// The commands that run last; none if there are none.

@@ -9,6 +9,8 @@ pub enum Step {
     User(UserStep),
     /// A Python interpreter and the environment for packages.
     Interpreter(InterpreterStep),
+    /// Packages of the system are installed.
+    AptPackages(AptPackagesStep),
     /// Python packages are installed.
     Packages(PackagesStep),
     /// A file or folder of the user's is copied.
@@ -24,6 +26,13 @@ pub struct CommandsStep {
     pub commands: Vec<String>,
     /// Whether each is a layer of its own, instead of all of them one.
     pub separate: bool,
+}
+
+/// Packages of the system, which the base's apt installs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AptPackagesStep {
+    /// `apt_packages` of the spec, in order; there is at least one.
+    pub packages: Vec<Requirement>,
 }
 
 /// The user that tasks run as.
@@ -87,7 +96,7 @@ pub enum Destination {
     Into(String),
 }
 
-/// A requirement (PEP 508, or a path or URL of a wheel) and the words of the spec that ask for it.
+/// A requirement (PEP 508, or a path or URL of a wheel; or a package of the system) and the words of the spec that ask for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
     /// As written.

@@ -148,7 +148,13 @@ pub const FIELDS: &[FieldInfo] = &[
         "File of requirements. A `uv.lock` or `poetry.lock` is installed as locked.",
         "requirements: requirements.txt",
     ),
-    info(Field::AptPackages, "apt_packages", "a list of texts", "Debian packages.", "apt_packages: [git]"),
+    info(
+        Field::AptPackages,
+        "apt_packages",
+        "a list of texts",
+        "Packages of the system, see [System packages](#system-packages).",
+        "apt_packages: [git]",
+    ),
     info(
         Field::Cuda,
         "cuda",

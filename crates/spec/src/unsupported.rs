@@ -63,7 +63,6 @@ pub const PENDING: &[Pending] = &[
     pending(Field::CondaPackages, 4, |spec| !spec.conda_packages.is_empty()),
     pending(Field::CondaChannels, 4, |spec| !spec.conda_channels.is_empty()),
     partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, ImageSpec::has_project_lock),
-    pending(Field::AptPackages, 2, |spec| !spec.apt_packages.is_empty()),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
     partly(Field::BaseImage, "another spec", 2, |spec| matches!(spec.base_image, Some(BaseImage::Spec(_)))),

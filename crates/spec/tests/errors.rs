@@ -185,7 +185,7 @@ fn no_identity() {
         told_all.push_str(&text.replace(folder.path().to_str().unwrap(), "DIR"));
     }
     let spec = parse_yaml(
-        "apt_packages: [git]\ncudnn: 8\nplatform: linux/amd64,linux/arm64",
+        "conda_packages: [git]\ncudnn: 8\nplatform: linux/amd64,linux/arm64",
         &ParseOptions::default(),
     );
     told_all.push_str(&told("unsupported", &spec.unwrap().check_supported().unwrap_err()));

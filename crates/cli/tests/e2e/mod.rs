@@ -1,6 +1,7 @@
 //! What the first part of the project promises, line by line.
 
 mod answers;
+mod apt;
 mod attached;
 mod bad_machine;
 mod bad_packages;
