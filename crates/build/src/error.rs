@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
 use crate::docker::DockerError;
+use crate::failure;
 use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
 use crate::sink::SinkError;
@@ -262,10 +263,10 @@ impl BuildError {
             Self::Lock(source) => source.hint(),
             Self::Uv(source) => source.hint(),
             Self::Plan(source) => source.hint(),
-            Self::Layer(source) => source.hint(),
+            Self::Layer(source) => failure::disk_hint(source).or_else(|| source.hint()),
             Self::Copy(source) => source.hint(),
             Self::Bytecode(source) => source.hint(),
-            Self::Debian(source) => source.hint(),
+            Self::Debian(source) => failure::disk_hint(source).or_else(|| source.hint()),
             Self::Download(source) => source.hint(),
             Self::Store(source) => source.hint(),
             Self::Registry(source) => source.hint(),

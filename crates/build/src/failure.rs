@@ -41,6 +41,7 @@ impl BuildError {
     /// What kind of failure it is.
     pub fn kind(&self) -> FailureKind {
         match self {
+            Self::Uv(source) if source.is_of_disk() => FailureKind::Machine,
             Self::Spec(_)
             | Self::Uv(_)
             | Self::Recipe(_)
@@ -88,6 +89,7 @@ fn lock_kind(error: &LockError) -> FailureKind {
             PythonErrorKind::Input => FailureKind::Usage,
             PythonErrorKind::Unresolvable => FailureKind::Resolution,
             PythonErrorKind::Network => FailureKind::Network,
+            PythonErrorKind::Machine => FailureKind::Machine,
             PythonErrorKind::Defect => FailureKind::Internal,
         },
         LockError::NoWheels { .. }
@@ -233,7 +235,7 @@ fn content_kind(error: &io::Error) -> FailureKind {
 
 /// Whether a call of the operating system failed, however deep below. Decoders make errors of their own.
 fn is_of_machine(error: &(dyn Error + 'static)) -> bool {
-    if error.is::<StoreError>() {
+    if error.is::<StoreError>() || is_of_disk(error) {
         return true;
     }
     match error.downcast_ref::<io::Error>() {
@@ -246,10 +248,32 @@ fn is_of_machine(error: &(dyn Error + 'static)) -> bool {
     }
 }
 
+/// Whether a disk is full or read-only. An error that names its path has the kind, and not the system's error.
+fn is_of_disk(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|it| matches!(it.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+}
+
+/// What to do when the disk is why something failed, whatever that thing says of itself.
+pub(crate) fn disk_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    const HINT: &str = "free some space, run `imagewright cache prune`, or set IMAGEWRIGHT_STORE to a directory that can \
+                        be written and has room";
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if is_of_disk(error) {
+            return Some(HINT.to_owned());
+        }
+        next = error.source();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind;
 
+    use imagewright_lock::uv::UvError;
     use imagewright_oci::Digest;
 
     use super::*;
@@ -259,6 +283,14 @@ mod tests {
     fn full() -> io::Error {
         let inside = io::Error::from_raw_os_error(FULL);
         io::Error::new(inside.kind(), io::Error::other(inside))
+    }
+
+    /// As the store's writers make it: the path is told, the system's own error is not.
+    fn full_at_path() -> io::Error {
+        io::Error::new(
+            ErrorKind::StorageFull,
+            "failed to write to `/store/staging/1`: No space left on device",
+        )
     }
 
     fn broken() -> io::Error {
@@ -300,10 +332,21 @@ mod tests {
         check(wheel(ZipProblem::Read { source: full() }.into()), FailureKind::Machine);
         check(DebianError::Write { source: full() }, FailureKind::Machine);
         check(package(DebProblem::Read(full())), FailureKind::Machine);
+        check(package(DebProblem::Read(full_at_path())), FailureKind::Machine);
+        check(content(full_at_path()), FailureKind::Machine);
         let store = || StoreError::ReadOnly { path: "/store".into(), source: None };
         check(content(io::Error::other(store())), FailureKind::Machine);
         check(fetch(DownloadError::Store(store())), FailureKind::Machine);
+        let attempts = vec!["`pip`: OSError: [Errno 28] No space left on device: 'uv'".to_owned()];
+        check(UvError::Missing { attempts, requirement: "uv".to_owned() }, FailureKind::Machine);
         check(LockError::Debian(DebianError::Write { source: full() }), FailureKind::Machine);
+    }
+
+    #[test]
+    fn a_full_disk_is_not_advised_as_damage() {
+        let advice = |error: DebianError| BuildError::from(error).hint().unwrap();
+        assert!(advice(package(DebProblem::Read(full_at_path()))).starts_with("free some space"));
+        assert!(advice(package(DebProblem::Read(broken()))).contains("may be damaged"));
     }
 
     #[test]

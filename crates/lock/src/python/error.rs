@@ -134,6 +134,20 @@ pub enum PythonError {
         /// What was found out on the way that helps.
         findings: Vec<Finding>,
     },
+    /// A wheel is there, and is not what a wheel has to be.
+    #[error("a wheel cannot be read\n{explanation}{}", asked(involved))]
+    Damaged {
+        /// uv's own words.
+        explanation: String,
+        /// What the user wrote that the explanation is about.
+        involved: Vec<Requirement>,
+    },
+    /// uv cannot write to its cache.
+    #[error("uv cannot write to its cache\n{explanation}")]
+    Disk {
+        /// uv's own words.
+        explanation: String,
+    },
     /// An index cannot be asked.
     #[error("a package index cannot be asked\n{explanation}")]
     Unreachable {
@@ -236,6 +250,8 @@ pub enum PythonErrorKind {
     Unresolvable,
     /// An index is not reachable or refuses.
     Network,
+    /// The disk is full or read-only.
+    Machine,
     /// A defect of imagewright.
     Defect,
 }
@@ -247,11 +263,13 @@ impl PythonError {
             Self::Unresolvable { .. }
             | Self::NoWheel { .. }
             | Self::NeedsBuild { .. }
+            | Self::Damaged { .. }
             | Self::HashMismatch { .. }
             | Self::HashMissing { .. } => PythonErrorKind::Unresolvable,
             Self::Unreachable { .. } | Self::NotCached { .. } | Self::Uv(UvError::TimedOut { .. }) => {
                 PythonErrorKind::Network
             }
+            Self::Disk { .. } => PythonErrorKind::Machine,
             Self::Answer { .. } => PythonErrorKind::Defect,
             _ => PythonErrorKind::Input,
         }
@@ -291,6 +309,15 @@ impl PythonError {
             Self::Unreachable { .. } => Some(
                 "is the index right, and does the machine need a proxy or a certificate for it? `--offline` takes \
                  what was fetched before"
+                    .to_owned(),
+            ),
+            Self::Damaged { .. } => Some(
+                "the file is damaged or was built wrongly; choose another version, or ask its maintainers for a new file"
+                    .to_owned(),
+            ),
+            Self::Disk { .. } => Some(
+                "free some space, run `imagewright cache prune`, or set IMAGEWRIGHT_STORE to a directory that can be \
+                 written and has room"
                     .to_owned(),
             ),
             Self::NotCached { .. } => Some("leave out `--offline`".to_owned()),

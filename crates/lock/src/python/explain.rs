@@ -23,6 +23,21 @@ const NETWORK_MARKS: [&str; 7] = [
 ];
 /// Marks of what uv did not find in its cache when it may not ask anybody.
 const OFFLINE_MARKS: [&str; 2] = ["the network was disabled", "Network connectivity is disabled"];
+/// Marks of a wheel that uv has and cannot use, whether it is a file of this machine or was fetched.
+const DAMAGE_MARKS: [&str; 4] = [
+    "Failed to extract archive",
+    "Failed to read metadata",
+    "The wheel is invalid",
+    "Package metadata name `",
+];
+/// Marks of an archive that is not whole because the connection broke.
+const TRANSFER_MARKS: [&str; 3] = [
+    "I/O operation failed during extraction",
+    "error decoding response body",
+    "request or response body error",
+];
+/// Marks of a disk that is full, a quota that is used up, a file system that is read-only.
+const DISK_MARKS: [&str; 3] = ["(os error 28)", "(os error 122)", "(os error 30)"];
 const UNAUTHORIZED: &str = "401 Unauthorized";
 const FORBIDDEN: &str = "403 Forbidden";
 const PROXY_PASSWORD: &str = "407 Proxy";
@@ -31,26 +46,30 @@ const PROXY_PASSWORD: &str = "407 Proxy";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     Malformed,
+    Disk,
     Offline,
+    Damaged,
     Network,
     NoSolution,
     Other,
 }
 
 pub(super) fn classify(explanation: &str) -> Failure {
+    let has = |marks: &[&str]| marks.iter().any(|mark| explanation.contains(mark));
     if explanation.trim_end().ends_with("try '--help'.") {
         // uv could not begin: what it says quotes the values of options, which may hold any other mark.
         Failure::Other
-    } else if OFFLINE_MARKS.iter().any(|mark| explanation.contains(mark)) {
+    } else if has(&DISK_MARKS) {
+        Failure::Disk
+    } else if has(&OFFLINE_MARKS) {
         Failure::Offline
-    } else if NETWORK_MARKS.iter().any(|mark| explanation.contains(mark)) {
+    } else if has(&DAMAGE_MARKS) && !has(&TRANSFER_MARKS) {
+        Failure::Damaged
+    } else if has(&NETWORK_MARKS) {
         Failure::Network
-    } else if explanation.contains("No solution found") || explanation.contains("unsatisfiable") {
+    } else if has(&["No solution found", "unsatisfiable"]) {
         Failure::NoSolution
-    } else if ["requirements.in", "constraints.txt", "overrides.txt", "parse requirement"]
-        .iter()
-        .any(|it| explanation.contains(it))
-    {
+    } else if has(&["requirements.in", "constraints.txt", "overrides.txt", "parse requirement"]) {
         Failure::Malformed
     } else {
         Failure::Other
@@ -100,19 +119,26 @@ pub(super) fn without_wheels(explanation: &str, involved: &[Requirement]) -> Vec
 
 /// What can be said without asking further.
 pub(super) fn findings(explanation: &str, involved: &[Requirement]) -> Vec<Finding> {
-    let is_missing = explanation.contains("was not found in the") || explanation.contains("no usable wheels");
+    const NOT_FOUND: &str = " was not found in the";
+    let is_missing = explanation.contains(NOT_FOUND) || explanation.contains("no usable wheels");
     let mut seen = BTreeSet::new();
     let mut findings = Vec::new();
     for name in involved.iter().filter_map(Requirement::name) {
         if let Some(meant) = misnomer::meant(&name).filter(|_| is_missing) {
             findings.push(Finding::Misnomer { name, meant });
-        } else if explanation.contains(&format!("{name} was not found in the")) {
-            findings.push(Finding::NotFound { name });
         } else if !seen.insert(name.clone()) {
             findings.push(Finding::Repeated { name });
         }
     }
+    let missing = before(explanation, NOT_FOUND).filter_map(|it| it.parse::<PackageName>().ok());
+    let missing: BTreeSet<_> = missing.filter(|name| misnomer::meant(name).is_none()).collect();
+    findings.extend(missing.into_iter().map(|name| Finding::NotFound { name }));
     findings
+}
+
+/// The words that stand before a text, each time that it is there.
+fn before<'a>(explanation: &'a str, text: &'a str) -> impl Iterator<Item = &'a str> {
+    explanation.match_indices(text).filter_map(|(at, _)| explanation[..at].split_whitespace().next_back())
 }
 
 /// A file for uv: its name, its text, and what the user wrote of each line.
@@ -188,6 +214,34 @@ mod tests {
         let files = [("requirements.in", "numpy=>2\n".to_owned(), &requirements[..])];
         let error = malformed(explanation, &files).to_string();
         assert!(error.starts_with("`numpy=>2` in `packages[0]` is not well-formed"), "{error}");
+    }
+
+    #[test]
+    fn tells_the_disk_from_the_index_and_the_wheel() {
+        for (explanation, expected) in [
+            (
+                "error: Failed to write to the client cache\n  cause: No space left on device (os error 28)",
+                Failure::Disk,
+            ),
+            (
+                "error: Failed to download `a @ http://h/a.whl`\n  cause: Failed to extract archive: a.whl\n  \
+                 cause: I/O operation failed during extraction\n  cause: Read-only file system (os error 30)",
+                Failure::Disk,
+            ),
+            (
+                "error: Failed to download `a @ http://h/a.whl`\n  cause: Failed to extract archive: a.whl\n  \
+                 cause: I/O operation failed during extraction\n  cause: error decoding response body",
+                Failure::Network,
+            ),
+            (
+                "error: Failed to download `a @ http://h/a.whl`\n  cause: Failed to extract archive: a.whl\n  \
+                 cause: Bad CRC (got 1, expected 2) for file: a.py",
+                Failure::Damaged,
+            ),
+            ("error: Package metadata name `b` does not match given name `a`", Failure::Damaged),
+        ] {
+            assert_eq!(classify(explanation), expected, "{explanation}");
+        }
     }
 
     #[test]

@@ -271,6 +271,11 @@ impl<'a> Question<'a> {
             return PythonError::Setting { setting, explanation };
         }
         match explain::classify(explanation) {
+            Failure::Disk => PythonError::Disk { explanation: explain::tidy(explanation) },
+            Failure::Damaged => {
+                let involved = explain::involved(explanation, &asked.requirements);
+                PythonError::Damaged { explanation: explain::tidy(explanation), involved }
+            }
             Failure::Network => PythonError::Unreachable { explanation: explain::tidy(explanation) },
             Failure::Offline => PythonError::NotCached { explanation: explain::tidy(explanation) },
             Failure::Malformed => {

@@ -63,9 +63,28 @@ pub enum UvError {
 }
 
 impl UvError {
+    /// Whether the disk that uv was to be kept on is full or read-only.
+    pub fn is_of_disk(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        match self {
+            // pip prints Python's words for the system's numbers.
+            Self::Missing { attempts, .. } => attempts.iter().any(|attempt| {
+                ["[Errno 28]", "[Errno 122]", "[Errno 30]"].iter().any(|it| attempt.contains(it))
+            }),
+            Self::Folder { source, .. } => {
+                matches!(source.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)
+            }
+            _ => false,
+        }
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Missing { .. } | Self::Folder { .. } if self.is_of_disk() => Some(
+                "free some space, or set IMAGEWRIGHT_STORE to a directory that can be written and has room"
+                    .to_owned(),
+            ),
             Self::Missing { requirement, .. } => Some(format!(
                 "install it with `python3 -m pip install '{requirement}'`, or set IMAGEWRIGHT_UV to the path of one"
             )),

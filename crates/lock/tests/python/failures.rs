@@ -4,6 +4,8 @@ use std::error::Error as _;
 
 use imagewright_lock::python::{PythonError, PythonErrorKind};
 use imagewright_oci::Digest;
+use imagewright_testkit::index::TestIndex;
+use imagewright_testkit::wheel::{Damage, Item, WheelBuilder, archive};
 
 use super::index::{Index, Running};
 use super::machine::{Ask, Machine};
@@ -19,6 +21,7 @@ fn index() -> Running {
         .with("native", "1.0", "cp39-cp39-manylinux_2_17_x86_64", &[])
         .with("native", "1.0", "cp311-cp311-win_amd64", &[])
         .with("native", "2.0", "cp311-cp311-manylinux_2_17_x86_64", &[])
+        .with("dangling", "1.0", ANY, &["not-there"])
         .with("foreign", "1.0", "cp311-cp311-win_amd64", &[])
         .start()
 }
@@ -59,6 +62,12 @@ async fn each_says_what_and_where_and_what_to_do() {
             "",
             Unresolvable,
             &["nosuch was not found", "`nosuch` is in `packages[0]`", "is the name right"],
+        ),
+        (
+            &["dangling"],
+            "",
+            Unresolvable,
+            &["`dangling` is in `packages[0]`", "no configured index has not-there"],
         ),
         (&["sklearn"], "", Unresolvable, &["the package that brings `sklearn` is called scikit-learn"]),
         (
@@ -258,4 +267,38 @@ async fn an_index_that_is_not_there_is_a_matter_of_the_network() {
     let error = machine.resolve(&Ask::of(&["alpha"], "http://127.0.0.1:9/simple")).await.unwrap_err();
     assert!(matches!(error, PythonError::Unreachable { .. }), "{error}");
     assert_eq!(error.kind(), PythonErrorKind::Network);
+}
+
+/// uv reads these by itself, before imagewright sees them.
+#[tokio::test]
+async fn a_wheel_that_is_none_is_not_a_matter_of_the_network() {
+    let Some(machine) = Machine::new() else { return };
+    let name = "liar-1.0-py3-none-any.whl";
+    let content = "x = 1\n".repeat(200);
+    let lying = Item::new("liar.py", content.as_str()).damaged(Damage::Crc);
+    let whole = super::wheel::wheel("liar", "1.0", ANY, &[]);
+    for (what, bytes) in [
+        ("a page of a login", b"<html></html>".to_vec()),
+        ("nothing", Vec::new()),
+        ("cut off", whole[..whole.len() - 100].to_vec()),
+        ("a lying CRC", WheelBuilder::new("liar", "1.0").item(lying).bytes()),
+        (
+            "one path twice",
+            WheelBuilder::new("liar", "1.0").file("liar.py", "one").file("liar.py", "two").bytes(),
+        ),
+        ("no metadata", archive(&[Item::new("liar.py", "x")])),
+        ("other metadata", WheelBuilder::new("liar", "1.0").metadata("Metadata-Version: 2.1\n").bytes()),
+    ] {
+        let path = machine.write(&format!("project/{name}"), &bytes);
+        let index = TestIndex::start();
+        index.add_file(name, &bytes);
+        for place in [format!("file://{}", path.display()), index.file_url(name)] {
+            let error =
+                machine.resolve(&Ask::of(&[&format!("liar @ {place}")], &index.url())).await.unwrap_err();
+            println!("{what}: {error}\n");
+            assert_eq!(error.kind(), PythonErrorKind::Unresolvable, "{what}: {error}");
+            assert!(error.to_string().contains("is in `packages[0]`"), "{what}: {error}");
+            assert!(error.hint().unwrap().contains("damaged or was built wrongly"), "{what}: {error}");
+        }
+    }
 }
