@@ -101,10 +101,16 @@ from_engine!(
 
 /// Prints the failure, its causes and the hint to stderr.
 pub(crate) fn report(failure: &Failure) -> ExitCode {
-    let mut text = format!("error: {failure}\n");
+    let mut told = failure.to_string();
+    let mut text = format!("error: {told}\n");
     let mut cause = failure.source();
     while let Some(error) = cause {
-        text.extend(["  because: ", &error.to_string(), "\n"]);
+        let said = error.to_string();
+        // Some errors quote their cause, to say enough on their own.
+        if !told.ends_with(&said) {
+            text.extend(["  because: ", &said, "\n"]);
+        }
+        told = said;
         cause = error.source();
     }
     if let Some(hint) = failure.hint() {

@@ -78,6 +78,8 @@ fn wheels_that_lie_are_refused_and_nothing_is_made_of_them() {
         }
         let code = if has_other_hash { 4 } else { 3 };
         let run = world.workshop.run(&["build", "image.yaml", "--refresh"]).expect(code).says(&["liar-1.0"]);
+        assert!(run.stderr.matches("cannot be installed").count() <= 1, "{what}: {}", run.stderr);
+        assert!(!run.stderr.contains("because: its member"), "told twice, {what}: {}", run.stderr);
         println!("{what}: {}", run.stderr);
         let store = world.workshop.store();
         let usage = store.usage().unwrap();
