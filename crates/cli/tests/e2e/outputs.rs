@@ -56,7 +56,9 @@ fn every_file_format_has_the_image() {
         .collect();
     let report = workshop.build("image.yaml", &arguments);
     let (image, digest) = (report.text("image"), report.digest());
+    // skopeo reads no name of an image in a layout that starts with `_`, as one tag in 64 does.
     let tag = image.rsplit_once(':').unwrap().1;
+    let tag = if tag.starts_with('_') { "latest" } else { tag };
     assert!(world.registry.tags("app").is_empty(), "nothing was to be pushed");
     let told = report.outputs();
     assert_eq!(told.iter().map(|(output, ..)| output.as_str()).collect::<Vec<_>>(), outputs);
