@@ -199,7 +199,7 @@ mod tests {
         let files = [("a.sources", source), ("/etc/apt/mirrors/debian.list", "https://cloud.test/debian\n")];
         let [archive, security] = urls(&files).unwrap();
         assert_eq!(archive, "https://cloud.test/debian/x");
-        assert_eq!(security, "http://security.debian.org/debian-security/x");
+        assert_eq!(security, format!("{}x", Mirrors::debian().security));
     }
 
     #[test]

@@ -113,15 +113,18 @@ mod tests {
         locked_inputs(&recipe, &declared, &Sources::new())
     }
 
-    fn uncovered(then: &LockedInputs, now: &LockedInputs) -> String {
-        let lock = Lock {
+    fn lock_of(inputs: &LockedInputs) -> Lock {
+        Lock {
             version: Lock::VERSION,
             epoch: DEFAULT_EPOCH,
-            inputs: then.digests.clone(),
-            sources: then.sources.clone(),
+            inputs: inputs.digests.clone(),
+            sources: inputs.sources.clone(),
             platforms: BTreeMap::new(),
-        };
-        lock.uncovered(now, &[Platform::linux_amd64()]).join(" ")
+        }
+    }
+
+    fn uncovered(then: &LockedInputs, now: &LockedInputs) -> String {
+        lock_of(then).uncovered(now, &[Platform::linux_amd64()]).join(" ")
     }
 
     #[test]
@@ -171,13 +174,7 @@ mod tests {
         check(&many, "4 more files of copy: data data/a data/b data/c data/d ");
         assert_eq!(uncovered(&then, &inputs("{packages: [numpy]}", &[])), "copy: data linux/amd64");
 
-        let lock = Lock {
-            version: Lock::VERSION,
-            epoch: DEFAULT_EPOCH,
-            inputs: then.digests.clone(),
-            sources: then.sources.clone(),
-            platforms: BTreeMap::new(),
-        };
+        let lock = lock_of(&then);
         let now = with_files(&then, &[("a", "2")]);
         assert!(lock.with_sources(&now).uncovered(&now, &[]).is_empty());
         let other = inputs("{packages: [numpy, six]}", &[]);

@@ -3,7 +3,7 @@ use imagewright_lock::BaseLock;
 use imagewright_oci::Platform;
 
 use crate::definition::{LayerDefinition, LayerKind};
-use crate::execution::{CLEAN, DEBIAN_ENVIRONMENT, Execution, day, execution_layer, parent, shortened};
+use crate::execution::{CLEAN, Execution, day, debian_environment, execution_layer, parent, shortened};
 use crate::planner::Scope;
 
 /// Where apt sees the folders that it shares with other builds: `lists` and `archives`.
@@ -77,7 +77,7 @@ pub(crate) fn apt_layer(scope: &Scope<'_>, below: &[LayerDefinition]) -> Option<
     let argv = program.into_iter().chain(names).map(str::to_owned).collect();
     let execution = Execution {
         argv,
-        environment: DEBIAN_ENVIRONMENT.map(str::to_owned).to_vec(),
+        environment: debian_environment(),
         working_directory: "/".to_owned(),
         origin: "apt_packages".to_owned(),
         apt: Some(access(scope, asked)),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use imagewright_lock::BaseLock;
-use imagewright_oci::{ContainerConfig, Digest, canonical_json};
+use imagewright_oci::{ContainerConfig, DEFAULT_PATH, Digest, canonical_json};
 use imagewright_recipe::CommandsStep;
 
 use crate::apt::AptAccess;
@@ -82,12 +82,11 @@ find /var/log -type f -delete
 ";
 
 /// The variables of what the package manager runs; the spec's are not for it.
-pub(crate) const DEBIAN_ENVIRONMENT: [&str; 4] = [
-    "DEBCONF_NONINTERACTIVE_SEEN=true",
-    "DEBIAN_FRONTEND=noninteractive",
-    "LC_ALL=C.UTF-8",
-    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-];
+pub(crate) fn debian_environment() -> Vec<String> {
+    let path = format!("PATH={DEFAULT_PATH}");
+    let others = ["DEBCONF_NONINTERACTIVE_SEEN=true", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"];
+    others.map(str::to_owned).into_iter().chain([path]).collect()
+}
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
 
@@ -107,7 +106,7 @@ pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) 
     let script = format!("{CONFIGURE}{CLEAN}");
     let execution = Execution {
         argv: ["/bin/sh", "-e", "-c", &script, "sh", &day(scope.epoch)].map(str::to_owned).to_vec(),
-        environment: DEBIAN_ENVIRONMENT.map(str::to_owned).to_vec(),
+        environment: debian_environment(),
         working_directory: "/".to_owned(),
         origin: "the configuration of Debian's packages".to_owned(),
         apt: None,
