@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use imagewright_lock::BaseOrigin;
 use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
 use imagewright_plan::{Execution, LayerDefinition, Plan};
-use imagewright_sandbox::{Bind, Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
+use imagewright_sandbox::{Bind, LostOwner, Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
 use imagewright_store::LayerRecord;
+use tokio::sync::OnceCell;
 
 use crate::BuildError;
 use crate::apt::AptRun;
@@ -31,38 +32,62 @@ pub struct SandboxChoice {
 /// How many of a step's last lines its error has.
 const TAIL: usize = 20;
 
-/// What runs the executions of one plan.
-#[derive(Clone, Debug)]
+/// How many files a warning of lost owners names.
+const LOST_NAMED: usize = 8;
+
+/// What runs the executions of one plan. The sandbox is looked for when the first of them is not at hand.
+#[derive(Debug)]
 pub(crate) struct Executor<'a> {
     machine: &'a Machine,
+    plan: &'a Plan,
+    means: OnceCell<Means>,
+}
+
+/// What a command is run with.
+#[derive(Clone, Debug)]
+struct Means {
     sandbox: Sandbox,
     surroundings: Surroundings,
-    plan: &'a Plan,
 }
 
 impl<'a> Executor<'a> {
-    /// None if the plan executes nothing. Whether it can be done is found out here, before any work.
-    pub(crate) async fn of(machine: &'a Machine, plan: &'a Plan) -> Result<Option<Self>, BuildError> {
-        let Some(execution) = plan.layers.iter().find_map(LayerDefinition::execution) else {
-            return Ok(None);
-        };
-        let origin = execution.origin.clone();
-        if !Platform::of_this_machine().accepts(&plan.platform) {
-            let platform = plan.platform.clone();
-            return Err(BuildError::ForeignPlatform { origin, platform });
+    pub(crate) fn of(machine: &'a Machine, plan: &'a Plan) -> Self {
+        Self { machine, plan, means: OnceCell::new() }
+    }
+
+    /// Finds out, before any work, whether what is not at hand can be executed here.
+    pub(crate) async fn check(&self, producer: &Producer) -> Result<(), BuildError> {
+        for definition in &self.plan.layers {
+            let Some(execution) = definition.execution() else { continue };
+            if producer.kept(definition).await?.is_none() {
+                return self.means(&execution.origin).await.map(drop);
+            }
         }
-        let (store, choice) = (machine.store.clone(), machine.sandbox.clone());
+        Ok(())
+    }
+
+    async fn means(&self, origin: &str) -> Result<&Means, BuildError> {
+        self.means.get_or_try_init(|| self.find_means(origin.to_owned())).await
+    }
+
+    async fn find_means(&self, origin: String) -> Result<Means, BuildError> {
+        let platform = &self.plan.platform;
+        if !Platform::of_this_machine().accepts(platform) {
+            return Err(BuildError::ForeignPlatform { origin, platform: platform.clone() });
+        }
+        let Machine { store, host, .. } = self.machine;
+        let (scratch_of, choice) = (store.clone(), self.machine.sandbox.clone());
         let sandbox = blocking(move || {
-            let scratch = store.scratch_directory()?;
+            let scratch = scratch_of.scratch_directory()?;
             let sandbox = match choice.mode {
                 Some(mode) => Sandbox::forced(mode, &choice.helper, scratch.path()),
                 None => Sandbox::first(&choice.helper, scratch.path()),
             };
             sandbox.map_err(|source| BuildError::NoSandbox { origin, source })
         });
-        let uv = machine.uv().await?;
-        let surroundings = Surroundings::of(&machine.host, &machine.store, Some(uv.executable()))?;
-        Ok(Some(Self { machine, sandbox: sandbox.await?, surroundings, plan }))
+        let sandbox = sandbox.await?;
+        let uv = self.machine.uv().await?;
+        Ok(Means { sandbox, surroundings: Surroundings::of(host, store, Some(uv.executable()))? })
     }
 
     /// Runs a command above the base and the layers `below`.
@@ -73,11 +98,12 @@ impl<'a> Executor<'a> {
         execution: &Execution,
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
-        let roots = self.roots(below).await?;
+        let Means { sandbox, surroundings } = self.means(&execution.origin).await?.clone();
+        let roots = self.roots(&sandbox, below).await?;
         let step = Step {
             apt: AptRun::of(self.machine, execution, &roots).await?,
-            sandbox: self.sandbox.clone(),
-            surroundings: self.surroundings.clone(),
+            sandbox,
+            surroundings,
             execution: execution.clone(),
             definition: definition.clone(),
             producer: producer.clone(),
@@ -90,7 +116,7 @@ impl<'a> Executor<'a> {
     }
 
     /// What is below, as directories.
-    async fn roots(&self, below: &[&FinishedLayer]) -> Result<Vec<PathBuf>, BuildError> {
+    async fn roots(&self, sandbox: &Sandbox, below: &[&FinishedLayer]) -> Result<Vec<PathBuf>, BuildError> {
         let base_at: Vec<ImageReference> = match &self.plan.base.origin {
             Some(BaseOrigin::Registry { reference, .. }) => vec![reference.name_only()],
             Some(BaseOrigin::Local(_)) | None => Vec::new(),
@@ -99,7 +125,7 @@ impl<'a> Executor<'a> {
         let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
         let ours = below.iter().map(|layer| (descriptor(layer), layer.diff_id));
         let layers: Vec<(Descriptor, DiffId)> = base.chain(ours).collect();
-        self.machine.unpack_layers(&self.sandbox, layers, |_| base_at.clone()).await
+        self.machine.unpack_layers(sandbox, layers, |_| base_at.clone()).await
     }
 }
 
@@ -131,6 +157,7 @@ impl Step {
         })?;
         self.running.set(running.stopper());
         let StepOutcome { exit, changes } = running.wait(|line| self.output.tell(line))?;
+        self.output.tell_lost(&changes.lost_owners);
         if !exit.success() {
             let Self { execution, output, apt, .. } = self;
             let last_lines = output.last_lines();
@@ -173,6 +200,26 @@ impl Output {
         self.reporter.report(Event::Log { subject: self.subject.clone(), line: line.to_owned() });
     }
 
+    /// Says which files have not the owner that the command gave them.
+    fn tell_lost(&self, lost: &[LostOwner]) {
+        let named =
+            lost.iter().take(LOST_NAMED).map(|LostOwner { path, uid, gid }| format!("/{path} ({uid}:{gid})"));
+        let mut named: Vec<String> = named.collect();
+        if named.is_empty() {
+            return;
+        }
+        if lost.len() > LOST_NAMED {
+            named.push(format!("and {} more", lost.len() - LOST_NAMED));
+        }
+        let message = format!(
+            "{}: owners that this sandbox cannot give are root's now: {}",
+            self.subject,
+            named.join(", ")
+        );
+        let hint = "build as root, or with subordinate ids; `imagewright doctor` says what is missing";
+        self.reporter.warn(message, Some(hint.to_owned()));
+    }
+
     fn last_lines(self) -> Vec<String> {
         self.last.into_inner().unwrap_or_else(PoisonError::into_inner).into()
     }
@@ -180,10 +227,10 @@ impl Output {
 
 /// The step that is under way.
 #[derive(Clone, Debug, Default)]
-struct Running(Arc<Mutex<Progress>>);
+struct Running(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
-enum Progress {
+enum State {
     #[default]
     NotStarted,
     Started(Stopper),
@@ -193,11 +240,11 @@ enum Progress {
 impl Running {
     /// Remembers what stops the step, which is at once if nobody waits for it any more.
     fn set(&self, stopper: Stopper) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if matches!(*progress, Progress::Abandoned) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Abandoned) {
             stopper.stop();
         } else {
-            *progress = Progress::Started(stopper);
+            *state = State::Started(stopper);
         }
     }
 }
@@ -206,8 +253,8 @@ struct StopOnDrop(Running);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        let mut progress = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Progress::Started(stopper) = std::mem::replace(&mut *progress, Progress::Abandoned) {
+        let mut state = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Started(stopper) = std::mem::replace(&mut *state, State::Abandoned) {
             stopper.stop();
         }
     }

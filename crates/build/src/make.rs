@@ -50,9 +50,10 @@ impl Job<'_> {
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
         let machine = self.machine;
         let producer = self.producer(self.shelves(), inputs, lock);
-        let executor = Executor::of(machine, plan).await?;
-        let executor = executor.as_ref();
-        let layers = Obtaining { machine, plan, producer: &producer, pusher, executor }.layers();
+        let executor = Executor::of(machine, plan);
+        executor.check(&producer).await?;
+        let obtaining = Obtaining { machine, plan, producer: &producer, pusher, executor: &executor };
+        let layers = obtaining.layers();
         let base = async {
             match pusher {
                 Some(pusher) => pusher.push_base(&plan.base).await,

@@ -31,8 +31,8 @@ pub(crate) struct Obtaining<'a> {
     pub(crate) producer: &'a Producer,
     /// Where the layers go, when they go to a registry.
     pub(crate) pusher: Option<&'a Pusher<'a>>,
-    /// What runs commands, when the plan has any.
-    pub(crate) executor: Option<&'a Executor<'a>>,
+    /// What runs commands.
+    pub(crate) executor: &'a Executor<'a>,
 }
 
 impl Obtaining<'_> {
@@ -164,11 +164,9 @@ impl Obtaining<'_> {
         definition: &LayerDefinition,
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
-        match (definition.execution(), self.executor) {
-            (Some(execution), Some(executor)) => {
-                executor.layer(self.producer, definition, execution, below).await
-            }
-            _ => self.producer.make(definition).await,
+        match definition.execution() {
+            Some(execution) => self.executor.layer(self.producer, definition, execution, below).await,
+            None => self.producer.make(definition).await,
         }
     }
 }
