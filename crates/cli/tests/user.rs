@@ -6,9 +6,10 @@ use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use imagewright_testkit::peers::{has_network, may_be_root};
 use tempfile::TempDir;
 
-use crate::support::{Run, needed, skip};
+use crate::support::{Run, needed};
 
 /// Who runs the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,18 +161,7 @@ pub(crate) fn bases() -> Option<String> {
 /// The same, if package indexes and Debian's archive may be used as well.
 pub(crate) fn network() -> Option<()> {
     may_be_root().then_some(())?;
-    needed("IMAGEWRIGHT_TEST_NETWORK").map(drop)
-}
-
-fn may_be_root() -> bool {
-    if needed("IMAGEWRIGHT_TEST_PEERS").is_none() {
-        return false;
-    }
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        skip("these tests must be run as root");
-    }
-    is_root
+    has_network().then_some(())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where these tests start processes")]

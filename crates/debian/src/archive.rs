@@ -147,7 +147,7 @@ impl Archive {
     }
 
     /// The packages that any roots need.
-    pub fn solve(&self, roots: &[Roots]) -> Result<DebianLock, DebianError> {
+    fn solve(&self, roots: &[Roots]) -> Result<DebianLock, DebianError> {
         let packages = solve(&self.indexes, roots)?;
         Ok(DebianLock { suite: self.suite, architecture: self.architecture, packages })
     }

@@ -39,7 +39,7 @@ pub use lock::{DebianLock, DebianPackage, PackageGroup};
 pub use mirror::{Mirrors, SourceFile};
 pub use name::DebianName;
 pub use root::{BASE_FORMAT, PackageRecord, database_layer, package_layer};
-pub use roots::{Roots, base_roots, compiler_roots};
+pub use roots::{Roots, base_roots};
 pub use spool::Spool;
 pub use suite::{Architecture, Pocket, Suite};
 pub use unpack::{OpenPackage, unpack_packages};

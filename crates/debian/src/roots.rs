@@ -39,7 +39,7 @@ pub fn base_roots(suite: Suite, python: Option<PythonMinor>) -> Vec<Roots> {
 
 /// The roots of the interpreter that compiles bytecode: it starts with its minimal packages, and the library of
 /// the language is there without the many C libraries that modules of it bind. uv asks for `distutils`.
-pub fn compiler_roots(minor: PythonMinor) -> Vec<Roots> {
+pub(crate) fn compiler_roots(minor: PythonMinor) -> Vec<Roots> {
     let roots = |name: String, dependencies| Roots {
         group: PackageGroup::Compiler,
         names: names([name]),

@@ -2,13 +2,14 @@ use std::path::Path;
 use std::process::Command;
 
 use imagewright_debian::{Architecture, Compiler, Suite};
+use imagewright_testkit::peers::oracle;
 
 use crate::network::mirrors;
 use crate::unpacked::{Base, Purpose, run};
 
 #[test]
 fn the_unpacked_interpreters_compile_and_serve_uv() {
-    let Some(mirrors) = mirrors("unpacking compilers") else { return };
+    let Some(mirrors) = mirrors() else { return };
     for suite in Suite::ALL {
         let base = Base::fetch(&mirrors, suite, Architecture::Amd64, Purpose::Compiler);
         let folder = tempfile::tempdir().unwrap();
@@ -47,14 +48,11 @@ fn compiles(compiler: &Compiler, root: &Path) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests read what the test runner sets")]
+#[expect(clippy::disallowed_methods, reason = "the peer is a process")]
 fn serves_uv(compiler: &Compiler, folder: &Path, suite: Suite) {
-    let Ok(oracle) = std::env::var("IMAGEWRIGHT_TEST_ORACLE") else {
-        println!("skipped: uv needs IMAGEWRIGHT_TEST_ORACLE");
-        return;
-    };
-    let uv = Path::new(&oracle).with_file_name("uv");
-    let mut compile = Command::new(uv);
+    let Some(oracle) = oracle() else { return };
+    let uv = oracle.with_file_name("uv");
+    let mut compile = Command::new(&uv);
     compile
         .arg("pip")
         .arg("compile")
@@ -70,7 +68,7 @@ fn serves_uv(compiler: &Compiler, folder: &Path, suite: Suite) {
     assert_eq!(run(&mut compile).trim(), "", "{suite}");
     let project = folder.join("requirements.in");
     fs_err::write(&project, "six\n").unwrap();
-    let mut compile = Command::new(Path::new(&oracle).with_file_name("uv"));
+    let mut compile = Command::new(uv);
     compile
         .args(["pip", "compile", "--no-header", "--no-annotate", "--python"])
         .arg(compiler.script())

@@ -41,7 +41,7 @@ const GOLDEN: [Golden; 3] = [
 #[test]
 fn layers_of_named_packages_have_known_diff_ids() {
     assert_eq!(BASE_FORMAT, 2, "a new format has new digests here");
-    let Some(mirrors) = mirrors("golden digests") else { return };
+    let Some(mirrors) = mirrors() else { return };
     for golden in &GOLDEN {
         let is_named = |package: &DebianPackage| {
             golden.packages.contains(&format!("{} {}", package.name, package.version).as_str())

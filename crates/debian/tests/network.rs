@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use imagewright_debian::{Fetch, FetchError, Mirrors};
+use imagewright_testkit::peers::{has_network, variable};
 use url::Url;
 
 /// A client that keeps packages and lists that are named by their hash.
@@ -47,15 +48,12 @@ impl Fetch for CachingFetch {
     }
 }
 
-/// The mirrors to test with, if the network may be used; otherwise says why not.
-#[expect(clippy::disallowed_methods, reason = "tests read what the test runner sets")]
-pub(crate) fn mirrors(test: &str) -> Option<Mirrors> {
-    if std::env::var("IMAGEWRIGHT_TEST_NETWORK").is_err() {
-        assert!(std::env::var("CI").is_err(), "{test} must not be skipped in CI");
-        println!("skipped: {test} needs IMAGEWRIGHT_TEST_NETWORK=1");
+/// The mirrors to test with, if the network may be used; else the caller skips.
+pub(crate) fn mirrors() -> Option<Mirrors> {
+    if !has_network() {
         return None;
     }
-    if let Ok(mirror) = std::env::var("IMAGEWRIGHT_DEBIAN_MIRROR") {
+    if let Some(mirror) = variable("IMAGEWRIGHT_DEBIAN_MIRROR") {
         return Some(Mirrors::new(&mirror, None).unwrap());
     }
     let mut files = Vec::new();

@@ -6,13 +6,14 @@ use std::time::Instant;
 use imagewright_debian::{
     Architecture, DebianLock, Mirrors, PackageGroup, Pocket, Releases, Suite, base_roots,
 };
+use imagewright_testkit::peers::skip;
 
 use crate::network::{CachingFetch, block_on, mirrors, now};
 use crate::unpacked::run;
 
 #[test]
 fn every_suite_and_architecture_has_a_base_and_a_compiler() {
-    let Some(mirrors) = mirrors("resolving bases") else { return };
+    let Some(mirrors) = mirrors() else { return };
     let fetch = CachingFetch::new();
     for suite in Suite::ALL {
         let releases = block_on(Releases::fetch(&fetch, &mirrors, suite, now())).unwrap();
@@ -46,9 +47,9 @@ fn of_group(lock: &DebianLock, group: PackageGroup) -> BTreeSet<String> {
 
 #[test]
 fn apt_chooses_the_same_packages() {
-    let Some(mirrors) = mirrors("comparing with apt") else { return };
+    let Some(mirrors) = mirrors() else { return };
     if !Path::new("/usr/bin/apt-get").exists() {
-        println!("skipped: apt is not installed");
+        skip("apt is not installed");
         return;
     }
     let fetch = CachingFetch::new();

@@ -4,23 +4,16 @@ use std::process::{Command, Stdio};
 
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, TargetPython, Version, WheelFilename};
+use imagewright_testkit::peers::oracle;
 use serde_json::{Value, json};
 
 /// Real file names: up to three releases of 70 projects, at most eight files of each.
 const NAMES: &str = include_str!("wheels.txt");
 
 /// The oracle's answer; none when there is none.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "tests are told of their peers by the environment and start them"
-)]
+#[expect(clippy::disallowed_methods, reason = "the peer is a process")]
 fn ask(kind: &str, question: &Value) -> Option<Value> {
-    let Some(python) = std::env::var_os("IMAGEWRIGHT_TEST_ORACLE") else {
-        assert!(std::env::var_os("CI").is_none(), "IMAGEWRIGHT_TEST_ORACLE is not set");
-        println!("skipped: IMAGEWRIGHT_TEST_ORACLE is not set");
-        return None;
-    };
-    let mut child = Command::new(python)
+    let mut child = Command::new(oracle()?)
         .args(["-c", include_str!("oracle.py"), kind])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

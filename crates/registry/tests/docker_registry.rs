@@ -12,7 +12,9 @@ use imagewright_registry::{
 };
 
 use crate::blobs::Memory;
-use crate::peers::{DockerRegistry, available};
+use imagewright_testkit::peers::may_start_peers;
+
+use crate::peers::DockerRegistry;
 
 fn client() -> Client {
     Client::new(ClientOptions::default())
@@ -39,7 +41,7 @@ async fn push_image(client: &Client, to: &ImageReference, layer: &Memory) -> Des
 
 #[tokio::test]
 async fn an_image_goes_there_and_comes_back() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start();
@@ -60,7 +62,7 @@ async fn an_image_goes_there_and_comes_back() {
 
 #[tokio::test]
 async fn a_blob_is_mounted_across_repositories_and_uploaded_once() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start();
@@ -78,7 +80,7 @@ async fn a_blob_is_mounted_across_repositories_and_uploaded_once() {
 
 #[tokio::test]
 async fn a_blob_streams_from_registry_to_registry() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let (here, there) = (DockerRegistry::start(), DockerRegistry::start());
@@ -96,7 +98,7 @@ async fn a_blob_streams_from_registry_to_registry() {
 
 #[tokio::test]
 async fn the_login_is_used_and_its_refusal_names_the_source() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start_with_login();
@@ -122,7 +124,7 @@ async fn the_login_is_used_and_its_refusal_names_the_source() {
 
 #[tokio::test]
 async fn what_is_attached_is_listed_in_the_fallback_tag() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start();

@@ -14,17 +14,6 @@ pub(crate) struct DockerRegistry {
     folder: TempDir,
 }
 
-/// Whether the peers may be started; says why not. In CI they must be there.
-pub(crate) fn available() -> bool {
-    let wanted = |name| std::env::vars().any(|(key, value)| key == name && !value.is_empty());
-    if wanted("IMAGEWRIGHT_TEST_PEERS") {
-        return true;
-    }
-    assert!(!wanted("CI"), "CI must set IMAGEWRIGHT_TEST_PEERS");
-    println!("skipped: IMAGEWRIGHT_TEST_PEERS is not set");
-    false
-}
-
 impl DockerRegistry {
     pub(crate) fn start() -> Self {
         Self::start_in(TempDir::new().unwrap(), "")

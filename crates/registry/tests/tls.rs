@@ -4,11 +4,12 @@ use std::process::Command;
 
 use imagewright_oci::ImageReference;
 use imagewright_registry::{BlobSource as _, Client, ClientOptions, RegistryError, TransportError};
+use imagewright_testkit::peers::may_start_peers;
 use imagewright_testkit::registry::TestRegistry;
 
 use crate::blobs::Memory;
 use crate::faults::{descriptor, hasty, reference};
-use crate::peers::{DockerRegistry, available};
+use crate::peers::DockerRegistry;
 
 /// Names the registry to the test that runs in a process with other certificates.
 const HOST: &str = "IMAGEWRIGHT_TEST_TLS_HOST";
@@ -29,7 +30,7 @@ async fn plain_http_where_encryption_is_expected_is_said() {
 
 #[tokio::test]
 async fn an_unknown_certificate_is_refused_at_once() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start_with_tls();
@@ -43,7 +44,7 @@ async fn an_unknown_certificate_is_refused_at_once() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "this test again, with another environment")]
 fn a_certificate_of_the_users_own_is_accepted() {
-    if !available() {
+    if !may_start_peers() {
         return;
     }
     let registry = DockerRegistry::start_with_tls();

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 
 use imagewright_oci::{DiffId, Digest};
 use imagewright_sandbox::RunRequest;
+pub(crate) use imagewright_testkit::peers::may_be_root;
 use tempfile::TempDir;
 
 use crate::image::{Image, Tar};
@@ -276,23 +277,4 @@ pub(crate) fn entries(directory: &Path) -> Vec<String> {
 fn helper() -> PathBuf {
     let tests = std::env::current_exe().unwrap();
     tests.parent().unwrap().parent().unwrap().join("examples/caller")
-}
-
-/// Whether the machine may be used as root; says why not.
-#[expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "the environment asks for the tests, and is told what it did not get"
-)]
-pub(crate) fn may_be_root() -> bool {
-    let why_not = if std::env::var_os("IMAGEWRIGHT_TEST_PEERS").is_none() {
-        "IMAGEWRIGHT_TEST_PEERS is not set"
-    } else if !rustix::process::geteuid().is_root() {
-        "these tests must be run as root"
-    } else {
-        return true;
-    };
-    assert!(std::env::var_os("CI").is_none(), "{why_not}");
-    println!("skipped: {why_not}");
-    false
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use imagewright_oci::Digest;
 use imagewright_store::{BlobState, Depth, PrunePolicy, Store, StoreError};
+use imagewright_testkit::peers::may_start_peers;
 
 use crate::fixture::{NOW, Place, bytes, key, put_plain, put_spliced, read_all};
 use crate::processes::ROLE;
@@ -42,20 +43,9 @@ fn run(program: &str, args: &[&str]) {
     assert!(status.success(), "{program} {args:?}");
 }
 
-/// Whether these tests may mount; says so if not.
-#[expect(clippy::disallowed_methods, reason = "the test runner says in the environment what may be done")]
-fn may_mount() -> bool {
-    let allowed = std::env::var_os("IMAGEWRIGHT_TEST_PEERS").is_some();
-    assert!(allowed || std::env::var_os("CI").is_none(), "IMAGEWRIGHT_TEST_PEERS has to be set here");
-    if !allowed {
-        println!("skipped: IMAGEWRIGHT_TEST_PEERS is not set, so nothing is mounted");
-    }
-    allowed
-}
-
 #[test]
 fn a_full_disk_is_said_and_the_store_stays_usable() {
-    if !may_mount() {
+    if !may_start_peers() {
         return;
     }
     let disk = Mounted::with_size("4m");
@@ -87,7 +77,7 @@ fn a_full_disk_is_said_and_the_store_stays_usable() {
 
 #[test]
 fn a_read_only_store_answers_and_refuses() {
-    if !may_mount() {
+    if !may_start_peers() {
         return;
     }
     let disk = Mounted::with_size("4m");
@@ -142,7 +132,7 @@ fn give(path: &Path, owner: u32) {
 
 #[test]
 fn a_store_of_another_user_answers_and_refuses() {
-    if !may_mount() {
+    if !may_start_peers() {
         return;
     }
     let place = Place::open_to_all();
@@ -152,7 +142,7 @@ fn a_store_of_another_user_answers_and_refuses() {
 
 #[test]
 fn files_of_other_users_in_a_root_do_not_stop_a_pruning() {
-    if !may_mount() {
+    if !may_start_peers() {
         return;
     }
     let place = Place::open_to_all();
@@ -192,7 +182,7 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn half_of_a_pruned_root_is_not_taken_for_a_whole_one() {
-    if !may_mount() {
+    if !may_start_peers() {
         return;
     }
     let place = Place::new();

@@ -1,5 +1,5 @@
 //! What tests stand on: a registry and a package index in the test's own process, which fail on demand; wheels made
-//! on the spot; and the judge of the images that come out.
+//! on the spot; the judge of the images that come out; and what tests are told of the machine.
 //!
 //! ```
 //! use imagewright_testkit::index::TestIndex;
@@ -19,6 +19,7 @@ mod server;
 
 pub mod image;
 pub mod index;
+pub mod peers;
 pub mod registry;
 pub mod wheel;
 

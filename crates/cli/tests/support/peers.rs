@@ -1,7 +1,9 @@
 //! What the machine has for tests; where something is missing they say so and skip, except in the pipeline.
 
 use std::env;
-use std::path::PathBuf;
+
+use imagewright_testkit::peers::has_network;
+pub(crate) use imagewright_testkit::peers::{needed, oracle, skip, variable};
 
 /// The running peers.
 #[derive(Clone, Debug)]
@@ -29,12 +31,7 @@ impl Peers {
 /// Whether package indexes and Debian's archive may be used; else the caller skips.
 pub(crate) fn network() -> Option<()> {
     oracle()?;
-    needed("IMAGEWRIGHT_TEST_NETWORK").map(drop)
-}
-
-/// A Python interpreter, with uv beside it; without it the caller skips.
-pub(crate) fn oracle() -> Option<PathBuf> {
-    needed("IMAGEWRIGHT_TEST_ORACLE").map(PathBuf::from)
+    has_network().then_some(())
 }
 
 /// Whether the caller skips because a program is missing.
@@ -45,28 +42,4 @@ pub(crate) fn is_skipped_without(program: &str) -> bool {
         skip(&format!("{program} is not installed"));
     }
     is_missing
-}
-
-/// A variable of this process.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the test runner tells tests about peers by environment variables"
-)]
-pub(crate) fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The variable that tells of a peer; without it the caller skips.
-pub(crate) fn needed(name: &str) -> Option<String> {
-    let found = variable(name);
-    if found.is_none() {
-        skip(&format!("{name} is not set"));
-    }
-    found
-}
-
-/// Says why a test is skipped, which none may be in the pipeline.
-pub(crate) fn skip(reason: &str) {
-    assert!(variable("CI").is_none(), "{reason}");
-    println!("skipped: {reason}");
 }

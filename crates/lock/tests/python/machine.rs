@@ -13,6 +13,8 @@ use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, TargetPython, Version};
 use imagewright_recipe::PackagesStep;
 use imagewright_store::Store;
+use imagewright_testkit::peers::has_network;
+pub(crate) use imagewright_testkit::peers::oracle;
 
 /// A home, a project folder and a cache, in a temporary folder.
 pub(crate) struct Machine {
@@ -30,27 +32,6 @@ pub(crate) struct Ask {
     pub(crate) installed: Vec<(PackageName, Version)>,
     pub(crate) previous: Vec<LockedPackage>,
     pub(crate) offline: bool,
-}
-
-/// The oracle's Python, or the reason why the test cannot run.
-#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
-pub(crate) fn oracle() -> Option<PathBuf> {
-    required("IMAGEWRIGHT_TEST_ORACLE", std::env::var_os("IMAGEWRIGHT_TEST_ORACLE")).map(PathBuf::from)
-}
-
-/// Whether the package indexes may be used.
-#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
-pub(crate) fn network() -> bool {
-    required("IMAGEWRIGHT_TEST_NETWORK", std::env::var_os("IMAGEWRIGHT_TEST_NETWORK")).is_some()
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests are told of their peers by the environment")]
-fn required<T>(name: &str, value: Option<T>) -> Option<T> {
-    if value.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "{name} is not set");
-        println!("skipped: {name} is not set");
-    }
-    value
 }
 
 /// This process's environment: proxies and certificates are needed to reach an index.
@@ -73,7 +54,7 @@ impl Machine {
 
     /// With the settings of the machine that the test runs on.
     pub(crate) fn real() -> Option<Self> {
-        if !network() {
+        if !has_network() {
             return None;
         }
         Some(Self { variables: environment(), ..Self::new()? })

@@ -1,12 +1,13 @@
 //! One Python process that has flytekit.
 
-#![expect(clippy::disallowed_methods, reason = "the peer is named by the environment and is a process")]
+#![expect(clippy::disallowed_methods, reason = "the peer is a process")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use imagewright_spec::HostArchitecture;
+use imagewright_testkit::peers::oracle;
 use serde_json::{Value, json};
 
 use super::generate::Notation;
@@ -25,14 +26,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Nothing, with a printed reason, on a machine without flytekit.
+    /// Without flytekit the caller skips.
     pub(crate) fn start() -> Option<Self> {
-        let Ok(python) = std::env::var("IMAGEWRIGHT_TEST_ORACLE") else {
-            assert!(std::env::var("CI").is_err(), "IMAGEWRIGHT_TEST_ORACLE must be set where CI is");
-            println!("skipped: IMAGEWRIGHT_TEST_ORACLE names no Python with flytekit");
-            return None;
-        };
-        let mut child = Command::new(python)
+        let mut child = Command::new(oracle()?)
             .args(["-c", include_str!("peer.py")])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
