@@ -38,6 +38,7 @@ mod failure;
 mod progress;
 mod report;
 
+mod contents;
 mod found;
 mod inspect;
 mod layer_bytes;
@@ -47,6 +48,7 @@ mod unpack;
 
 pub use attachment::LOCK_TYPE;
 pub use bytecode::BytecodeError;
+pub use contents::ImageContents;
 pub use docker::{BuildSecret, DockerContext, DockerError};
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};

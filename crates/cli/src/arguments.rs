@@ -3,8 +3,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    CacheArguments, CompletionsArguments, DockerfileArguments, DoctorArguments, InspectArguments,
-    LockCommand, RunArguments,
+    CacheArguments, CompletionsArguments, DiffArguments, DockerfileArguments, DoctorArguments,
+    InspectArguments, LockCommand, RunArguments,
 };
 use crate::sink_arguments::SinkArguments;
 
@@ -31,6 +31,7 @@ pub(crate) enum Command {
     Id(SpecArguments),
     /// Print the full image name of a spec.
     Name(SpecArguments),
+    Diff(DiffArguments),
     Dockerfile(DockerfileArguments),
     Inspect(InspectArguments),
     Run(RunArguments),

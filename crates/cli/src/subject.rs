@@ -43,6 +43,11 @@ pub(crate) enum Subject {
 }
 
 impl SubjectArguments {
+    /// Without anything that the command line puts in the place of what a spec says.
+    pub(crate) fn of(image: &str) -> Self {
+        Self { image: image.to_owned(), registry: None, name: None, platform: None }
+    }
+
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
         let path = Path::new(&self.image);
         let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";

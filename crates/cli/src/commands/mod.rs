@@ -1,6 +1,7 @@
 mod build;
 mod cache;
 mod completions;
+mod diff;
 mod dockerfile;
 mod doctor;
 mod exists;
@@ -20,6 +21,7 @@ use crate::failure::Failure;
 
 pub(crate) use cache::CacheArguments;
 pub(crate) use completions::CompletionsArguments;
+pub(crate) use diff::DiffArguments;
 pub(crate) use dockerfile::DockerfileArguments;
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use inspect::InspectArguments;
@@ -41,6 +43,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
+        Command::Diff(arguments) => diff::run(&environment, &arguments),
         Command::Dockerfile(arguments) => dockerfile::run(&environment, &arguments),
         Command::Inspect(arguments) => inspect::run(&environment, &arguments),
         Command::Run(arguments) => run::run(&environment, &arguments),

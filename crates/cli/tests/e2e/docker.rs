@@ -230,6 +230,43 @@ fn docker_builds_pushes_and_knows_its_images() {
 }
 
 #[test]
+fn both_builders_make_the_same_of_a_spec() {
+    let Some(engine) = Engine::find() else { return };
+    let name = unique("same");
+    engine.workshop.write("data.csv", "a,b\n");
+    let more = "packages: [six==1.17.0, requests]\nenv: {COLOUR: 'light \"green\"', SEARCH: '/x:$PATH'}\n\
+                copy: [data.csv]\nentrypoint: [python, -u]\n";
+    engine.spec(&name, more);
+    let docker = Report::parse(&engine.run(&["build", "image.yaml", "--json"]).expect(0).stdout);
+    let spec = fs_err::read_to_string(engine.workshop.project().join("image.yaml")).unwrap();
+    let is_of_docker = |line: &&str| line.starts_with("builder");
+    let native: Vec<&str> = spec.lines().filter(|line| !is_of_docker(line)).collect();
+    let native = native.join("\n").replace(&format!("name: {name}"), &format!("name: {name}-native"));
+    engine.workshop.write("native.yaml", &native);
+    let built = engine.workshop.build("native.yaml", &[]);
+    let diff = |right: &str, code: i32| {
+        engine.run(&["diff", docker.text("image"), right, "--json"]).expect(code).stdout
+    };
+    // The id of a spec is its own.
+    let told: Value = serde_json::from_str(&diff(built.text("image"), 1)).unwrap();
+    let changes = told["changes"].as_object().unwrap();
+    assert_eq!(changes.keys().collect::<Vec<_>>(), ["environment"], "{told}");
+    let changes = changes["environment"].as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{told}");
+    assert_eq!(changes[0]["name"], "_F_IMG_ID");
+    engine.run(&["diff", "image.yaml", docker.text("image")]).expect(0);
+
+    engine.workshop.write("native.yaml", native.replace("six==1.17.0", "six==1.16.0"));
+    engine.run(&["diff", "image.yaml", "native.yaml"]).expect(2).says(&["is not there", "hint:"]);
+    engine.workshop.build("native.yaml", &[]);
+    let text = engine.run(&["diff", "image.yaml", "native.yaml"]).expect(1).stdout;
+    assert!(text.contains("python\n- six 1.17.0\n+ six 1.16.0\n"), "{text}");
+    let bare = format!("{}/debian:bookworm", engine.peers.bases);
+    let text = engine.run(&["diff", docker.text("image"), &bare]).expect(1).stdout;
+    assert!(text.contains("- ca-certificates 2") && text.contains("- user flytekit"), "{text}");
+}
+
+#[test]
 fn what_is_not_pushed_stays_in_docker() {
     let Some(engine) = Engine::find() else { return };
     let name = unique("local");
