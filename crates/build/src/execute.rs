@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use imagewright_lock::BaseOrigin;
 use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
 use imagewright_plan::{Execution, LayerDefinition, Plan};
 use imagewright_sandbox::{Bind, LostOwner, Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
@@ -117,10 +116,8 @@ impl<'a> Executor<'a> {
 
     /// What is below, as directories.
     async fn roots(&self, sandbox: &Sandbox, below: &[&FinishedLayer]) -> Result<Vec<PathBuf>, BuildError> {
-        let base_at: Vec<ImageReference> = match &self.plan.base.origin {
-            Some(BaseOrigin::Registry { reference, .. }) => vec![reference.name_only()],
-            Some(BaseOrigin::Local(_)) | None => Vec::new(),
-        };
+        let base_at: Vec<ImageReference> =
+            self.plan.base.homes.iter().map(ImageReference::name_only).collect();
         self.machine.keep_local_base(&self.plan.base).await?;
         let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
         let ours = below.iter().map(|layer| (descriptor(layer), layer.diff_id));

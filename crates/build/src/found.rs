@@ -26,6 +26,8 @@ pub struct FoundImage {
     pub manifest: ImageManifest,
     /// Its configuration.
     pub config: ImageConfig,
+    /// The images that it was built on, from the nearest to the farthest that the store knows.
+    pub(crate) bases: Vec<ImageReference>,
     /// The bytes that the manifest's digest covers.
     pub(crate) manifest_bytes: Vec<u8>,
     /// The bytes that the configuration's digest covers.
@@ -38,19 +40,11 @@ impl FoundImage {
         self.manifest.layers.iter().zip(self.config.rootfs.diff_ids.iter().copied())
     }
 
-    /// The image that it was built on, when it says so. Any builder may write that annotation, and some leave it
-    /// empty, so what names no image is as good as none.
-    pub(crate) fn base(&self) -> Option<ImageReference> {
-        let name: ImageReference = self.manifest.annotations.get(BASE_NAME)?.parse().ok()?;
-        let digest = self.manifest.annotations.get(BASE_DIGEST).and_then(|text| text.parse().ok());
-        Some(digest.map_or(name.clone(), |digest| name.with_digest(digest)))
-    }
-
     /// The repositories that may have a layer, the likeliest first: an image that was never pushed has only its
     /// base's layers in a registry.
     pub(crate) fn repositories_with(&self, layer: &Descriptor) -> Vec<ImageReference> {
         let mut repositories = vec![self.reference.name_only()];
-        repositories.extend(self.base().map(|base| base.name_only()));
+        repositories.extend(self.bases.iter().map(ImageReference::name_only));
         if !layer.annotations.contains_key(LAYER_KEY) {
             repositories.reverse();
         }
@@ -177,7 +171,26 @@ impl Machine {
             return Err(missing(vec![config.platform]));
         }
         let (reference, manifest) = (reference.clone(), *manifest);
-        Ok(FoundImage { reference, digest, manifest, config, manifest_bytes, config_bytes })
+        let bases = self.bases(&manifest)?;
+        Ok(FoundImage { reference, digest, manifest, config, bases, manifest_bytes, config_bytes })
+    }
+
+    /// What an image was built on, and what that was, as far as the store has their manifests.
+    fn bases(&self, manifest: &ImageManifest) -> Result<Vec<ImageReference>, BuildError> {
+        let mut bases = Vec::new();
+        let mut next = base(manifest);
+        while let Some(reference) = next {
+            let stored = match reference.digest() {
+                Some(digest) => stored(&self.store, digest)?,
+                None => None,
+            };
+            bases.push(reference);
+            next = match stored.map(|bytes| Manifest::parse_untyped(&bytes)) {
+                Some(Ok(Manifest::Image(manifest))) => base(&manifest),
+                _ => None,
+            };
+        }
+        Ok(bases)
     }
 
     async fn manifest(
@@ -218,6 +231,14 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// The image that one was built on, when it says so. Any builder may write that annotation, and some leave it empty,
+/// so what names no image is as good as none.
+fn base(manifest: &ImageManifest) -> Option<ImageReference> {
+    let name: ImageReference = manifest.annotations.get(BASE_NAME)?.parse().ok()?;
+    let digest = manifest.annotations.get(BASE_DIGEST).and_then(|text| text.parse().ok());
+    Some(digest.map_or(name.clone(), |digest| name.with_digest(digest)))
 }
 
 /// A document of the store; one that is damaged is as good as none, and is replaced when it is kept again.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
 use imagewright_lock::{
-    BaseLock, DebianResolver, Downloads, Lock, LockedInputs, PlatformLock, Transfer, locked_base,
+    BaseLock, BuiltBase, DebianResolver, Downloads, Lock, LockedInputs, PlatformLock, Transfer, locked_base,
     locked_inputs,
 };
 use imagewright_oci::{Digest, ImageReference, Platform};
@@ -23,6 +23,7 @@ use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
 use crate::mend::warn_of_damage;
 use crate::native::{BuildRequest, Machine};
+use crate::nested::homes;
 use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, LayerReport};
 
@@ -38,16 +39,20 @@ pub(crate) struct Job<'a> {
     pub(crate) name: String,
     /// The same repository under the tags that the image has besides.
     pub(crate) further_tags: Vec<ImageReference>,
+    /// The repositories that may have the base and its layers, the likeliest first.
+    pub(crate) homes: Vec<ImageReference>,
+    /// The base, when another spec makes it and it was built for this job.
+    pub(crate) built_base: Option<BuiltBase>,
     pub(crate) declared: Declared,
     /// The user's files that are copied.
     pub(crate) sources: Sources,
-    started: Instant,
-    fetched: Fetched,
+    pub(crate) started: Instant,
+    pub(crate) fetched: Fetched,
 }
 
 /// How many bytes of each file were fetched, besides those that registries count.
 #[derive(Clone, Debug, Default)]
-struct Fetched(Arc<Mutex<BTreeMap<String, u64>>>);
+pub(crate) struct Fetched(Arc<Mutex<BTreeMap<String, u64>>>);
 
 impl Fetched {
     fn note(&self, file: &str, bytes: u64) {
@@ -104,6 +109,8 @@ impl<'a> Job<'a> {
             target,
             name: request.spec.image_name_text(&request.directory)?,
             further_tags,
+            homes: homes(&request.spec, &request.directory)?,
+            built_base: None,
             declared,
             sources,
             started,
@@ -206,7 +213,7 @@ impl<'a> Job<'a> {
         }
         let base = {
             let (client, directory) = (&self.machine.client, &self.request.directory);
-            locked_base(client, &debian, &pinned.base, platform, directory).await?
+            locked_base(client, &debian, &pinned.base, platform, directory, &self.homes).await?
         };
         let plan = plan(&self.recipe, platform, pinned, &base, &lock.sources, lock.epoch)?;
         Ok(Planned { lock: pinned.clone(), plan })

@@ -6,6 +6,7 @@
 
 mod docker;
 mod native;
+mod nested;
 mod noop;
 
 mod existence;

@@ -131,6 +131,7 @@ impl Machine {
             }
             lock
         };
+        let job = job.over_base(request.push).await?;
         let docker = job.docker().await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
@@ -170,7 +171,8 @@ impl Machine {
         Job::new(self, request)?.existence(request.spec.registry.is_some()).await
     }
 
-    /// What a build would do. It pins what a build would pin, and makes nothing.
+    /// What a build would do. It pins what a build would pin, and makes nothing but the image of a nested spec, which
+    /// has to be there to be looked into.
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
         let (existence, made_from) = match job.at_tag(request.push).await {
@@ -178,6 +180,7 @@ impl Machine {
             Err(BuildError::UnknownExistence { source, .. }) => (ExistenceForecast::unknown(&source), None),
             Err(error) => return Err(error),
         };
+        let job = job.over_base(false).await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
         let last = LastBuild::of(&self.store, &job.target)?;
@@ -192,7 +195,9 @@ impl Machine {
     /// The lock of a spec, made or given.
     pub async fn lock(&self, request: &BuildRequest) -> Result<Lock, BuildError> {
         let job = Job::new(self, request)?;
-        job.lock(&job.inputs()?, job.made_from().await?).await
+        let made_from = job.made_from().await?;
+        let job = job.over_base(false).await?;
+        job.lock(&job.inputs()?, made_from).await
     }
 
     /// Keeps configuration and manifest, so that the image is in the store.

@@ -9,8 +9,7 @@ use crate::BuildError;
 use crate::event::Stage;
 use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
-use crate::native::GivenLock;
-use crate::native::Machine;
+use crate::native::{BuildRequest, GivenLock, Machine};
 
 /// What is installed when this machine has none.
 const UV: &str = "uv, which resolves Python packages";
@@ -37,7 +36,7 @@ impl Job<'_> {
         let wanted = self.locked_inputs();
         let previous = if let Some(GivenLock { lock, place }) = &request.lock {
             let changed = lock.uncovered(&wanted, &self.recipe.platforms);
-            let is_kept = request.upgrade == Upgrade::Nothing && request.refresh == Refresh::WhenOld;
+            let is_kept = self.may_keep_given();
             if changed.is_empty() && (request.frozen || is_kept) {
                 self.machine.reporter.started(Stage::Lock, place.clone());
                 // Nothing is resolved, but wheels may be fetched with these settings.
@@ -96,6 +95,13 @@ impl Job<'_> {
         self.request.refresh == Refresh::WhenOld && self.request.upgrade != Upgrade::Everything
     }
 
+    /// Whether a given lock that covers the spec is taken as it is. One whose base had to be built again pins what is
+    /// not there any more.
+    fn may_keep_given(&self) -> bool {
+        let BuildRequest { upgrade, refresh, .. } = self.request;
+        *upgrade == Upgrade::Nothing && *refresh == Refresh::WhenOld && self.built_base.is_none()
+    }
+
     /// Resolves for each platform.
     async fn resolve(
         &self,
@@ -114,6 +120,8 @@ impl Job<'_> {
             asked: &inputs.asked,
             debian: self.debian(inputs),
             python_mirror: &machine.python_mirror,
+            built_base: self.built_base.as_ref(),
+            homes: &self.homes,
             upgrade: &request.upgrade,
             refresh: request.refresh,
             offline: request.offline,

@@ -32,15 +32,19 @@ impl Pusher<'_> {
     /// Sees to it that the base's layers are in the repository: mounted, or streamed from another registry.
     pub(crate) async fn push_base(&self, base: &BaseImage) -> Result<(), BuildError> {
         let Some(origin) = &base.origin else { return Ok(()) };
-        let copies = base.layers.iter().map(|layer| async move {
-            let pushed = match origin {
-                BaseOrigin::Registry { reference, .. } => {
-                    self.client.copy_blob(reference, self.target, &layer.descriptor).await?
-                }
-                BaseOrigin::Local(image) => self.push_local(image, &layer.descriptor).await?,
-            };
-            self.report(&format!("layer of {origin}"), layer.descriptor.digest, pushed);
-            Ok::<(), BuildError>(())
+        let subject = format!("layer of {origin}");
+        let copies = base.layers.iter().map(|layer| {
+            let subject = &subject;
+            async move {
+                let pushed = match origin {
+                    BaseOrigin::Registry { .. } => {
+                        self.push_base_layer(base, &layer.descriptor, subject).await?
+                    }
+                    BaseOrigin::Local(image) => self.push_local(image, &layer.descriptor).await?,
+                };
+                self.report(subject, layer.descriptor.digest, pushed);
+                Ok::<(), BuildError>(())
+            }
         });
         stream::iter(copies).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         if let BaseOrigin::Local(_) = origin {
@@ -61,16 +65,39 @@ impl Pusher<'_> {
         }
     }
 
+    /// A base that was never pushed has its layers in the store, but for those of what it was built on.
+    async fn push_base_layer(
+        &self,
+        base: &BaseImage,
+        layer: &Descriptor,
+        subject: &str,
+    ) -> Result<Pushed, BuildError> {
+        if self.store.blob(&layer.digest)?.is_some() {
+            let mount_from = base.homes.iter().filter(|home| home.registry() == self.target.registry());
+            let mut mount_from: Vec<ImageReference> = mount_from.map(ImageReference::name_only).collect();
+            mount_from.extend(self.mount_candidates(layer.digest)?);
+            let blob = self.stored_blob(layer.digest, layer.size, subject);
+            return Ok(self.client.push_blob(self.target, &blob, &mount_from).await?);
+        }
+        let mut first = None;
+        for home in &base.homes {
+            match self.client.copy_blob(home, self.target, layer).await {
+                Ok(pushed) => return Ok(pushed),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        Err(first.map_or(BuildError::LayerLost { digest: layer.digest }, BuildError::Registry))
+    }
+
+    fn stored_blob(&self, digest: Digest, size: u64, title: &str) -> StoredBlob {
+        let (store, progress) = (self.store.clone(), Progress::new(self.reporter));
+        StoredBlob { store, digest, size, title: title.to_owned(), progress }
+    }
+
     /// Sees to it that a layer of ours is in the repository; whether the registry took it from another one.
     pub(crate) async fn push_layer(&self, layer: &FinishedLayer) -> Result<bool, BuildError> {
         let mount_from = self.mount_candidates(layer.digest)?;
-        let blob = StoredBlob {
-            store: self.store.clone(),
-            digest: layer.digest,
-            size: layer.size,
-            title: layer.title.clone(),
-            progress: Progress::new(self.reporter),
-        };
+        let blob = self.stored_blob(layer.digest, layer.size, &layer.title);
         let pushed = self.client.push_blob(self.target, &blob, &mount_from).await?;
         let is_mounted = matches!(pushed, Pushed::Mounted { .. });
         self.report(&layer.title, layer.digest, pushed);

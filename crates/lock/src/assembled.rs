@@ -38,7 +38,7 @@ pub(crate) fn assembled_base(
             .to_vec(),
         ..BaseFacts::empty()
     };
-    Ok(BaseImage { origin: None, config, layers: Vec::new(), facts })
+    Ok(BaseImage { origin: None, config, layers: Vec::new(), facts, homes: Vec::new() })
 }
 
 fn version_of<'a>(lock: &'a DebianLock, name: &str) -> Option<&'a str> {

@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use imagewright_layer::{LayerEntryKind, LayerError, read_layer};
 use imagewright_oci::{Digest, ImageConfig, ImageManifest, ImageReference, Manifest, MediaType, Platform};
-use imagewright_registry::{Client, FetchedManifest};
+use imagewright_registry::Client;
 use imagewright_spec::LocalImage;
 use imagewright_store::{DocumentKind, Store};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
 
 use crate::LockError;
 use crate::base_image::{BaseImage, BaseOrigin};
+use crate::base_source::BaseSource;
 use crate::facts::{BaseFacts, Node, NodeKind, Tree, wanted};
 use crate::local::{LocalImageError, OpenedImage};
 
@@ -34,27 +34,31 @@ struct BaseDocument {
 
 /// Pins `reference` for `platform` and reads its facts: from the store, from the annotation of an image of ours,
 /// else by streaming its layers once. A known base costs one request, and none when it is pinned already.
+///
+/// `homes` are the repositories that may have it and its layers; see [`crate::locked_base`].
 pub async fn load_base(
     client: &Client,
     store: &Store,
     reference: &ImageReference,
     platform: &Platform,
     pinned: Option<Digest>,
+    homes: &[ImageReference],
 ) -> Result<BaseImage, LockError> {
+    let source = BaseSource { client, store, reference, homes };
     let digest = match pinned.or(reference.digest()) {
         Some(digest) => digest,
         None => resolve(client, reference).await?,
     };
-    let digest = choose_platform(client, store, reference, platform, digest).await?;
-    let document = document(client, store, reference, digest).await?;
+    let digest = choose_platform(source, platform, digest).await?;
+    let document = document(source, digest).await?;
     check_platform(reference, platform, &document.config)?;
     let facts = match known_facts(store, digest, &document.manifest)? {
         Some(facts) => facts,
-        None => stream_facts(client, store, reference, digest, &document).await?,
+        None => stream_facts(source, digest, &document).await?,
     };
     let BaseDocument { manifest, config } = document;
     let origin = BaseOrigin::Registry { reference: reference.clone(), digest };
-    Ok(BaseImage::new(origin, manifest, config, facts))
+    Ok(BaseImage { homes: homes.to_vec(), ..BaseImage::new(origin, manifest, config, facts) })
 }
 
 /// Finds an image on this machine for `platform` and reads its facts, as [`load_base`] does. Its path is relative
@@ -106,69 +110,41 @@ async fn resolve(client: &Client, reference: &ImageReference) -> Result<Digest, 
 
 /// The manifest of the platform, when `digest` is that of an index.
 async fn choose_platform(
-    client: &Client,
-    store: &Store,
-    reference: &ImageReference,
+    source: BaseSource<'_>,
     platform: &Platform,
     digest: Digest,
 ) -> Result<Digest, LockError> {
     let key = Digest::of(format!("{digest} {platform}").as_bytes());
-    if let Some(chosen) = store.document(CHOICE, &key)? {
+    if let Some(chosen) = source.store.document(CHOICE, &key)? {
         return Ok(chosen);
     }
-    let manifest = fetch_manifest(client, reference, digest).await?;
-    let chosen = match parse(reference, &manifest)? {
+    let chosen = match source.manifest(digest).await? {
         Manifest::Image(_) => digest,
         Manifest::Index(index) => {
             let entry = index.for_platform(platform).ok_or_else(|| LockError::NoBasePlatform {
-                reference: reference.clone(),
+                reference: source.reference.clone(),
                 platform: platform.clone(),
                 found: index.platforms(),
             })?;
             entry.digest
         }
     };
-    store.put_document(CHOICE, &key, &chosen)?;
+    source.store.put_document(CHOICE, &key, &chosen)?;
     Ok(chosen)
 }
 
-async fn document(
-    client: &Client,
-    store: &Store,
-    reference: &ImageReference,
-    digest: Digest,
-) -> Result<BaseDocument, LockError> {
-    if let Some(document) = store.document(DOCUMENT, &digest)? {
+async fn document(source: BaseSource<'_>, digest: Digest) -> Result<BaseDocument, LockError> {
+    if let Some(document) = source.store.document(DOCUMENT, &digest)? {
         return Ok(document);
     }
-    let fetched = fetch_manifest(client, reference, digest).await?;
-    let Manifest::Image(manifest) = parse(reference, &fetched)? else {
-        return Err(LockError::NestedIndex { reference: reference.clone() });
+    let Manifest::Image(manifest) = source.manifest(digest).await? else {
+        return Err(LockError::NestedIndex { reference: source.reference.clone() });
     };
-    let bytes = client
-        .fetch_bytes(reference, &manifest.config)
-        .await
-        .map_err(|source| LockError::registry(reference, source))?;
-    let config = serde_json::from_slice(&bytes)
-        .map_err(|source| LockError::BaseConfig { reference: reference.clone(), source })?;
+    let config = serde_json::from_slice(&source.config(&manifest.config).await?)
+        .map_err(|error| LockError::BaseConfig { reference: source.reference.clone(), source: error })?;
     let document = BaseDocument { manifest: *manifest, config };
-    store.put_document(DOCUMENT, &digest, &document)?;
+    source.store.put_document(DOCUMENT, &digest, &document)?;
     Ok(document)
-}
-
-async fn fetch_manifest(
-    client: &Client,
-    reference: &ImageReference,
-    digest: Digest,
-) -> Result<FetchedManifest, LockError> {
-    let pinned = reference.with_digest(digest);
-    let found = client.get_manifest(&pinned).await.map_err(|source| LockError::registry(&pinned, source))?;
-    found.ok_or(LockError::NoBase { reference: pinned })
-}
-
-fn parse(reference: &ImageReference, fetched: &FetchedManifest) -> Result<Manifest, LockError> {
-    Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
-        .map_err(|source| LockError::BaseManifest { reference: reference.clone(), source })
 }
 
 /// An image without an index is for one platform, which only its configuration says.
@@ -202,28 +178,20 @@ fn known_facts(
 }
 
 async fn stream_facts(
-    client: &Client,
-    store: &Store,
-    reference: &ImageReference,
+    source: BaseSource<'_>,
     digest: Digest,
     document: &BaseDocument,
 ) -> Result<BaseFacts, LockError> {
     let mut tree = Tree::default();
     for descriptor in &document.manifest.layers {
-        let blob = client
-            .fetch_blob(reference, descriptor)
-            .await
-            .map_err(|source| LockError::registry(reference, source))?;
-        let reader = blob.into_reader(Handle::current());
+        let reader = source.layer(descriptor).await?;
         let media_type = descriptor.media_type.to_oci();
         let applied = tokio::task::spawn_blocking(move || apply_layer(tree, reader, &media_type));
-        tree = applied
-            .await
-            .expect("reading a layer does not panic")
-            .map_err(|source| LockError::BaseLayer { reference: reference.clone(), source })?;
+        let unread = |error| LockError::BaseLayer { reference: source.reference.clone(), source: error };
+        tree = applied.await.expect("reading a layer does not panic").map_err(unread)?;
     }
     let facts = BaseFacts::from_tree(&tree, document.config.config.env_value("PATH").unwrap_or_default());
-    store.put_facts(&digest, &facts)?;
+    source.store.put_facts(&digest, &facts)?;
     Ok(facts)
 }
 

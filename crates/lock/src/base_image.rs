@@ -17,6 +17,17 @@ pub struct BaseImage {
     pub layers: Vec<BaseLayer>,
     /// What was read off its layers.
     pub facts: BaseFacts,
+    /// The repositories that may have a layer of it that the store does not have, the likeliest first.
+    pub homes: Vec<ImageReference>,
+}
+
+/// The image of another spec, as it was built to be a base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltBase {
+    /// Its name.
+    pub reference: ImageReference,
+    /// Its manifest or index, in the store or at `reference`.
+    pub digest: Digest,
 }
 
 /// Where a base is.
@@ -74,7 +85,7 @@ impl BaseImage {
             descriptor.media_type = descriptor.media_type.to_oci();
             BaseLayer { descriptor, diff_id: *diff_id }
         });
-        Self { origin: Some(origin), layers: layers.collect(), config, facts }
+        Self { origin: Some(origin), layers: layers.collect(), config, facts, homes: Vec::new() }
     }
 
     /// The image's `PATH`; empty when it sets none.

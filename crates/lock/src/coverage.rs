@@ -31,7 +31,8 @@ pub fn locked_inputs(recipe: &Recipe, declared: &Declared, sources: &Sources) ->
     let mut inputs: BTreeMap<String, Digest> = files.map(|(name, digest)| (name.clone(), *digest)).collect();
     let (interpreter, packages) = (recipe.interpreter(), recipe.packages());
     let base = match &recipe.base {
-        Base::Debian => None,
+        // What another spec says is an input of its own, `base_image: spec`.
+        Base::Debian | Base::Spec => None,
         Base::Image(reference) => Some(reference.to_string()),
         Base::Local(image) => Some(image.to_string()),
     };

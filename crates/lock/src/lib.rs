@@ -8,6 +8,7 @@ mod archive;
 mod assembled;
 mod base;
 mod base_image;
+mod base_source;
 mod changes;
 mod choice;
 mod completion;
@@ -34,7 +35,7 @@ pub use archive::{
     interpreter_artifact,
 };
 pub use base::{FACTS_ANNOTATION, load_base};
-pub use base_image::{BaseImage, BaseLayer, BaseOrigin};
+pub use base_image::{BaseImage, BaseLayer, BaseOrigin, BuiltBase};
 pub use changes::LockChange;
 pub use choice::{DEFAULT_PREFIX, EnvironmentLock, InterpreterChoice, choose};
 pub use completion::complete;

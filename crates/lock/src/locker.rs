@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use imagewright_debian::{Architecture, Suite};
-use imagewright_oci::Platform;
+use imagewright_oci::{ImageReference, Platform};
 use imagewright_pypa::{Libc, PackageName, PythonMinor, StatedVersion, TargetPython, Version};
 use imagewright_recipe::{Base, Recipe};
 use imagewright_registry::Client;
@@ -14,7 +14,7 @@ use crate::LockError;
 use crate::archive::PythonMirror;
 use crate::assembled::{accounts_package, assembled_base, has_fitting_python};
 use crate::base::{load_base, load_local_base};
-use crate::base_image::BaseImage;
+use crate::base_image::{BaseImage, BuiltBase};
 use crate::choice::{InterpreterChoice, choose};
 use crate::completion::complete;
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
@@ -44,6 +44,10 @@ pub struct Locker<'a> {
     pub asked: &'a Asked,
     /// Debian's archive.
     pub debian: DebianResolver<'a>,
+    /// The base, when another spec makes it.
+    pub built_base: Option<&'a BuiltBase>,
+    /// The repositories that may have it and its layers; see [`locked_base`].
+    pub homes: &'a [ImageReference],
     /// What of the previous lock is chosen anew.
     pub upgrade: &'a Upgrade,
     /// Where archives of interpreters are.
@@ -81,7 +85,7 @@ impl Locker<'_> {
         let previous = previous.as_ref();
         let pinned = self.pin_base(recipe, platform, previous).await?;
         let directory = self.host.working_directory();
-        let base = locked_base(self.client, &self.debian, &pinned, platform, directory).await?;
+        let base = locked_base(self.client, &self.debian, &pinned, platform, directory, self.homes).await?;
         let choice = choose(recipe.interpreter(), &base.facts, base.path_variable())?;
         let interpreter = self.interpreter(&choice, &pinned, &base, platform, previous).await?;
         let compiler = if recipe.packages().bytecode {
@@ -137,7 +141,7 @@ impl Locker<'_> {
                     BaseLock::Image { reference, digest } if reference == wanted => Some(*digest),
                     _ => None,
                 });
-                let base = load_base(self.client, self.store, wanted, platform, pinned).await?;
+                let base = load_base(self.client, self.store, wanted, platform, pinned, self.homes).await?;
                 let origin = base.origin.expect("an image in a registry has an origin");
                 Ok(BaseLock::Image { reference: wanted.clone(), digest: origin.digest() })
             }
@@ -146,6 +150,15 @@ impl Locker<'_> {
                 let base = load_local_base(self.store, image, directory, platform, None).await?;
                 let origin = base.origin.expect("an image on this machine has an origin");
                 Ok(BaseLock::Local { image: image.clone(), digest: origin.digest() })
+            }
+            Base::Spec => {
+                let BuiltBase { reference, digest } =
+                    self.built_base.expect("the base's spec is built before the lock is made");
+                let pinned = Some(*digest);
+                let base =
+                    load_base(self.client, self.store, reference, platform, pinned, self.homes).await?;
+                let origin = base.origin.expect("an image that was built has an origin");
+                Ok(BaseLock::Image { reference: reference.clone(), digest: origin.digest() })
             }
             Base::Debian => {
                 let version = recipe.interpreter().version.unwrap_or(recipe.interpreter().fallback);
@@ -223,19 +236,23 @@ fn installed(visible: &[&Installed]) -> (Vec<(PackageName, Version)>, Vec<Python
 }
 
 /// The base that a lock pins, with its facts; one on this machine is found from `directory`.
+///
+/// `homes` are the repositories that may have an image and its layers, the likeliest first: its own, unless it was
+/// never pushed, and those of what it was built on.
 pub async fn locked_base(
     client: &Client,
     debian: &DebianResolver<'_>,
     lock: &BaseLock,
     platform: &Platform,
     directory: &Path,
+    homes: &[ImageReference],
 ) -> Result<BaseImage, LockError> {
     match lock {
         BaseLock::Local { image, digest } => {
             load_local_base(debian.store, image, directory, platform, Some(*digest)).await
         }
         BaseLock::Image { reference, digest } => {
-            load_base(client, debian.store, reference, platform, Some(*digest)).await
+            load_base(client, debian.store, reference, platform, Some(*digest), homes).await
         }
         BaseLock::Debian { packages } => {
             let accounts = accounts_package(packages).expect("every base has the essential packages");

@@ -83,6 +83,7 @@ fn base(layers: usize) -> BaseImage {
         }),
         config,
         layers: (0..layers).map(layer).collect(),
+        homes: Vec::new(),
         facts: BaseFacts { interpreters: vec![interpreter], accounts, ..BaseFacts::empty() },
     }
 }

@@ -29,7 +29,7 @@ fn base(spec: &ImageSpec) -> Base {
         None => Base::Debian,
         Some(BaseImage::Registry(reference)) => Base::Image(reference.clone()),
         Some(BaseImage::Local(image)) => Base::Local(image.clone()),
-        Some(BaseImage::Spec(_)) => unreachable!("specs as bases are not supported, which has been checked"),
+        Some(BaseImage::Spec(_)) => Base::Spec,
     }
 }
 

@@ -45,6 +45,8 @@ pub enum Base {
     Image(ImageReference),
     /// An image in a folder or archive of this machine.
     Local(LocalImage),
+    /// The image of another spec, which is built first.
+    Spec,
 }
 
 /// How a container of the image starts, as far as the spec says so; the rest is the base's.

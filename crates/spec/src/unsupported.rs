@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{BaseImage, BuilderName, Field, ImageSpec, SourceCopyMode, SpecError};
+use crate::{BuilderName, Field, ImageSpec, SourceCopyMode, SpecError};
 
 /// When the native builder will do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,6 @@ pub const PENDING: &[Pending] = &[
     partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, ImageSpec::has_project_lock),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
-    partly(Field::BaseImage, "another spec", 2, |spec| matches!(spec.base_image, Some(BaseImage::Spec(_)))),
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {

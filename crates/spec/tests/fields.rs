@@ -138,7 +138,7 @@ fn files_say_which_notation_they_are_in() {
 #[test]
 fn what_the_native_builder_does_not_do_is_named() {
     let names: Vec<&str> = yaml(EVERY_FIELD).unsupported().iter().map(|item| item.field.name()).collect();
-    let expected = "conda_packages conda_channels cuda cudnn base_image platform \
+    let expected = "conda_packages conda_channels cuda cudnn platform \
                     pip_secret_mounts runtime_packages builder_config";
     assert_eq!(names.join(" "), expected);
     assert!(

@@ -16,6 +16,7 @@ mod golden;
 mod incremental;
 mod killed;
 mod local_bases;
+mod nested;
 mod outputs;
 mod platform;
 mod pushed;

@@ -1,0 +1,72 @@
+//! A base that another spec makes.
+
+use crate::support::{Docker, Peers, Workshop, assert_valid, unique};
+
+#[test]
+fn a_spec_over_a_spec_over_a_spec_replaces_a_version() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let (outer, inner) = (unique("outer"), unique("inner"));
+    let registry = &peers.registry;
+    let spec = |innermost: &str| {
+        format!(
+            "name: {outer}\nregistry: {registry}\npackages: [numpy==2.2.6, six]\n\
+             base_image:\n  name: middle\n  packages: [certifi]\n  env: {{MIDDLE: set}}\n\
+             \x20 base_image:\n    name: {inner}\n    registry: {registry}\n    python_version: '3.11'\n\
+             \x20   packages: [{innermost}]\n"
+        )
+    };
+    workshop.write("image.yaml", spec("numpy==1.26.4, requests"));
+    assert!(workshop.run(&["exists", "image.yaml"]).expect(1).stderr.is_empty());
+    let report = workshop.build("image.yaml", &["--progress", "none"]);
+    assert_valid(report.text("image"));
+    let container = Docker::pull(&peers.docker, report.text("image"));
+    let program = "import certifi, importlib.metadata as m, numpy, os, requests, six\n\
+                   found = [d.version for d in m.distributions() if d.metadata['Name'] == 'numpy']\n\
+                   print(found, numpy.__version__, os.environ['MIDDLE'])";
+    assert_eq!(container.python(program), "['2.2.6'] 2.2.6 set");
+    container.check_requirements();
+
+    workshop.run(&["exists", "image.yaml"]).expect(0);
+    assert_eq!(workshop.build("image.yaml", &[]).text("status"), "exists");
+    let forced = workshop.build("image.yaml", &["--force"]);
+    assert_eq!((forced.digest(), forced.produced().len()), (report.digest(), 0));
+
+    // The lock pins the base, so that a machine with nothing but it makes the same image.
+    let lock = workshop.run(&["lock", "image.yaml", "-o", "-"]).expect(0).stdout;
+    assert!(lock.contains("\"base_image: base_image: spec\"") && lock.contains("middle"), "{lock}");
+    workshop.write("image.lock", lock);
+    let frozen = workshop.build("image.yaml", &["--frozen", "--force"]);
+    assert_eq!(frozen.digest(), report.digest());
+
+    // A nested base counts by its name, which has its tag: another base is another image, and the lock is not its.
+    workshop.write("image.yaml", spec("numpy==1.26.4, requests, idna"));
+    workshop.run(&["exists", "image.yaml"]).expect(1);
+    let refused = workshop.run(&["build", "image.yaml", "--frozen"]).expect(2);
+    assert!(refused.stderr.contains("base_image: base_image: "), "{}", refused.stderr);
+}
+
+#[test]
+fn commands_run_in_a_base_that_is_in_no_registry() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let name = unique("over-commands");
+    workshop.write(
+        "image.yaml",
+        format!(
+            "name: {name}\nregistry: {}\npackages: [six]\ncommands: ['cat /opt/below > /opt/above']\n\
+             base_image:\n  name: below\n  base_image: {}/debian-python:bookworm\n\
+             \x20 commands: ['echo from below > /opt/below']\n",
+            peers.registry, peers.bases
+        ),
+    );
+    let plan = workshop.run(&["plan", "image.yaml"]).expect(0);
+    assert!(plan.stdout.contains("below"), "{}", plan.stdout);
+    let report = workshop.build("image.yaml", &[]);
+    assert_valid(report.text("image"));
+    let container = Docker::pull(&peers.docker, report.text("image"));
+    assert_eq!(container.run(&["cat", "/opt/above"]), "from below");
+    container.check_requirements();
+    let said = workshop.run(&["run", "image.yaml", "--", "cat", "/opt/above"]).expect(0);
+    assert_eq!(said.stdout.trim(), "from below");
+}
