@@ -98,7 +98,7 @@ pub(crate) fn homes(spec: &ImageSpec, directory: &Path) -> Result<Vec<ImageRefer
                 }
                 next = &base.base_image;
             }
-            _ => {}
+            BaseImage::Local(_) => {}
         }
     }
     Ok(homes)
