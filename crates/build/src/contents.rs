@@ -86,8 +86,9 @@ impl Machine {
         if let Some(facts) = annotated.filter(|facts| facts.version == BaseFacts::VERSION) {
             return Ok(facts);
         }
-        let (client, store) = (&self.client, &self.store);
-        Ok(load_base(client, store, &image.reference, platform, Some(image.digest)).await?.facts)
+        let (client, store, reference) = (&self.client, &self.store, &image.reference);
+        let homes: Vec<_> = [reference].into_iter().chain(&image.bases).cloned().collect();
+        Ok(load_base(client, store, reference, platform, Some(image.digest), &homes).await?.facts)
     }
 
     /// What the uppermost layer with dpkg's status says in it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::{BaseLock, BuiltBase, Upgrade};
 use imagewright_oci::{Digest, ImageReference};
-use imagewright_spec::{BaseImage, ImageSpec};
+use imagewright_spec::{BaseImage, BuilderName, ImageSpec};
 
 use crate::BuildError;
 use crate::job::Job;
@@ -23,7 +23,10 @@ impl<'a> Job<'a> {
         let request = self.base_request(spec, push);
         // Boxed, because a base may have a base.
         let digest = if request.push {
-            Box::pin(self.machine.build(&request)).await?.digest
+            Box::pin(self.machine.build(&request))
+                .await?
+                .digest
+                .expect("the native builder knows what it made")
         } else {
             Box::pin(self.machine.obtain(&request)).await?.digest
         };
@@ -37,8 +40,11 @@ impl<'a> Job<'a> {
             // A package that is named may be none of the base's.
             _ => Upgrade::Nothing,
         };
+        let mut base = spec.clone();
+        // What it is built with does not change what it is called, and this builder can take it from the store.
+        base.builder = BuilderName::Native;
         BuildRequest {
-            spec: spec.clone(),
+            spec: base,
             push: push && spec.registry.is_some(),
             further_tags: Vec::new(),
             sinks: Vec::new(),

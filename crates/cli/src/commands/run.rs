@@ -47,7 +47,8 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         Some(mode) => Sandbox::forced(mode, Path::new(HELPER), scratch.path())?,
         None => Sandbox::first(Path::new(HELPER), scratch.path())?,
     };
-    let find = async || obtain(environment, &machine, &subject, &arguments.lock).await;
+    // Boxed, because a build is a large future.
+    let find = async || Box::pin(obtain(environment, &machine, &subject, &arguments.lock)).await;
     let (image, roots) = interrupt::run(machine.unpacked(&sandbox, find))?;
     let request = arguments.container.request(
         environment,
