@@ -7,13 +7,15 @@ use anyhow::Result;
 use crate::process::{command, find, run};
 
 /// A program that the tests run and the Debian package that has it.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 13] = [
+    ("ctr", "containerd"),
     ("docker", "docker.io"),
     ("docker-registry", "docker-registry"),
     ("dockerd", "docker.io"),
     ("mmdebstrap", "mmdebstrap"),
     ("newuidmap", "uidmap"),
     ("openssl", "openssl"),
+    ("podman", "podman"),
     ("readelf", "binutils"),
     ("runc", "runc"),
     ("skopeo", "skopeo"),

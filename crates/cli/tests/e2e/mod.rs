@@ -11,6 +11,7 @@ mod commands;
 mod copies;
 mod damaged;
 mod docker;
+mod engines;
 mod execution;
 mod golden;
 mod incremental;

@@ -9,9 +9,7 @@ use imagewright_testkit::validate::LayoutImage;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::support::{
-    Docker, Offline, Peers, Workshop, assert_right, is_skipped_without, run, run_within, spawn, unique,
-};
+use crate::support::{Offline, Workshop, assert_right, is_skipped_without, run, run_within, spawn};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -220,27 +218,4 @@ fn what_fails_or_is_interrupted_leaves_what_was_there() {
     }
     let report = workshop.build("image.yaml", &[outputs, layout].concat());
     assert_right(&LayoutImage::new(&layout_path, report.text("image")));
-}
-
-#[test]
-fn engines_take_the_image_and_run_it() {
-    let Some(peers) = Peers::find() else { return };
-    let workshop = Workshop::warm();
-    let (name, base) = (unique("loaded"), format!("{}/debian-python:bookworm", peers.bases));
-    let spec = format!("name: {name}\nbase_image: {base}\npackages: [six==1.17.0]\n");
-    workshop.write("image.yaml", spec);
-    let mut command = workshop.command(&["build", "image.yaml", "--json", "--load", "docker"]);
-    let ended = run_within(command.env("DOCKER_HOST", format!("unix://{}", peers.docker)), LIMIT).expect(0);
-    let report = crate::support::Report::parse(&ended.stdout);
-    assert_eq!(report.outputs()[0].0, "docker");
-    let container = Docker::loaded(&peers.docker, report.text("image"));
-    assert_eq!(container.python("import six; print(six.__version__)"), "1.17.0");
-    container.check_requirements();
-
-    let mut command = workshop.command(&["build", "image.yaml", "--load", "docker"]);
-    run_within(command.env("DOCKER_HOST", "unix:///nowhere/docker.sock"), LIMIT).expect(6).says(&[
-        "docker did not load the image",
-        "/nowhere/docker.sock",
-        "hint:",
-    ]);
 }
