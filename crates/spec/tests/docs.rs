@@ -20,17 +20,28 @@ fn support(info: &FieldInfo) -> String {
     [support, notes].concat().join("; ")
 }
 
+/// The spec that proves it, which `crates/cli/tests/e2e/specs.rs` builds.
+fn proof(info: &FieldInfo) -> String {
+    let file = format!("tests/specs/{}.yaml", info.name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&file);
+    let text = fs_err::read_to_string(path).unwrap();
+    let proof = if text.contains("\n# error ") { "refused" } else { "run" };
+    format!("[{proof}](../{file})")
+}
+
 fn table() -> String {
     let mut text =
-        "| field | takes | what it does | example | native builder |\n|---|---|---|---|---|\n".to_owned();
+        "| field | takes | what it does | example | native builder | test |\n|---|---|---|---|---|---|\n"
+            .to_owned();
     for info in FIELDS {
         let row = format!(
-            "| `{}` | {} | {} | `{}` | {} |\n",
+            "| `{}` | {} | {} | `{}` | {} | {} |\n",
             info.name,
             info.takes,
             info.about,
             info.example,
-            support(info)
+            support(info),
+            proof(info)
         );
         text.push_str(&row);
     }

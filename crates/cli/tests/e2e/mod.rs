@@ -2,6 +2,7 @@
 
 mod answers;
 mod apt;
+mod asked;
 mod attached;
 mod bad_machine;
 mod bad_packages;

@@ -1,18 +1,17 @@
-//! The specs in `tests/specs`, one for each field: built, and asked inside a running container.
-//!
-//! The comments at the top of a spec are what is asked, as in a terminal: a line `$ COMMAND`, and what it prints. Where
-//! a line says `docker`, a Docker daemon is asked as well.
+//! The specs in `tests/specs`, one for each field of a spec: built and run, or refused.
 
 use std::path::{Path, PathBuf};
 
-use crate::support::{Docker, Peers, Workshop, assert_valid, run, unique};
+use imagewright_spec::{FIELDS, PENDING};
+
+use super::asked::{Asked, check};
 
 /// Makes a test of each spec by its name.
 macro_rules! specs {
     ($($name:ident),+ $(,)?) => {
         $(#[test]
         fn $name() {
-            check(stringify!($name));
+            check(&folder(), stringify!($name));
         })+
 
         /// The specs that have a test.
@@ -20,65 +19,70 @@ macro_rules! specs {
     };
 }
 
-specs! { builder_options, commands, copy, source_copy_mode, source_root }
-
-/// A command and what it prints.
-#[derive(Debug)]
-struct Question {
-    command: String,
-    answer: String,
+specs! {
+    name,
+    python_version,
+    builder,
+    source_root,
+    env,
+    registry,
+    packages,
+    conda_packages,
+    conda_channels,
+    requirements,
+    apt_packages,
+    cuda,
+    cudnn,
+    base_image,
+    platform,
+    pip_index,
+    pip_extra_index_url,
+    pip_secret_mounts,
+    pip_extra_args,
+    registry_config,
+    entrypoint,
+    commands,
+    tag_format,
+    source_copy_mode,
+    copy,
+    python_exec,
+    runtime_packages,
+    builder_options,
+    builder_config,
 }
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/specs")
 }
 
-fn questions(text: &str) -> Vec<Question> {
-    let mut questions: Vec<Question> = Vec::new();
-    for line in text.lines().map_while(|line| line.strip_prefix('#')) {
-        let line = line.strip_prefix(' ').unwrap_or(line);
-        if let Some(command) = line.strip_prefix("$ ") {
-            questions.push(Question { command: command.to_owned(), answer: String::new() });
-        } else if let Some(question) = questions.last_mut() {
-            question.answer.extend([line, "\n"]);
-        }
-    }
-    questions
+fn asked(name: &str) -> Asked {
+    Asked::read(&fs_err::read_to_string(folder().join(format!("{name}.yaml"))).unwrap())
 }
 
-#[track_caller]
-fn check(name: &str) {
-    let Some(peers) = Peers::find() else { return };
-    let text = fs_err::read_to_string(folder().join(format!("{name}.yaml"))).unwrap();
-    let questions = questions(&text);
-    assert!(!questions.is_empty(), "{name} asks nothing");
-    let workshop = Workshop::warm();
-    let (from, to) = (folder().join("."), workshop.project());
-    run("cp", &["--recursive", "--no-dereference", from.to_str().unwrap(), to.to_str().unwrap()]);
-    let (spec, image) = (format!("{name}.yaml"), unique(name));
-    let with_docker = text.lines().any(|line| line == "# docker");
-    let named = ["--registry", &peers.registry, "--name", &image];
-    let named = if with_docker { &named[..] } else { &[] };
-    let report = workshop.build(&spec, named);
-    for Question { command, answer } in &questions {
-        let arguments = [&["run", &spec], named, &["--", "sh", "-c", command]].concat();
-        assert_eq!(workshop.run(&arguments).expect(0).stdout, *answer, "{name}: {command}");
-    }
-    if with_docker {
-        assert_valid(report.text("image"));
-        let container = Docker::pull(&peers.docker, report.text("image"));
-        for Question { command, answer } in &questions {
-            assert_eq!(container.run(&["sh", "-c", command]), answer.trim_end(), "{name}: {command}");
-        }
+#[test]
+fn every_field_has_a_spec_and_every_spec_a_test() {
+    let fields: Vec<&str> = FIELDS.iter().map(|info| info.name).collect();
+    assert_eq!(fields, TESTED);
+    let files = fs_err::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let specs = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let mut specs: Vec<String> =
+        specs.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut tested = TESTED.to_vec();
+    specs.sort();
+    tested.sort_unstable();
+    assert_eq!(specs, tested);
+}
+
+#[test]
+fn only_what_is_pending_is_refused() {
+    for name in TESTED {
+        let pending = PENDING.iter().any(|pending| pending.field.name() == *name && pending.what.is_none());
+        assert_eq!(asked(name).is_refused(), pending, "{name}");
     }
 }
 
 #[test]
-fn every_spec_has_a_test() {
-    let files = fs_err::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let specs = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let mut names: Vec<String> =
-        specs.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
-    names.sort();
-    assert_eq!(names, TESTED);
+fn docker_is_asked_for_a_third() {
+    let count = TESTED.iter().filter(|name| asked(name).is_for_docker()).count();
+    assert!(count * 3 >= TESTED.len(), "{count} of {}", TESTED.len());
 }

@@ -55,6 +55,15 @@ impl Docker {
         pulled
     }
 
+    /// The same with the credentials in a directory of Docker's configuration.
+    #[track_caller]
+    pub(crate) fn pull_as(socket: &str, image: &str, config: &Path) -> Self {
+        let pulled = Self { host: format!("unix://{socket}"), image: image.to_owned() };
+        let config = config.to_str().expect("test folders have plain names");
+        run("docker", &["--config", config, "--host", &pulled.host, "pull", "--quiet", image]);
+        pulled
+    }
+
     /// An image that it was given, or has made itself.
     pub(crate) fn loaded(socket: &str, image: &str) -> Self {
         Self { host: format!("unix://{socket}"), image: image.to_owned() }

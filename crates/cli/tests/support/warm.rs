@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use imagewright_store::Store;
 
+use super::peers::variable;
 use super::process::run;
 use super::workshop::Workshop;
 
@@ -24,6 +25,24 @@ pub(super) fn copy_to(store: &Path) {
             fs_err::copy(from, to).unwrap();
         }
     }
+}
+
+/// A copy of the warm store for one run of the tests, made by the first that asks for it.
+pub(super) fn shared() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shared");
+    let run = variable("NEXTEST_RUN_ID").unwrap_or_else(|| std::process::id().to_string());
+    let (store, mark) = (folder.join("store"), folder.join("run"));
+    fs_err::create_dir_all(&folder).unwrap();
+    let lock = fs_err::File::create(folder.join("lock")).unwrap();
+    lock.file().lock().unwrap();
+    if !fs_err::read_to_string(&mark).is_ok_and(|made| made == run) {
+        if store.exists() {
+            fs_err::remove_dir_all(&store).unwrap();
+        }
+        copy_to(&store);
+        fs_err::write(mark, run).unwrap();
+    }
+    store
 }
 
 /// Puts the downloads of the warm store, and nothing that was made of them, into another one.

@@ -47,6 +47,11 @@ impl Workshop {
         workshop
     }
 
+    /// A workshop whose store is the same for all tests of this run that ask for it: bases are unpacked there once.
+    pub(crate) fn shared() -> Self {
+        Self::new().with_store(&super::warm::shared())
+    }
+
     /// A workshop whose store has those downloads, and nothing that was made of them.
     pub(crate) fn unbuilt() -> Self {
         let workshop = Self::new();
