@@ -200,6 +200,14 @@ pub enum BuildError {
         /// What the base is.
         system: String,
     },
+    /// An image without what starts a command.
+    #[error("{origin}: the image has no {shell}, so no command can run in it")]
+    NoShell {
+        /// The field of the spec that asks for it.
+        origin: String,
+        /// What would have started it.
+        shell: String,
+    },
     /// What apt works with could not be read or written.
     #[error("the files that apt works with cannot be read or written")]
     AptFiles {
@@ -307,6 +315,9 @@ impl BuildError {
             }),
             Self::NoApt { .. } => {
                 Some("start from Debian, Ubuntu or what follows them, or leave `base_image` out".to_owned())
+            }
+            Self::NoShell { .. } => {
+                Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
             Self::AptFiles { .. } | Self::Step { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }

@@ -1,92 +1,106 @@
 //! Runs what a spec executes, in the image as far as it is made: what that changes becomes a layer (design D8).
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
 use imagewright_plan::{Execution, LayerDefinition, Plan};
-use imagewright_sandbox::{Bind, LostOwner, Mode, Network, RunRequest, Sandbox, StepOutcome, Stopper};
+use imagewright_sandbox::{Bind, Network, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper};
 use imagewright_store::LayerRecord;
 use tokio::sync::OnceCell;
 
 use crate::BuildError;
 use crate::apt::AptRun;
 use crate::blocking::blocking;
-use crate::event::{Event, Reporter};
+use crate::forecast::{SandboxForecast, with_causes};
 use crate::image::FinishedLayer;
+use crate::lookup::{Shelves, lossy_key};
 use crate::native::Machine;
 use crate::produce::Producer;
+use crate::step_output::StepOutput;
 use crate::surroundings::Surroundings;
-
-/// How commands of a spec are isolated.
-#[derive(Clone, Debug)]
-pub struct SandboxChoice {
-    /// The program that is the sandbox's helper.
-    pub helper: PathBuf,
-    /// The mode to use, instead of the best that works.
-    pub mode: Option<Mode>,
-}
-
-/// How many of a step's last lines its error has.
-const TAIL: usize = 20;
-
-/// How many files a warning of lost owners names.
-const LOST_NAMED: usize = 8;
 
 /// What runs the executions of one plan. The sandbox is looked for when the first of them is not at hand.
 #[derive(Debug)]
 pub(crate) struct Executor<'a> {
     machine: &'a Machine,
     plan: &'a Plan,
-    means: OnceCell<Means>,
-}
-
-/// What a command is run with.
-#[derive(Clone, Debug)]
-struct Means {
-    sandbox: Sandbox,
-    surroundings: Surroundings,
+    sandbox: OnceCell<Sandbox>,
+    surroundings: OnceCell<Surroundings>,
 }
 
 impl<'a> Executor<'a> {
     pub(crate) fn of(machine: &'a Machine, plan: &'a Plan) -> Self {
-        Self { machine, plan, means: OnceCell::new() }
+        Self { machine, plan, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
-    pub(crate) async fn check(&self, producer: &Producer) -> Result<(), BuildError> {
-        for definition in &self.plan.layers {
-            let Some(execution) = definition.execution() else { continue };
-            if producer.kept(definition).await?.is_none() {
-                return self.means(&execution.origin).await.map(drop);
-            }
+    pub(crate) async fn check(&self, producer: &mut Producer) -> Result<(), BuildError> {
+        let no_cache = producer.no_cache;
+        if let Some(execution) = self.missing(&producer.shelves, no_cache).await? {
+            let sandbox = self.sandbox(&execution.origin).await?;
+            producer.shelves.takes_lossy = !sandbox.mode().keeps_owners();
+        }
+        if self.missing(&producer.shelves, no_cache).await?.is_some() {
+            self.surroundings().await?;
         }
         Ok(())
     }
 
-    async fn means(&self, origin: &str) -> Result<&Means, BuildError> {
-        self.means.get_or_try_init(|| self.find_means(origin.to_owned())).await
+    /// How what is not at hand would be isolated; none if nothing has to be executed.
+    pub(crate) async fn forecast(
+        &self,
+        shelves: &mut Shelves,
+    ) -> Result<Option<SandboxForecast>, BuildError> {
+        let Some(execution) = self.missing(shelves, false).await? else { return Ok(None) };
+        match self.sandbox(&execution.origin).await {
+            Ok(sandbox) => {
+                let mode = sandbox.mode();
+                shelves.takes_lossy = !mode.keeps_owners();
+                let missing = self.missing(shelves, false).await?;
+                Ok(missing.map(|_| SandboxForecast::Works { mode: mode.name() }))
+            }
+            Err(error @ (BuildError::NoSandbox { .. } | BuildError::ForeignPlatform { .. })) => {
+                Ok(Some(SandboxForecast::Missing { because: with_causes(&error) }))
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    async fn find_means(&self, origin: String) -> Result<Means, BuildError> {
+    /// The first execution whose layer has to be made.
+    async fn missing(&self, shelves: &Shelves, no_cache: bool) -> Result<Option<&'a Execution>, BuildError> {
+        for definition in &self.plan.layers {
+            let Some(execution) = definition.execution() else { continue };
+            if no_cache || shelves.find_for(definition).await?.is_err() {
+                return Ok(Some(execution));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn sandbox(&self, origin: &str) -> Result<&Sandbox, BuildError> {
+        self.sandbox.get_or_try_init(|| self.find_sandbox(origin.to_owned())).await
+    }
+
+    async fn find_sandbox(&self, origin: String) -> Result<Sandbox, BuildError> {
         let platform = &self.plan.platform;
         if !Platform::of_this_machine().accepts(platform) {
             return Err(BuildError::ForeignPlatform { origin, platform: platform.clone() });
         }
-        let Machine { store, host, .. } = self.machine;
-        let (scratch_of, choice) = (store.clone(), self.machine.sandbox.clone());
-        let sandbox = blocking(move || {
-            let scratch = scratch_of.scratch_directory()?;
-            let sandbox = match choice.mode {
-                Some(mode) => Sandbox::forced(mode, &choice.helper, scratch.path()),
-                None => Sandbox::first(&choice.helper, scratch.path()),
-            };
-            sandbox.map_err(|source| BuildError::NoSandbox { origin, source })
-        });
-        let sandbox = sandbox.await?;
-        let uv = self.machine.uv().await?;
-        Ok(Means { sandbox, surroundings: Surroundings::of(host, store, Some(uv.executable()))? })
+        let (store, choice) = (self.machine.store.clone(), self.machine.sandbox.clone());
+        blocking(move || {
+            let scratch = store.scratch_directory()?;
+            choice.find(scratch.path()).map_err(|source| BuildError::NoSandbox { origin, source })
+        })
+        .await
+    }
+
+    async fn surroundings(&self) -> Result<&Surroundings, BuildError> {
+        let find = async || {
+            let uv = self.machine.uv().await?;
+            Surroundings::of(&self.machine.host, &self.machine.store, Some(uv.executable()))
+        };
+        self.surroundings.get_or_try_init(find).await
     }
 
     /// Runs a command above the base and the layers `below`.
@@ -97,16 +111,20 @@ impl<'a> Executor<'a> {
         execution: &Execution,
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
-        let Means { sandbox, surroundings } = self.means(&execution.origin).await?.clone();
-        let roots = self.roots(&sandbox, below).await?;
+        let sandbox = self.sandbox(&execution.origin).await?;
+        let roots = self.roots(sandbox, below).await?;
+        // What was made above files with other owners than they should have may have copied them.
+        let is_below_lossy =
+            below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
         let step = Step {
             apt: AptRun::of(self.machine, execution, &roots).await?,
-            sandbox,
-            surroundings,
+            sandbox: sandbox.clone(),
+            surroundings: self.surroundings().await?.clone(),
             execution: execution.clone(),
             definition: definition.clone(),
+            is_below_lossy,
             producer: producer.clone(),
-            output: Output::new(&definition.title, &self.machine.reporter),
+            output: StepOutput::new(&definition.title, &self.machine.reporter),
             running: Running::default(),
         };
         // When nobody waits any more, the command is stopped.
@@ -132,8 +150,9 @@ struct Step {
     surroundings: Surroundings,
     execution: Execution,
     definition: LayerDefinition,
+    is_below_lossy: bool,
     producer: Producer,
-    output: Output,
+    output: StepOutput,
     running: Running,
     apt: Option<AptRun>,
 }
@@ -153,7 +172,8 @@ impl Step {
             network: Network::Host,
         })?;
         self.running.set(running.stopper());
-        let StepOutcome { exit, changes } = running.wait(|line| self.output.tell(line))?;
+        let outcome = running.wait(|line| self.output.tell(line));
+        let StepOutcome { exit, changes } = outcome.map_err(|error| self.not_started(error))?;
         self.output.tell_lost(&changes.lost_owners);
         if !exit.success() {
             let Self { execution, output, apt, .. } = self;
@@ -163,62 +183,30 @@ impl Step {
                 None => BuildError::Step { origin: execution.origin, exit, last_lines },
             });
         }
+        let definition = if self.is_below_lossy || !changes.lost_owners.is_empty() {
+            &LayerDefinition { key: lossy_key(&self.definition.key), ..self.definition.clone() }
+        } else {
+            &self.definition
+        };
         if let Some(apt) = &self.apt {
-            apt.record(&self.producer.store, &self.definition.key)?;
+            apt.record(&self.producer.store, &definition.key)?;
         }
-        self.producer.commit_tree(&self.definition, changes.entries)
+        self.producer.commit_tree(definition, changes.entries)
+    }
+
+    /// Every step is started by a shell, which some images do not have.
+    fn not_started(&self, error: SandboxError) -> BuildError {
+        match error {
+            SandboxError::NoSuchProgram { program, .. } if self.execution.argv.first() == Some(&program) => {
+                BuildError::NoShell { origin: self.execution.origin.clone(), shell: program }
+            }
+            error => error.into(),
+        }
     }
 
     fn binds(&self) -> Vec<Bind> {
         let apt = self.apt.iter().flat_map(AptRun::binds);
         self.surroundings.binds.iter().cloned().chain(apt).collect()
-    }
-}
-
-/// What a command writes, told line by line; the last lines are kept for the error.
-struct Output {
-    subject: String,
-    reporter: Reporter,
-    last: Mutex<VecDeque<String>>,
-}
-
-impl Output {
-    fn new(subject: &str, reporter: &Reporter) -> Self {
-        Self { subject: subject.to_owned(), reporter: reporter.clone(), last: Mutex::default() }
-    }
-
-    fn tell(&self, line: &str) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.len() == TAIL {
-            last.pop_front();
-        }
-        last.push_back(line.to_owned());
-        drop(last);
-        self.reporter.report(Event::Log { subject: self.subject.clone(), line: line.to_owned() });
-    }
-
-    /// Says which files have not the owner that the command gave them.
-    fn tell_lost(&self, lost: &[LostOwner]) {
-        let named =
-            lost.iter().take(LOST_NAMED).map(|LostOwner { path, uid, gid }| format!("/{path} ({uid}:{gid})"));
-        let mut named: Vec<String> = named.collect();
-        if named.is_empty() {
-            return;
-        }
-        if lost.len() > LOST_NAMED {
-            named.push(format!("and {} more", lost.len() - LOST_NAMED));
-        }
-        let message = format!(
-            "{}: owners that this sandbox cannot give are root's now: {}",
-            self.subject,
-            named.join(", ")
-        );
-        let hint = "build as root, or with subordinate ids; `imagewright doctor` says what is missing";
-        self.reporter.warn(message, Some(hint.to_owned()));
-    }
-
-    fn last_lines(self) -> Vec<String> {
-        self.last.into_inner().unwrap_or_else(PoisonError::into_inner).into()
     }
 }
 

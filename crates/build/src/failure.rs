@@ -54,6 +54,7 @@ impl BuildError {
             | Self::NoBaseName
             | Self::NothingBuilt
             | Self::NoApt { .. }
+            | Self::NoShell { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),

@@ -39,8 +39,27 @@ pub struct PlatformForecast {
     /// What it starts from; absent when that is assembled from Debian's packages.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseForecast>,
+    /// How what has to be executed would be isolated; absent when nothing has to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxForecast>,
     /// Its layers above the base, lowest first.
     pub layers: Vec<LayerForecast>,
+}
+
+/// Whether what has to be executed can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SandboxForecast {
+    /// It can.
+    Works {
+        /// The sandbox's mode.
+        mode: &'static str,
+    },
+    /// It cannot, and a build would fail.
+    Missing {
+        /// Why.
+        because: String,
+    },
 }
 
 /// The base image.
@@ -75,14 +94,19 @@ pub struct LayerForecast {
 impl ExistenceForecast {
     /// Unknown for the reasons that an error gives, all of them.
     pub(crate) fn unknown(error: &dyn std::error::Error) -> Self {
-        let mut because = error.to_string();
-        let mut source = error.source();
-        while let Some(error) = source {
-            because.extend([": ", &error.to_string()]);
-            source = error.source();
-        }
-        Self::Unknown { because }
+        Self::Unknown { because: with_causes(error) }
     }
+}
+
+/// An error with all its causes, on one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.extend([": ", &error.to_string()]);
+        source = error.source();
+    }
+    text
 }
 
 impl BaseForecast {

@@ -17,6 +17,7 @@ use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared
 
 use crate::BuildError;
 use crate::event::Stage;
+use crate::execute::Executor;
 use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
@@ -222,7 +223,7 @@ impl<'a> Job<'a> {
     /// The places where layers of the image may be.
     pub(crate) fn shelves(&self) -> Shelves {
         let target = self.request.push.then(|| (self.machine.client.clone(), self.target.clone()));
-        Shelves { store: self.machine.store.clone(), target }
+        Shelves { store: self.machine.store.clone(), target, takes_lossy: false }
     }
 
     /// Which layers of a plan are there, and why the others are not.
@@ -231,7 +232,8 @@ impl<'a> Job<'a> {
         plan: &Plan,
         last: Option<&LastBuild>,
     ) -> Result<PlatformForecast, BuildError> {
-        let shelves = self.shelves();
+        let mut shelves = self.shelves();
+        let sandbox = Executor::of(self.machine, plan).forecast(&mut shelves).await?;
         let last = last.map(|last| last.layers(&plan.platform));
         let lookups = plan.layers.iter().map(|definition| {
             let shelves = &shelves;
@@ -241,7 +243,8 @@ impl<'a> Job<'a> {
             }
         });
         let layers = stream::iter(lookups).buffered(LOOKUPS).try_collect().await?;
-        Ok(PlatformForecast { platform: plan.platform.clone(), base: BaseForecast::of(plan), layers })
+        let (platform, base) = (plan.platform.clone(), BaseForecast::of(plan));
+        Ok(PlatformForecast { platform, base, sandbox, layers })
     }
 
     pub(crate) fn report(

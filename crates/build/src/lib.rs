@@ -23,6 +23,7 @@ mod blocking;
 mod bytecode;
 mod execute;
 mod image;
+mod isolation;
 mod make;
 mod mend;
 mod obtain;
@@ -30,6 +31,7 @@ mod overlap;
 mod produce;
 mod provenance;
 mod push;
+mod step_output;
 mod surroundings;
 mod tags;
 
@@ -53,13 +55,15 @@ pub use contents::ImageContents;
 pub use docker::{BuildSecret, DockerContext, DockerError};
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
-pub use execute::SandboxChoice;
 pub use existence::Existence;
 pub use failure::FailureKind;
-pub use forecast::{BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast};
+pub use forecast::{
+    BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,
+};
 pub use found::FoundImage;
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
 pub use inspect::{InspectedBase, InspectedConfig, InspectedLayer, Inspection};
+pub use isolation::SandboxChoice;
 pub use job::Planned;
 pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};

@@ -2,7 +2,7 @@
 
 use imagewright_layer::LayerKey;
 use imagewright_lock::facts::Installed;
-use imagewright_oci::ImageReference;
+use imagewright_oci::{Digest, ImageReference};
 use imagewright_plan::LayerDefinition;
 use imagewright_registry::Client;
 use imagewright_store::{BlobState, LayerRecord, Store};
@@ -49,6 +49,8 @@ pub(crate) struct Shelves {
     pub(crate) store: Store,
     /// The repository that the image goes to, when it goes to one.
     pub(crate) target: Option<(Client, ImageReference)>,
+    /// Whether layers serve that lost owners, because nothing better can be made here.
+    pub(crate) takes_lossy: bool,
 }
 
 /// A layer that is there.
@@ -88,6 +90,19 @@ impl Shelves {
         Ok(place.map(|place| OnShelf { record, installed, place }))
     }
 
+    /// The layer of a definition.
+    pub(crate) async fn find_for(
+        &self,
+        definition: &LayerDefinition,
+    ) -> Result<Result<OnShelf, Absence>, BuildError> {
+        let found = self.find(&definition.key).await?;
+        if found.is_err() && self.takes_lossy && definition.execution().is_some() {
+            let lossy = self.find(&lossy_key(&definition.key)).await?;
+            return Ok(lossy.or(found));
+        }
+        Ok(found)
+    }
+
     async fn in_repository(&self, record: &LayerRecord) -> Result<Option<Place>, BuildError> {
         let Some((client, target)) = &self.target else { return Ok(None) };
         let repository = target.name_only();
@@ -101,11 +116,16 @@ impl Shelves {
         definition: &LayerDefinition,
         last: Option<&[KnownLayer]>,
     ) -> Result<Lookup, BuildError> {
-        Ok(match self.find(&definition.key).await? {
+        Ok(match self.find_for(definition).await? {
             Ok(OnShelf { record, place, .. }) => Lookup::Hit { place, size: record.size },
             Err(absence) => Lookup::Miss { reasons: reasons(definition, last, absence) },
         })
     }
+}
+
+/// The key of what a step made in a sandbox that could not keep all owners, so that it is never taken for the whole.
+pub(crate) fn lossy_key(key: &LayerKey) -> LayerKey {
+    LayerKey(Digest::of(format!("{key} without some owners").as_bytes()))
 }
 
 #[cfg(test)]
@@ -113,7 +133,7 @@ mod tests {
     use std::num::NonZeroUsize;
 
     use imagewright_layer::{EncodeOptions, TreeEntry, TreePath, encode_tree};
-    use imagewright_oci::{Digest, MediaType};
+    use imagewright_oci::MediaType;
     use imagewright_store::LayerFacts;
     use serde_json::{Value, json};
 
@@ -124,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), 1).unwrap();
         let key = LayerKey(Digest::of(b"six"));
-        let shelves = Shelves { store: store.clone(), target: None };
+        let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
         assert_eq!(shelves.find(&key).await.unwrap().unwrap_err(), Absence::Unknown);
         let put = |details: Value| {
             let mut staging = store.begin_layer().unwrap();

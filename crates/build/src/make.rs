@@ -49,9 +49,9 @@ impl Job<'_> {
         pusher: Option<&Pusher<'_>>,
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
         let machine = self.machine;
-        let producer = self.producer(self.shelves(), inputs, lock);
+        let mut producer = self.producer(self.shelves(), inputs, lock);
         let executor = Executor::of(machine, plan);
-        executor.check(&producer).await?;
+        executor.check(&mut producer).await?;
         let obtaining = Obtaining { machine, plan, producer: &producer, pusher, executor: &executor };
         let layers = obtaining.layers();
         let base = async {

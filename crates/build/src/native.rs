@@ -15,10 +15,10 @@ use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::event::{Event, Reporter};
-use crate::execute::SandboxChoice;
 use crate::existence::{AtTag, Existence, record};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
+use crate::isolation::SandboxChoice;
 use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
 use crate::noop::name_base;

@@ -140,13 +140,11 @@ impl Obtaining<'_> {
             Content::Debian(group) => {
                 group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
             }
-            Content::Execution(Execution { apt: Some(_), .. }) => {
-                recorded(&self.machine.store, &definition.key)?
-            }
+            Content::Execution(Execution { apt: Some(_), .. }) => recorded(&self.machine.store, &record.key)?,
             _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
         };
         let layer = FinishedLayer {
-            key: definition.key,
+            key: record.key,
             title: definition.title.clone(),
             digest: record.digest,
             diff_id: record.diff_id,

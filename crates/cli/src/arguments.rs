@@ -6,6 +6,7 @@ use crate::commands::{
     CacheArguments, CompletionsArguments, DiffArguments, DockerfileArguments, DoctorArguments,
     InspectArguments, LockCommand, RunArguments,
 };
+use crate::sandbox_arguments::SandboxArguments;
 use crate::sink_arguments::SinkArguments;
 
 /// Container images from an ImageSpec: without Dockerfile, Docker or root.
@@ -128,6 +129,8 @@ pub(crate) struct BuildArguments {
     #[arg(long)]
     pub(crate) no_cache: bool,
     #[command(flatten)]
+    pub(crate) sandbox: SandboxArguments,
+    #[command(flatten)]
     pub(crate) sinks: SinkArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
@@ -139,6 +142,8 @@ pub(crate) struct PlanArguments {
     pub(crate) spec: SpecArguments,
     #[command(flatten)]
     pub(crate) lock: LockArguments,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
 }

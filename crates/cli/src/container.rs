@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use imagewright_oci::ContainerConfig;
-use imagewright_sandbox::{Bind, Mode, Network, RunRequest};
+use imagewright_sandbox::{Bind, Network, RunRequest};
 use thiserror::Error;
 
 use crate::environment::Environment;
@@ -33,10 +33,6 @@ pub(crate) struct ContainerArguments {
     /// What network the command has.
     #[arg(long, value_enum, default_value_t)]
     network: NetworkChoice,
-    /// How the command is isolated, instead of the best way that works here: `root`, `subordinate-ids`,
-    /// `single-id` or `chroot`.
-    #[arg(long)]
-    pub(crate) mode: Option<Mode>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

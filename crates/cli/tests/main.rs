@@ -7,5 +7,7 @@ mod e2e;
 mod inspect;
 mod interpreter;
 mod run;
+mod steps;
 mod support;
+mod traces;
 mod user;

@@ -1,43 +1,16 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::Run;
+use crate::traces::{entries, eventually, mounts_of, processes_with};
 use crate::user::{User, Who, bases, network};
 
 /// The command that the README shows.
 const SKLEARN: &str = include_str!("../../../examples/sklearn.yaml");
-
-fn entries(directory: &std::path::Path) -> Vec<String> {
-    let Ok(found) = fs_err::read_dir(directory) else { return Vec::new() };
-    found.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
-}
-
-/// Processes of the machine whose command line contains `mark`.
-fn processes_with(mark: &str) -> Vec<String> {
-    let numbers = entries("/proc".as_ref()).into_iter().filter(|name| name.parse::<u32>().is_ok());
-    let lines = numbers.filter_map(|pid| fs_err::read(format!("/proc/{pid}/cmdline")).ok());
-    let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
-    lines.filter(|line| line.contains(mark)).collect()
-}
-
-/// Mounts of this machine that have to do with the user.
-fn mounts_of(user: &User) -> Vec<String> {
-    let table = fs_err::read_to_string("/proc/self/mountinfo").unwrap();
-    let folder = user.home();
-    table.lines().filter(|line| line.contains(folder.to_str().unwrap())).map(str::to_owned).collect()
-}
-
-fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < limit, "{what}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
 
 #[test]
 fn the_command_of_the_readme_prints_a_version_for_everybody() {
@@ -84,7 +57,7 @@ fn the_command_has_what_the_image_and_the_arguments_say() {
         let options = ["-e", "COLOUR=blue", "--user", "root", "-w", "/made/here"];
         assert_eq!(run(&options, "echo $COLOUR $(id -u) $(pwd)"), "blue 0 /made/here\n", "{who:?}");
         assert_eq!(run(&["-v", "shown:/mnt/shown:ro"], "cat /mnt/shown"), "from the machine");
-        assert_eq!(run(&["--mode", user.mode()], "echo as before"), "as before\n");
+        assert_eq!(run(&["--sandbox", user.mode()], "echo as before"), "as before\n");
         assert_eq!(run(&["--network", "none"], "cat /proc/net/dev | grep -c :"), "1\n", "{who:?}");
         let piped = user.run_with(&["run", "image.yaml", "--", "cat"], b"through").expect(0);
         assert_eq!(piped.stdout, "through");

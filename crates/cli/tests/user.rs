@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use imagewright_testkit::peers::{has_network, may_be_root};
 use tempfile::TempDir;
 
-use crate::support::{Run, needed};
+use crate::support::{Run, needed, variable};
 
 /// Who runs the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Who {
     Subordinate,
     /// The same user, where newuidmap cannot be executed.
     NoTools,
+    /// Root without CAP_SYS_ADMIN, as in a pod.
+    Chrooted,
 }
 
 /// Not an account of the machine: it exists in files that are mounted over the machine's for one process.
@@ -37,6 +39,10 @@ const ENTER: &str = r#"
 for file in passwd subuid subgid; do mount --bind "$0/$file" "/etc/$file" || exit 97; done
 if [ "$1" = hidden ]; then
     for tool in newuidmap newgidmap; do mount --bind /dev/null "$(command -v $tool)" || exit 98; done
+fi
+if [ "$1" = chrooted ]; then
+    shift 2
+    exec setpriv --bounding-set=-sys_admin "$@"
 fi
 user=$2
 shift 2
@@ -86,6 +92,7 @@ impl User {
             Who::Root => "root",
             Who::Subordinate => "subordinate-ids",
             Who::NoTools => "single-id",
+            Who::Chrooted => "chroot",
         }
     }
 
@@ -98,8 +105,10 @@ impl User {
         assert!(copied.success());
         fs_err::remove_dir_all(self.store().join("roots")).unwrap();
         fs_err::create_dir(self.store().join("roots")).unwrap();
-        let owner = format!("{USER}:{USER}");
-        assert!(program("chown").args(["-R", &owner]).arg(self.store()).status().unwrap().success());
+        if !self.is_root() {
+            let owner = format!("{USER}:{USER}");
+            assert!(program("chown").args(["-R", &owner]).arg(self.store()).status().unwrap().success());
+        }
     }
 
     /// The command with its arguments, as this user and with this user's store.
@@ -110,13 +119,21 @@ impl User {
         } else {
             let mut command = program("unshare");
             command.args(["--mount", "sh", "-c", ENTER]).arg(self.folder.path());
-            command.arg(if self.who == Who::NoTools { "hidden" } else { "-" });
+            command.arg(match self.who {
+                Who::NoTools => "hidden",
+                Who::Chrooted => "chrooted",
+                Who::Root | Who::Subordinate => "-",
+            });
             command.arg(USER.to_string()).arg(imagewright);
             command
         };
         command.args(arguments).current_dir(self.home());
         command.env("HOME", self.home()).env("IMAGEWRIGHT_STORE", self.store());
         command.env("DOCKER_CONFIG", self.home()).env_remove("XDG_CONFIG_HOME");
+        // Tests look at other things than at how it is obtained.
+        if let Some(uv) = uv() {
+            command.env("IMAGEWRIGHT_UV", uv);
+        }
         command
     }
 
@@ -133,8 +150,12 @@ impl User {
         Run::of(&child.wait_with_output().unwrap())
     }
 
+    fn is_root(&self) -> bool {
+        matches!(self.who, Who::Root | Who::Chrooted)
+    }
+
     fn owns(&self, path: &Path) {
-        if self.who != Who::Root {
+        if !self.is_root() {
             chown(path, Some(USER), Some(USER)).unwrap();
         }
     }
@@ -149,6 +170,8 @@ impl Drop for User {
 
 impl Who {
     pub(crate) const ALL: [Self; 3] = [Self::Root, Self::Subordinate, Self::NoTools];
+    /// One for each mode of the sandbox.
+    pub(crate) const MODES: [Self; 4] = [Self::Root, Self::Subordinate, Self::NoTools, Self::Chrooted];
 }
 
 /// The prefix of the base images in the test registry, if this process may be root and the peers run; else the
@@ -162,6 +185,11 @@ pub(crate) fn bases() -> Option<String> {
 pub(crate) fn network() -> Option<()> {
     may_be_root().then_some(())?;
     has_network().then_some(())
+}
+
+/// uv beside the oracle.
+fn uv() -> Option<PathBuf> {
+    Some(Path::new(&variable("IMAGEWRIGHT_TEST_ORACLE")?).parent()?.join("uv")).filter(|uv| uv.is_file())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place where these tests start processes")]

@@ -37,6 +37,11 @@ impl Mode {
     /// All modes, best first.
     pub const ALL: [Self; 4] = [Self::Root, Self::SubordinateIds, Self::SingleId, Self::Chroot];
 
+    /// Whether files get the owners that a command gives them; where there is one id only, some are lost.
+    pub fn keeps_owners(self) -> bool {
+        self != Self::SingleId
+    }
+
     /// The name that a user chooses it by.
     pub fn name(self) -> &'static str {
         match self {

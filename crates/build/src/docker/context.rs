@@ -168,7 +168,7 @@ impl Job<'_> {
             }
             Source::Copies(definition) => {
                 let store = &self.machine.store;
-                let shelves = Shelves { store: store.clone(), target: None };
+                let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
                 let producer = self.producer(shelves, inputs, lock);
                 let make = Box::pin(producer.make(definition));
                 let record = producer.obtain(definition, make).await?.record;

@@ -98,7 +98,8 @@ impl Producer {
         let before = self.store.layer_by_key(&definition.key)?;
         self.reporter.started(Stage::Produce, &definition.title);
         let record = make.await?;
-        if let Some(before) = before.filter(|before| before.digest != record.digest) {
+        let is_same_input = |before: &LayerRecord| before.key == record.key;
+        if let Some(before) = before.filter(is_same_input).filter(|before| before.digest != record.digest) {
             self.reporter.warn(
                 format!("{} was {} before, and is {} now", definition.title, before.digest, record.digest),
                 Some("the same inputs should make the same layer: please report it".to_owned()),
@@ -109,11 +110,11 @@ impl Producer {
     }
 
     /// The layer that is there already, unless every layer is to be made.
-    pub(crate) async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
+    async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
         if self.no_cache {
             return Ok(None);
         }
-        let found = self.shelves.find(&definition.key).await?.ok();
+        let found = self.shelves.find_for(definition).await?.ok();
         Ok(found.map(|OnShelf { record, installed, .. }| Obtained { record, installed, was_made: false }))
     }
 

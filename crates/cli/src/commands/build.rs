@@ -60,7 +60,8 @@ fn build(
             hint: Some("set `registry` in the spec, or give `--registry`".to_owned()),
         });
     }
-    let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    machine.sandbox.mode = arguments.sandbox.mode();
     let mut request = session::request(environment, spec, file, Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force || arguments.no_cache;

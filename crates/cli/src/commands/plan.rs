@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use imagewright_build::{
     Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Place, PlatformForecast,
+    SandboxForecast,
 };
 
 use super::print;
@@ -19,7 +20,8 @@ const MOST_REASONS: usize = 4;
 
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
-    let machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    machine.sandbox.mode = arguments.sandbox.mode();
     let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
     let forecast = interrupt::run(machine.forecast(&request))?;
     if arguments.output.json {
@@ -59,6 +61,11 @@ fn platform_text(platform: &PlatformForecast) -> String {
     let platform_name = &platform.platform;
     let mut text =
         format!("{platform_name}: {hits} layers are there, {misses} have to be made\nbase: {base}\n");
+    match &platform.sandbox {
+        Some(SandboxForecast::Works { mode }) => text.extend(["sandbox: ", mode, "\n"]),
+        Some(SandboxForecast::Missing { because }) => text.extend(["sandbox: none, ", because, "\n"]),
+        None => {}
+    }
     if platform.layers.iter().any(|layer| is_first(&layer.lookup)) {
         writeln!(text, "{}", MissReason::FirstBuild).expect("a String takes every write");
     }

@@ -1,15 +1,14 @@
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
 use imagewright_build::{BuildRequest, FoundImage, Machine};
-use imagewright_sandbox::{HELPER_ARGUMENT, Sandbox};
+use imagewright_sandbox::HELPER_ARGUMENT;
 
 use crate::arguments::{LockArguments, ProgressStyle};
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::session::HELPER;
+use crate::sandbox_arguments::SandboxArguments;
 use crate::subject::{Subject, SubjectArguments};
 use crate::{interrupt, progress, session};
 
@@ -25,6 +24,8 @@ pub(crate) struct RunArguments {
     #[command(flatten)]
     container: ContainerArguments,
     #[command(flatten)]
+    sandbox: SandboxArguments,
+    #[command(flatten)]
     lock: LockArguments,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t)]
@@ -37,16 +38,14 @@ pub(crate) struct RunArguments {
 pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     arguments.container.check(environment)?;
     let subject = arguments.subject.subject()?;
-    let machine = session::machine_with(
+    let mut machine = session::machine_with(
         environment,
         subject.registry_config(),
         progress::reporter(arguments.progress),
     )?;
+    machine.sandbox.mode = arguments.sandbox.mode();
     let scratch = machine.store.scratch_directory()?;
-    let sandbox = match arguments.container.mode {
-        Some(mode) => Sandbox::forced(mode, Path::new(HELPER), scratch.path())?,
-        None => Sandbox::first(Path::new(HELPER), scratch.path())?,
-    };
+    let sandbox = machine.sandbox.find(scratch.path())?;
     // Boxed, because a build is a large future.
     let find = async || Box::pin(obtain(environment, &machine, &subject, &arguments.lock)).await;
     let (image, roots) = interrupt::run(machine.unpacked(&sandbox, find))?;

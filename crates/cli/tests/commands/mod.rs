@@ -7,3 +7,4 @@ mod doctor;
 mod failures;
 mod lock;
 mod plan;
+mod sandbox;

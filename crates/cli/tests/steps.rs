@@ -1,0 +1,177 @@
+//! What a build runs in the image, in every mode of the sandbox.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::Report;
+use crate::traces::{entries, eventually, mounts_of, processes_of, processes_with};
+use crate::user::{User, Who, bases, network};
+
+/// The base, if everything that these tests need is there.
+fn base() -> Option<String> {
+    network()?;
+    Some(format!("{}/debian-python:bookworm", bases()?))
+}
+
+fn spec(base: &str, commands: &[&str]) -> String {
+    let commands: Vec<String> = commands.iter().map(|command| format!("\n- '{command}'")).collect();
+    let commands = commands.concat();
+    format!("name: steps\nbase_image: {base}\nbuilder_options: {{bytecode: false}}\ncommands:{commands}\n")
+}
+
+/// The user's own mode; root in a pod that may make namespaces would get a better one.
+fn forced(user: &User) -> [&str; 2] {
+    ["--sandbox", user.mode()]
+}
+
+fn build(user: &User, arguments: &[&str]) -> (Report, String) {
+    let run = user.run(&[&["build", "image.yaml", "--json"], arguments].concat()).expect(0);
+    (Report::parse(&run.stdout), run.stderr)
+}
+
+/// Does the same for a user of every mode; all but the first begin with what the first has made without commands.
+fn in_every_mode(base: &str, mut check: impl FnMut(&User)) {
+    let root = User::new(Who::Root);
+    root.write("image.yaml", &spec(base, &[]));
+    root.run(&["build", "image.yaml"]).expect(0);
+    let others = Who::MODES.into_iter().filter(|who| *who != Who::Root).map(|who| {
+        let user = User::new(who);
+        user.take_store_of(&root);
+        user
+    });
+    let others: Vec<User> = others.collect();
+    for user in std::iter::once(root).chain(others) {
+        check(&user);
+    }
+}
+
+#[test]
+fn commands_do_the_same_in_every_mode() {
+    let Some(base) = base() else { return };
+    let commands = [
+        "cd /opt",
+        "export A=1",
+        "echo $A $PWD $(id -un) $(cat /etc/issue | wc -l) > said",
+        "rm /etc/issue",
+        "mkdir -p deep/er && touch deep/er/x && mv deep/er deeper",
+        "chown -R 33:44 deeper && chmod 4755 said && chmod 700 deeper",
+        "ln said linked && ln -s said link",
+        "python3 -c \"import ssl\" && touch imported",
+    ];
+    let ask = "cat /opt/said; stat -c %a,%u:%g,%h /opt/said /opt/deeper /opt/imported; readlink /opt/link; ls /etc/issue";
+    let mut digests = Vec::new();
+    in_every_mode(&base, |user| {
+        user.write("image.yaml", &spec(&base, &commands));
+        let mode = forced(user);
+        let plan = user.run(&[&["plan", "image.yaml"][..], &mode].concat()).expect(0).stdout;
+        assert!(plan.contains(&format!("\nsandbox: {}\n", user.mode())), "{:?}: {plan}", user.who);
+        let (first, told) = build(user, &mode);
+        assert!(!told.contains("owners that this sandbox"), "{:?}: {told}", user.who);
+        assert_eq!(first.produced().len(), 1, "{:?}: {:?}", user.who, first.layers());
+        let (again, _) = build(user, &["--force", mode[0], mode[1]]);
+        assert_eq!((again.produced().len(), again.digest()), (0, first.digest()), "{:?}", user.who);
+        let plan = user.run(&[&["plan", "image.yaml"][..], &mode].concat()).expect(0).stdout;
+        assert!(!plan.contains("sandbox:"), "{:?}: nothing is executed: {plan}", user.who);
+        let ask = ["run", "image.yaml", mode[0], mode[1], "--user", "root", "--", "sh", "-c", ask];
+        let seen = user.run(&ask).stdout;
+        let owner = if user.who == Who::NoTools { "0:0" } else { "33:44" };
+        let expected = format!("1 /opt root 2\n4755,0:0,2\n700,{owner},2\n644,0:0,1\nsaid\n");
+        assert_eq!(seen, expected, "{:?}", user.who);
+        digests.push(first.digest().to_owned());
+    });
+    // Without an overlay a directory that was moved to a new place is not marked as hiding what was there.
+    assert!(digests[..3].iter().all(|digest| *digest == digests[0]), "{digests:?}");
+}
+
+#[test]
+fn a_layer_that_lost_owners_is_told_and_never_taken_for_the_whole() {
+    let Some(base) = base() else { return };
+    let user = User::new(Who::Root);
+    user.write("image.yaml", &spec(&base, &["ln -s nowhere /opt/link && chown -h 5:6 /opt/link"]));
+    let lost = "owners that this sandbox cannot give are root's now: /opt/link (5:6)";
+    let poor = ["--force", "--sandbox", "single-id"];
+
+    let (lossy, told) = build(&user, &poor);
+    assert!(told.contains(lost), "{told}");
+    let (again, told) = build(&user, &poor);
+    assert_eq!((again.produced().len(), again.digest()), (0, lossy.digest()), "{told}");
+
+    // Who can do better does.
+    let (whole, told) = build(&user, &["--force"]);
+    assert_eq!(whole.produced().len(), 1, "{:?}", whole.layers());
+    assert!(whole.digest() != lossy.digest() && !told.contains("owners"), "{told}");
+    assert_eq!(build(&user, &["--force", "--sandbox", "chroot"]).0.digest(), whole.digest());
+    // And then it serves everybody.
+    assert_eq!(build(&user, &poor).0.digest(), whole.digest());
+}
+
+/// Starts a build whose command says `ready` and then goes on for ever, in two processes that have `mark`.
+fn endless(user: &User, base: &str, mark: &str) -> Child {
+    let command = format!("touch /etc/resolv.conf /opt/half; sleep {mark} & echo ready; sleep {mark}");
+    user.write("image.yaml", &spec(base, &[&command]));
+    let mut command =
+        user.command(&[&["build", "image.yaml", "--progress", "plain"][..], &forced(user)].concat());
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut said = lines.map(|line| line.unwrap());
+    assert!(said.any(|line| line.ends_with("ready")), "{:?}: the command runs", user.who);
+    // What it says later has no reader, and is not missed.
+    child
+}
+
+/// Kills a process, which may have ended with another one.
+fn kill(pid: &str) {
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    assert!(matches!(kill_process(pid, Signal::KILL), Ok(()) | Err(Errno::SRCH)));
+}
+
+#[test]
+fn nothing_outlives_a_build_that_is_interrupted_or_killed() {
+    let Some(base) = base() else { return };
+    in_every_mode(&base, |user| {
+        for (number, signal) in [Signal::INT, Signal::KILL].into_iter().enumerate() {
+            let who = user.who;
+            let mark = format!("8{}{number}{}", std::process::id(), who as u8);
+            let mut child = endless(user, &base, &mark);
+            assert!(processes_with(&mark).len() >= 2, "{who:?}");
+            kill_process(Pid::from_child(&child), signal).unwrap();
+            let code = child.wait().unwrap().code();
+            assert_eq!(code, (signal == Signal::INT).then_some(130), "{who:?}");
+            eventually("the command ends", || processes_with(&mark).is_empty());
+            eventually("the helpers end", || processes_of(user).is_empty());
+            assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
+            // What a process leaves on the disk that had no time to remove it is removed at the next start.
+            user.run(&["cache", "du"]).expect(0);
+            assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?} {signal:?}");
+        }
+    });
+}
+
+#[test]
+fn what_nobody_could_remove_is_removed_at_the_next_start() {
+    let Some(base) = base() else { return };
+    in_every_mode(&base, |user| {
+        let who = user.who;
+        let mark = format!("7{}{}", std::process::id(), who as u8);
+        let mut child = endless(user, &base, &mark);
+        // The helpers die with their caller, as when the machine stops.
+        for pid in processes_of(user) {
+            kill(&pid);
+        }
+        child.wait().unwrap();
+        if who == Who::Chrooted {
+            // No namespace ends it with them.
+            for pid in processes_with(&mark) {
+                kill(&pid);
+            }
+        }
+        eventually("the command ends", || processes_with(&mark).is_empty());
+        assert_ne!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+        user.run(&["cache", "du"]).expect(0);
+        assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+        assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
+    });
+}
