@@ -16,6 +16,7 @@ use crate::docker::DockerError;
 use crate::failure;
 use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
+use crate::secrets::SecretError;
 use crate::sink::SinkError;
 
 /// Why an image could not be made.
@@ -42,6 +43,9 @@ pub enum BuildError {
     /// A file of the user's could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// A secret is not to be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// Modules could not be compiled.
     #[error(transparent)]
     Bytecode(#[from] BytecodeError),
@@ -273,6 +277,7 @@ impl BuildError {
             Self::Plan(source) => source.hint(),
             Self::Layer(source) => failure::disk_hint(source).or_else(|| source.hint()),
             Self::Copy(source) => source.hint(),
+            Self::Secret(source) => source.hint(),
             Self::Bytecode(source) => source.hint(),
             Self::Debian(source) => failure::disk_hint(source).or_else(|| source.hint()),
             Self::Download(source) => source.hint(),

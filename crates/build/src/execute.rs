@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
-use imagewright_plan::{Execution, LayerDefinition, Plan};
+use imagewright_plan::{Execution, LayerDefinition, LayerKind, Plan};
 use imagewright_sandbox::{Bind, Network, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper};
 use imagewright_store::LayerRecord;
 use tokio::sync::OnceCell;
@@ -17,6 +17,7 @@ use crate::image::FinishedLayer;
 use crate::lookup::{Shelves, lossy_key};
 use crate::native::Machine;
 use crate::produce::Producer;
+use crate::secrets::Secrets;
 use crate::step_output::StepOutput;
 use crate::surroundings::Surroundings;
 
@@ -25,13 +26,14 @@ use crate::surroundings::Surroundings;
 pub(crate) struct Executor<'a> {
     machine: &'a Machine,
     plan: &'a Plan,
+    secrets: Arc<Secrets>,
     sandbox: OnceCell<Sandbox>,
     surroundings: OnceCell<Surroundings>,
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn of(machine: &'a Machine, plan: &'a Plan) -> Self {
-        Self { machine, plan, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
+    pub(crate) fn of(machine: &'a Machine, plan: &'a Plan, secrets: Arc<Secrets>) -> Self {
+        Self { machine, plan, secrets, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -116,6 +118,11 @@ impl<'a> Executor<'a> {
         // What was made above files with other owners than they should have may have copied them.
         let is_below_lossy =
             below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
+        let secrets = match definition.kind {
+            // It is the same for every spec.
+            LayerKind::Configuration => Arc::default(),
+            _ => Arc::clone(&self.secrets),
+        };
         let step = Step {
             apt: AptRun::of(self.machine, execution, &roots).await?,
             sandbox: sandbox.clone(),
@@ -124,7 +131,8 @@ impl<'a> Executor<'a> {
             definition: definition.clone(),
             is_below_lossy,
             producer: producer.clone(),
-            output: StepOutput::new(&definition.title, &self.machine.reporter),
+            output: StepOutput::new(&definition.title, secrets.mask(), &self.machine.reporter),
+            secrets,
             running: Running::default(),
         };
         // When nobody waits any more, the command is stopped.
@@ -153,6 +161,7 @@ struct Step {
     is_below_lossy: bool,
     producer: Producer,
     output: StepOutput,
+    secrets: Arc<Secrets>,
     running: Running,
     apt: Option<AptRun>,
 }
@@ -165,10 +174,11 @@ impl Step {
             roots,
             scratch: scratch.path().to_owned(),
             argv,
-            env: self.surroundings.around(&environment),
+            env: self.surroundings.around(&environment).into_iter().chain(self.secrets.variables()).collect(),
             cwd: working_directory.into(),
             user: String::new(),
             binds: self.binds(),
+            secrets: self.secrets.files().to_vec(),
             network: Network::Host,
         })?;
         self.running.set(running.stopper());

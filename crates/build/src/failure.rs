@@ -47,6 +47,7 @@ impl BuildError {
             | Self::Recipe(_)
             | Self::Plan(_)
             | Self::Copy(_)
+            | Self::Secret(_)
             | Self::Reference(_)
             | Self::NotCovered { .. }
             | Self::NoLock
@@ -207,9 +208,6 @@ fn docker_kind(error: &DockerError) -> FailureKind {
         DockerError::NoProgram
         | DockerError::Unwritable { .. }
         | DockerError::LocalBase { .. }
-        | DockerError::Option { .. }
-        | DockerError::OptionValue { .. }
-        | DockerError::NoSecret { .. }
         | DockerError::OnlyInDocker { .. } => FailureKind::Usage,
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::python::Asked;
+use imagewright_lock::uv::Host;
 use imagewright_lock::{
     BaseLock, BuiltBase, DebianResolver, Downloads, Lock, LockedInputs, PlatformLock, Transfer, locked_base,
     locked_inputs,
@@ -27,6 +28,7 @@ use crate::native::{BuildRequest, Machine};
 use crate::nested::homes;
 use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, LayerReport};
+use crate::secrets::Secrets;
 
 /// A request, and what follows from it without asking anyone.
 #[derive(Clone, Debug)]
@@ -77,9 +79,12 @@ pub struct Planned {
     pub plan: Plan,
 }
 
-/// What pins inputs: what the user asks for in packages, and how files are fetched.
+/// What pins inputs: what the build is trusted with, what the user asks for in packages, and how files are fetched.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
+    pub(crate) secrets: Arc<Secrets>,
+    /// The machine with them.
+    pub(crate) host: Host,
     pub(crate) asked: Asked,
     pub(crate) downloads: Downloads,
 }
@@ -162,13 +167,15 @@ impl<'a> Job<'a> {
         }
     }
 
-    /// Reads what the user asks for in packages, in files and in the settings of the machine.
+    /// Reads secrets, and what the user asks for in packages, in files and in the settings of the machine.
     pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
         let Machine { store, host, reporter, .. } = self.machine;
         for warning in self.sources.values().flat_map(|source| &source.warnings) {
             reporter.warn(warning.to_string(), warning.hint());
         }
-        let asked = Asked::of(self.recipe.packages(), host).map_err(imagewright_lock::LockError::from)?;
+        let secrets = Arc::new(Secrets::read(&self.request.spec, host)?);
+        let host = secrets.host(host);
+        let asked = Asked::of(self.recipe.packages(), &host).map_err(imagewright_lock::LockError::from)?;
         let (progress, fetched) = (Progress::new(reporter), self.fetched.clone());
         let reporter = reporter.clone();
         let progress = Box::new(move |transfer: Transfer<'_>| match transfer {
@@ -182,7 +189,7 @@ impl<'a> Job<'a> {
         });
         let indexes = asked.indexes.clone();
         let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);
-        Ok(Inputs { asked, downloads })
+        Ok(Inputs { secrets, host, asked, downloads })
     }
 
     pub(crate) fn debian<'b>(&'b self, inputs: &'b Inputs) -> DebianResolver<'b> {
@@ -233,7 +240,7 @@ impl<'a> Job<'a> {
         last: Option<&LastBuild>,
     ) -> Result<PlatformForecast, BuildError> {
         let mut shelves = self.shelves();
-        let sandbox = Executor::of(self.machine, plan).forecast(&mut shelves).await?;
+        let sandbox = Executor::of(self.machine, plan, Arc::default()).forecast(&mut shelves).await?;
         let last = last.map(|last| last.layers(&plan.platform));
         let lookups = plan.layers.iter().map(|definition| {
             let shelves = &shelves;

@@ -1,5 +1,7 @@
 //! Makes the layers of a plan, sends each as soon as it is there, and puts the image together.
 
+use std::sync::Arc;
+
 use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
 use imagewright_plan::Plan;
@@ -50,7 +52,7 @@ impl Job<'_> {
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
         let machine = self.machine;
         let mut producer = self.producer(self.shelves(), inputs, lock);
-        let executor = Executor::of(machine, plan);
+        let executor = Executor::of(machine, plan, Arc::clone(&inputs.secrets));
         executor.check(&mut producer).await?;
         let obtaining = Obtaining { machine, plan, producer: &producer, pusher, executor: &executor };
         let layers = obtaining.layers();
@@ -94,6 +96,17 @@ impl Job<'_> {
             places: Places::of(&self.sources),
             memory: Memory::default(),
             no_cache: self.request.no_cache,
+        }
+    }
+
+    /// Says what is not needed here: the images of tools are for Docker.
+    pub(crate) fn warn_of_unused(&self) {
+        let keys: Vec<String> =
+            self.request.spec.builder_config.keys().map(|key| format!("`{key}`")).collect();
+        if !keys.is_empty() {
+            let what = format!("builder_config: {} changes nothing", keys.join(" and "));
+            let hint = "it is for the docker builder; the native one has its tools from this machine";
+            self.machine.reporter.warn(what, Some(hint.to_owned()));
         }
     }
 

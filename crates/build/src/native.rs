@@ -153,6 +153,7 @@ impl Machine {
         inputs: &Inputs,
         lock: &Lock,
     ) -> Result<(Digest, Vec<LayerReport>), BuildError> {
+        job.warn_of_unused();
         let platform = &job.recipe.platforms[0];
         let Planned { plan, .. } = job.plan(inputs, platform, lock).await?;
         let (image, layers) = job.make(inputs, &plan, lock).await?;

@@ -116,7 +116,7 @@ impl Job<'_> {
             store: &machine.store,
             downloads: &inputs.downloads,
             uv: &uv,
-            host: &machine.host,
+            host: &inputs.host,
             asked: &inputs.asked,
             debian: self.debian(inputs),
             python_mirror: &machine.python_mirror,

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use imagewright_sandbox::LostOwner;
 
 use crate::event::{Event, Reporter};
+use crate::mask::Mask;
 
 /// How many of a step's last lines its error has.
 const TAIL: usize = 20;
@@ -16,23 +17,30 @@ const LOST_NAMED: usize = 8;
 /// What a command writes, told line by line; the last lines are kept for the error.
 pub(crate) struct StepOutput {
     subject: String,
+    mask: Mask,
     reporter: Reporter,
     last: Mutex<VecDeque<String>>,
 }
 
 impl StepOutput {
-    pub(crate) fn new(subject: &str, reporter: &Reporter) -> Self {
-        Self { subject: subject.to_owned(), reporter: reporter.clone(), last: Mutex::default() }
+    pub(crate) fn new(subject: &str, mask: &Mask, reporter: &Reporter) -> Self {
+        Self {
+            subject: subject.to_owned(),
+            mask: mask.clone(),
+            reporter: reporter.clone(),
+            last: Mutex::default(),
+        }
     }
 
     pub(crate) fn tell(&self, line: &str) {
+        let line = self.mask.hide(line).into_owned();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.len() == TAIL {
             last.pop_front();
         }
-        last.push_back(line.to_owned());
+        last.push_back(line.clone());
         drop(last);
-        self.reporter.report(Event::Log { subject: self.subject.clone(), line: line.to_owned() });
+        self.reporter.report(Event::Log { subject: self.subject.clone(), line });
     }
 
     /// Says which files have not the owner that the command gave them.

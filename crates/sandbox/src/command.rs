@@ -3,6 +3,8 @@ use std::path::PathBuf;
 use imagewright_oci::ContainerConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::SecretFile;
+
 /// A command to run in a root file system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRequest {
@@ -22,6 +24,8 @@ pub struct RunRequest {
     pub user: String,
     /// Files and directories of the machine that the command sees.
     pub binds: Vec<Bind>,
+    /// What it is trusted with.
+    pub secrets: Vec<SecretFile>,
     /// What network it has.
     pub network: Network,
 }
@@ -65,6 +69,7 @@ impl RunRequest {
             cwd: config.working_dir.as_deref().filter(|path| !path.is_empty()).unwrap_or("/").into(),
             user: config.user.clone().unwrap_or_default(),
             binds: Vec::new(),
+            secrets: Vec::new(),
             network: Network::default(),
         }
     }

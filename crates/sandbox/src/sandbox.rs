@@ -120,6 +120,7 @@ impl Sandbox {
             cwd: "/".into(),
             user: String::new(),
             binds: Vec::new(),
+            secrets: Vec::new(),
             network: Network::Host,
         }));
         let removed = fs_err::remove_dir(&root);

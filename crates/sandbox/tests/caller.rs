@@ -176,6 +176,7 @@ impl Caller {
             cwd: "/".into(),
             user: String::new(),
             binds: Vec::new(),
+            secrets: Vec::new(),
             network: imagewright_sandbox::Network::Host,
         }
     }

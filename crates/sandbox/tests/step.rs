@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use imagewright_sandbox::{Bind, RunRequest};
+use imagewright_sandbox::{Bind, RunRequest, SecretFile};
 
 use crate::caller::{Caller, Who, may_be_root, text};
 use crate::image::{Image, Tar};
@@ -146,6 +146,29 @@ fn mount_points_are_no_changes() {
         assert_eq!(list, "b\"etc\" Directory 755 0:0\nb\"etc/new\" file 0 644 0:0\n", "{who:?}");
         assert!(!layer.bytes.windows(6).any(|bytes| bytes == b"s3cret"));
         assert!(cache.join("kept").exists(), "{who:?}");
+    }
+}
+
+#[test]
+fn secrets_are_read_and_leave_nothing() {
+    if !may_be_root() {
+        return;
+    }
+    for who in Who::ALL {
+        let caller = Caller::new(who);
+        let script = "cat /run/secrets/one /etc/shadow; ls -ln /etc/shadow | while read mode rest; do echo $mode; done; ls /dev/shm; \
+                      (echo no >/etc/shadow) 2>/dev/null; touch /etc/new";
+        let mut request = caller.request(&Image::small(), script);
+        let secret = |target: &str, content: &str| SecretFile {
+            target: target.into(),
+            content: content.as_bytes().to_vec(),
+        };
+        request.secrets = vec![secret("/run/secrets/one", "s3cret\n"), secret("/etc/shadow", "hidden\n")];
+        assert!(!format!("{request:?}").contains("115"), "the content is not shown");
+        let (output, layer, list) = caller.step(&request);
+        assert_eq!(text(&output.stdout), "s3cret\nhidden\n-r--------\n", "{who:?}");
+        assert_eq!(list, "b\"etc\" Directory 755 0:0\nb\"etc/new\" file 0 644 0:0\n", "{who:?}");
+        assert!(!layer.bytes.windows(6).any(|bytes| bytes == b"s3cret" || bytes == b"hidden"));
     }
 }
 

@@ -201,7 +201,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::PipSecretMounts,
         "pip_secret_mounts",
         "a list of pairs of texts",
-        "Files that are there while packages are installed, and not in the image.",
+        "Files and variables that are there during the build and not in the image, see [Secrets](#secrets).",
         "pip_secret_mounts: [[.netrc, /root/.netrc]]",
     ),
     info(
@@ -278,7 +278,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::BuilderConfig,
         "builder_config",
         "a mapping of names to values",
-        "Images that the docker builder takes its tools from.",
+        "Images that the docker builder takes its tools from, see [Builders](#builders).",
         "builder_config: {uv_image: example/uv}",
     ),
 ];

@@ -53,6 +53,9 @@ impl ProblemKind {
                 fixed("write a user, such as `root`, or numbers, such as \"1000:1000\"")
             }
             Self::CopyMode { .. } => fixed("put it in quotes, such as \"0644\" or \"0750\""),
+            Self::SecretTarget { .. } => {
+                fixed("write a path of the image, such as `/root/.netrc`, or `env:NAME` for a variable")
+            }
             Self::Conflict { reason, .. } => fixed(reason),
         }
     }

@@ -5,7 +5,7 @@ use imagewright_pypa::PythonVersion;
 use indexmap::IndexMap;
 
 use crate::identity::Identity;
-use crate::{BuilderOptions, LocalImage, PyValue, SourceCopyMode};
+use crate::{BuilderConfig, BuilderOptions, LocalImage, SecretMount, SourceCopyMode};
 
 /// Which image a task needs: flytekit's `ImageSpec`, valid and with its defaults filled in.
 ///
@@ -49,7 +49,7 @@ pub struct ImageSpec {
     pub pip_index: Option<String>,
     /// Further package indexes.
     pub pip_extra_index_url: Vec<String>,
-    /// Files that are there while packages are installed.
+    /// Secrets that are there while something is resolved, installed or run.
     pub pip_secret_mounts: Vec<SecretMount>,
     /// Further arguments of the installation, as one text.
     pub pip_extra_args: Option<String>,
@@ -71,8 +71,8 @@ pub struct ImageSpec {
     pub runtime_packages: Vec<String>,
     /// Options of the native builder.
     pub builder_options: BuilderOptions,
-    /// Configuration of flytekit's default builder, in order.
-    pub builder_config: Vec<(PyValue, PyValue)>,
+    /// Images that the docker builder takes its tools from.
+    pub builder_config: BuilderConfig,
     /// What flytekit hashes; kept apart, because it is finer than what the fields above tell apart.
     pub(crate) identity: Identity,
 }
@@ -110,15 +110,6 @@ pub enum BaseImage {
     Local(LocalImage),
     /// The image of another spec.
     Spec(Box<ImageSpec>),
-}
-
-/// A file that is there while packages are installed, and not in the image.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretMount {
-    /// On this machine.
-    pub source: PathBuf,
-    /// In the build.
-    pub target: String,
 }
 
 /// What of a machine a spec's defaults depend on. Which machine it is, the caller says.

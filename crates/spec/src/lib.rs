@@ -36,10 +36,12 @@ mod yaml_timestamp;
 
 mod unsupported;
 
+mod builder_config;
 mod copy_options;
 mod platform;
 mod reader;
 mod registry;
+mod secret;
 mod wire;
 
 mod printable;
@@ -57,19 +59,19 @@ mod sources;
 mod tag_format;
 mod tag_inputs;
 
+pub use builder_config::BuilderConfig;
 pub use builder_options::{BuilderOptions, CopyOptions};
 pub use declared::{Declared, DeclaredContext, declared};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
-pub use image_spec::{
-    BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions, SecretMount,
-};
+pub use image_spec::{BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions};
 pub use load::{load, parse_json, parse_yaml};
 pub use local_image::{LocalFormat, LocalImage, LocalImageTextError};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
 pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
 pub use reader::nearest;
+pub use secret::{SecretMount, SecretSource, SecretTarget};
 pub use source_copy_mode::SourceCopyMode;
 pub use sources::{
     Source, SourceEntry, SourceTree, SourceWarning, Sources, below, clean, entry_name, source_name,

@@ -200,8 +200,8 @@ pub enum ProblemKind {
         /// The builder it looks like.
         nearest: Option<&'static str>,
     },
-    /// The native builder has no such option.
-    #[error("the native builder has no such option")]
+    /// The builder has no such option.
+    #[error("there is no such option")]
     UnknownOption {
         /// What was written.
         name: String,
@@ -236,6 +236,14 @@ pub enum ProblemKind {
     CopyMode {
         /// What is there.
         got: String,
+    },
+    /// A place where no secret can be.
+    #[error("no secret can be put at `{text}`: {why}")]
+    SecretTarget {
+        /// What was written.
+        text: String,
+        /// Why not.
+        why: &'static str,
     },
     /// Two fields that exclude each other.
     #[error("it cannot be used together with `{other}`")]

@@ -181,7 +181,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 }
 
-fn wrong_type(wanted: Wanted, node: &Node) -> ProblemKind {
+pub(crate) fn wrong_type(wanted: Wanted, node: &Node) -> ProblemKind {
     let written = match &node.content {
         Content::Scalar(scalar) if !node.is_null() => Some(scalar.text.clone()),
         _ => None,

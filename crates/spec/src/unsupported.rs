@@ -46,15 +46,6 @@ const fn never(field: Field, asks: fn(&ImageSpec) -> bool) -> Pending {
     Pending { field, what: None, arrives: Arrives::Never, asks }
 }
 
-/// What the docker builder does, also where the native one does not do it yet.
-const OF_DOCKER: &[Field] = &[
-    Field::AptPackages,
-    Field::PipSecretMounts,
-    Field::Commands,
-    Field::BuilderOptions,
-    Field::BuilderConfig,
-];
-
 /// All that the native builder does not do, in the order of the fields: the one table of it.
 pub const PENDING: &[Pending] = &[
     partly(Field::Builder, "`envd` and `remote`", 6, |spec| {
@@ -66,21 +57,16 @@ pub const PENDING: &[Pending] = &[
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
     partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
-    pending(Field::PipSecretMounts, 2, |spec| !spec.pip_secret_mounts.is_empty()),
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
         spec.source_copy_mode == SourceCopyMode::LoadedModules
     }),
     pending(Field::RuntimePackages, 2, |spec| !spec.runtime_packages.is_empty()),
-    pending(Field::BuilderConfig, 2, |spec| !spec.builder_config.is_empty()),
 ];
 
 impl ImageSpec {
     /// All that this spec asks for and the native builder does not do.
     pub fn unsupported(&self) -> Vec<Unsupported> {
-        let asked = PENDING
-            .iter()
-            .filter(|pending| (pending.asks)(self))
-            .filter(|pending| self.builder != BuilderName::Docker || !OF_DOCKER.contains(&pending.field));
+        let asked = PENDING.iter().filter(|pending| (pending.asks)(self));
         asked.map(|&Pending { field, what, arrives, .. }| Unsupported { field, what, arrives }).collect()
     }
 

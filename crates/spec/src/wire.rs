@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use imagewright_pypa::{PythonMinor, PythonVersion};
 use indexmap::IndexMap;
 
+use crate::builder_config::builder_config;
 use crate::copy_options::copy_options;
 use crate::identity::Identity;
 use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
+use crate::secret::secret_mounts;
 use crate::{
     BaseImage, BuilderName, BuilderOptions, FIELDS, Field, ImageSpec, ParseOptions, Problem, ProblemKind,
-    PyValue, SecretMount, SourceCopyMode, Wanted,
+    PyValue, SourceCopyMode, Wanted,
 };
 use crate::{platform, registry};
 
@@ -147,11 +149,7 @@ fn fields(reader: &mut Reader<'_, '_>, notation: Notation, options: &ParseOption
         python_exec: reader.non_empty_text(Field::PythonExec),
         runtime_packages: reader.texts(Field::RuntimePackages),
         builder_options: builder_options(reader, builder),
-        builder_config: reader
-            .mapping(Field::BuilderConfig)
-            .iter()
-            .map(|(key, value)| (key.scalar.value.clone(), value.python()))
-            .collect(),
+        builder_config: builder_config(reader, builder),
     };
     check_together(reader, &spec);
     spec
@@ -250,7 +248,7 @@ fn env(reader: &mut Reader<'_, '_>) -> IndexMap<String, String> {
 }
 
 /// Kubernetes' rule, which every container runtime can carry.
-fn is_environment_name(name: &str) -> bool {
+pub(crate) fn is_environment_name(name: &str) -> bool {
     let is_inner = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     !name.is_empty() && !name.as_bytes()[0].is_ascii_digit() && name.bytes().all(is_inner)
 }
@@ -276,29 +274,6 @@ pub(crate) fn outside(path: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn secret_mounts(reader: &mut Reader<'_, '_>) -> Vec<SecretMount> {
-    let Some(node) = reader.node(Field::PipSecretMounts) else { return Vec::new() };
-    let wrong =
-        |got: &Node| ProblemKind::WrongType { wanted: Wanted::Pairs, got: got.describe(), written: None };
-    let Content::Sequence(items) = &node.content else {
-        reader.problem(Field::PipSecretMounts, wrong(node));
-        return Vec::new();
-    };
-    let mut mounts = Vec::new();
-    for (index, item) in items.iter().enumerate() {
-        let pair = match &item.content {
-            Content::Sequence(pair) => pair.iter().map(Node::as_str).collect(),
-            _ => Vec::new(),
-        };
-        if let [Some(source), Some(target)] = pair[..] {
-            mounts.push(SecretMount { source: PathBuf::from(source), target: target.to_owned() });
-        } else {
-            reader.problem_in(Field::PipSecretMounts, index, wrong(item));
-        }
-    }
-    mounts
 }
 
 fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName) -> BuilderOptions {

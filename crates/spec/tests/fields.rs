@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use imagewright_spec::{
-    BaseImage, BuilderName, HostArchitecture, ImageSpec, LocalFormat, Overrides, ParseOptions,
-    SourceCopyMode, load, parse_json, parse_yaml,
+    BaseImage, BuilderName, HostArchitecture, ImageSpec, LocalFormat, Overrides, ParseOptions, SecretMount,
+    SecretSource, SecretTarget, SourceCopyMode, load, parse_json, parse_yaml,
 };
 
 fn yaml(text: &str) -> ImageSpec {
@@ -59,11 +59,13 @@ fn every_field_is_read() {
     assert_eq!((base.name.as_str(), &base.packages[..]), ("base", &["scipy".to_owned()][..]));
     let platforms: Vec<String> = spec.platforms.iter().map(ToString::to_string).collect();
     assert_eq!(platforms, ["linux/amd64", "linux/arm64"]);
-    assert_eq!(spec.pip_secret_mounts[0].target, "/root/.netrc");
+    let SecretMount { source, target } = &spec.pip_secret_mounts[0];
+    assert_eq!(*source, SecretSource::File { path: ".netrc".into() });
+    assert_eq!(*target, SecretTarget::File { path: "/root/.netrc".to_owned() });
     assert_eq!(spec.entrypoint, Some(Vec::new()));
     assert_eq!(spec.source_copy_mode, SourceCopyMode::All);
     assert!(!spec.builder_options.bytecode);
-    assert_eq!(spec.builder_config.len(), 1);
+    assert_eq!(spec.builder_config.uv_image.as_deref(), Some("example/uv"));
 }
 
 #[test]
@@ -138,8 +140,7 @@ fn files_say_which_notation_they_are_in() {
 #[test]
 fn what_the_native_builder_does_not_do_is_named() {
     let names: Vec<&str> = yaml(EVERY_FIELD).unsupported().iter().map(|item| item.field.name()).collect();
-    let expected = "conda_packages conda_channels cuda cudnn platform \
-                    pip_secret_mounts runtime_packages builder_config";
+    let expected = "conda_packages conda_channels cuda cudnn platform runtime_packages";
     assert_eq!(names.join(" "), expected);
     assert!(
         yaml("packages: [numpy]\ncommands: []\ncopy: []\nplatform: linux/arm64").check_supported().is_ok()

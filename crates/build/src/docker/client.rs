@@ -11,6 +11,7 @@ use tokio::process::Command;
 use super::context::BuildSecret;
 use super::error::DockerError;
 use crate::event::{Event, Reporter};
+use crate::mask::Mask;
 
 /// How many lines an error has of what the client wrote.
 const TAIL: usize = 20;
@@ -31,6 +32,8 @@ pub(super) struct Build<'a> {
     pub(super) names: &'a [&'a ImageReference],
     pub(super) platform: &'a Platform,
     pub(super) secrets: &'a [BuildSecret],
+    /// What of them may not be told.
+    pub(super) mask: &'a Mask,
     pub(super) no_cache: bool,
     pub(super) push: bool,
     /// What the user adds to the command line.
@@ -57,7 +60,7 @@ impl Frontend {
     pub(super) async fn build(self, build: &Build<'_>, reporter: &Reporter) -> Result<(), DockerError> {
         let arguments = self.arguments(build);
         let subject = build.names.first().map(ToString::to_string).unwrap_or_default();
-        let Ended { status, last_lines } = logged(&arguments, &subject, reporter).await?;
+        let Ended { status, last_lines } = logged(&arguments, &subject, build.mask, reporter).await?;
         if !status.success() {
             return Err(DockerError::Build { what: self.words().join(" "), status, last_lines });
         }
@@ -65,7 +68,7 @@ impl Frontend {
             for name in build.names {
                 let image = name.to_string();
                 let push = ["push".to_owned(), image.clone()];
-                let Ended { status, last_lines } = logged(&push, &subject, reporter).await?;
+                let Ended { status, last_lines } = logged(&push, &subject, build.mask, reporter).await?;
                 if !status.success() {
                     return Err(DockerError::Push { image, status, last_lines });
                 }
@@ -88,8 +91,8 @@ impl Frontend {
         for name in build.names {
             add(&["--tag", &name.to_string()]);
         }
-        for BuildSecret { id, file } in build.secrets {
-            add(&["--secret", &format!("id={id},src={}", file.display())]);
+        for secret in build.secrets {
+            add(&["--secret", &secret.to_string()]);
         }
         if build.no_cache {
             add(&["--no-cache"]);
@@ -133,13 +136,19 @@ async fn output(arguments: &[&str]) -> Result<Output, DockerError> {
 }
 
 /// Runs the client; each line that it writes is told.
-async fn logged(arguments: &[String], subject: &str, reporter: &Reporter) -> Result<Ended, DockerError> {
+async fn logged(
+    arguments: &[String],
+    subject: &str,
+    mask: &Mask,
+    reporter: &Reporter,
+) -> Result<Ended, DockerError> {
     let failed = |source| started(arguments, source);
     let mut child =
         command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let last = std::sync::Mutex::new(VecDeque::new());
-    let tell = |line: String| {
+    let tell = |line: &str| {
+        let line = mask.hide(line).into_owned();
         let mut last = last.lock().expect("no holder panics");
         if last.len() == TAIL {
             last.pop_front();
@@ -155,14 +164,14 @@ async fn logged(arguments: &[String], subject: &str, reporter: &Reporter) -> Res
     Ok(Ended { status, last_lines })
 }
 
-async fn each_line(from: Option<impl AsyncRead + Unpin>, tell: &impl Fn(String)) -> std::io::Result<()> {
+async fn each_line(from: Option<impl AsyncRead + Unpin>, tell: &impl Fn(&str)) -> std::io::Result<()> {
     let Some(from) = from else { return Ok(()) };
     let mut lines = BufReader::new(from).split(b'\n');
     while let Some(line) = lines.next_segment().await? {
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end();
         if !line.is_empty() {
-            tell(line.to_owned());
+            tell(line);
         }
     }
     Ok(())
@@ -191,6 +200,8 @@ fn started(arguments: &[String], source: std::io::Error) -> DockerError {
 
 #[cfg(test)]
 mod tests {
+    use imagewright_spec::SecretSource;
+
     use super::*;
 
     #[test]
@@ -201,13 +212,23 @@ mod tests {
             folder: Path::new("/context"),
             names: &[&names[0], &names[1]],
             platform: &Platform::linux_amd64(),
-            secrets: &[BuildSecret { id: "secret_0".to_owned(), file: "/home/me/.netrc".into() }],
+            secrets: &[
+                BuildSecret {
+                    id: "secret_0".to_owned(),
+                    source: SecretSource::File { path: "/home/me/.netrc".into() },
+                },
+                BuildSecret {
+                    id: "secret_1".to_owned(),
+                    source: SecretSource::Variable { name: "TOKEN".to_owned() },
+                },
+            ],
+            mask: &Mask::default(),
             no_cache: true,
             push: true,
             further: &["--network=host".to_owned()],
         };
         let rest = "--platform linux/amd64 --tag localhost:5000/app:1 --tag localhost:5000/app:latest \
-                    --secret id=secret_0,src=/home/me/.netrc --no-cache";
+                    --secret id=secret_0,src=/home/me/.netrc --secret id=secret_1,env=TOKEN --no-cache";
         assert_eq!(
             Frontend::Buildx.arguments(&build).join(" "),
             format!("buildx build --progress plain {rest} --push --network=host /context")

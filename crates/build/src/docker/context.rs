@@ -1,5 +1,6 @@
 //! The folder that Docker builds in: the Dockerfile, and what it names.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -7,11 +8,11 @@ use imagewright_lock::python::{LockedPackage, WheelSource};
 use imagewright_lock::{InterpreterArchive, InterpreterSource, Lock, interpreter_artifact};
 use imagewright_lock::{Wanted, wheel_url};
 use imagewright_plan::{LayerDefinition, LayerKind};
+use imagewright_spec::SecretSource;
 use imagewright_store::Store;
 
 use super::dockerfile::{CERTIFICATES, Dockerfile, PACKAGES, PYLOCK, secret_id};
 use super::error::DockerError;
-use super::options::DockerOptions;
 use super::pylock::pylock;
 use crate::BuildError;
 use crate::blocking::blocking;
@@ -32,13 +33,23 @@ pub struct DockerContext {
     pub(super) sources: Vec<(String, Source)>,
 }
 
-/// A secret of BuildKit: `--secret id=ID,src=FILE`.
+/// A secret of BuildKit; it prints as what follows `--secret`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildSecret {
     /// By which the Dockerfile mounts it.
     pub id: String,
     /// Where it is on this machine.
-    pub file: PathBuf,
+    pub source: SecretSource,
+}
+
+impl fmt::Display for BuildSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "id={},", self.id)?;
+        match &self.source {
+            SecretSource::File { path } => write!(f, "src={}", path.display()),
+            SecretSource::Variable { name } => write!(f, "env={name}"),
+        }
+    }
 }
 
 /// Where a file of a context comes from.
@@ -60,7 +71,7 @@ impl Job<'_> {
         planned: &Planned,
     ) -> Result<DockerContext, BuildError> {
         let Planned { lock: pinned, plan } = planned;
-        let host = &self.machine.host;
+        let host = &inputs.host;
         let is_beside = |package: &LockedPackage| match &package.source {
             WheelSource::Path(_) => true,
             // The password of an index stays on this machine.
@@ -84,7 +95,7 @@ impl Job<'_> {
         let layers: Vec<(String, &LayerDefinition)> = layers.collect();
         let copies: Vec<String> = layers.iter().map(|(name, _)| name.clone()).collect();
         sources.extend(layers.into_iter().map(|(name, layer)| (name, Source::Copies(layer.clone()))));
-        let secrets = self.secrets()?;
+        let secrets = self.secrets();
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,
@@ -95,7 +106,6 @@ impl Job<'_> {
             plan,
             lock: pinned,
             labels: &labels(plan, &provenance, &self.target),
-            options: &DockerOptions::of(&self.request.spec)?,
             copies: &copies,
             interpreter: interpreter.as_deref(),
             certificates: secrets.iter().any(|secret| secret.id == CERTIFICATES),
@@ -108,26 +118,22 @@ impl Job<'_> {
         })
     }
 
-    /// The files of `pip_secret_mounts`, and the certificates that this machine was told to trust.
-    fn secrets(&self) -> Result<Vec<BuildSecret>, DockerError> {
+    /// Those of `pip_secret_mounts`, and the certificates that this machine was told to trust.
+    fn secrets(&self) -> Vec<BuildSecret> {
         let host = &self.machine.host;
         let mounts = self.request.spec.pip_secret_mounts.iter().enumerate();
-        let mut secrets: Vec<BuildSecret> = mounts
-            .map(|(index, mount)| BuildSecret {
-                id: secret_id(index),
-                file: self.request.directory.join(&mount.source),
-            })
-            .collect();
-        if let Some(missing) = secrets.iter().find(|secret| !secret.file.is_file()) {
-            return Err(DockerError::NoSecret { path: missing.file.clone() });
-        }
+        let secrets = mounts.map(|(index, mount)| {
+            let source = match &mount.source {
+                SecretSource::File { path } => SecretSource::File { path: host.absolute(path) },
+                SecretSource::Variable { .. } => mount.source.clone(),
+            };
+            BuildSecret { id: secret_id(index), source }
+        });
         let bundle = host.variable("SSL_CERT_FILE").map(|path| host.absolute(path));
-        secrets.extend(
-            bundle
-                .filter(|path| path.is_file())
-                .map(|file| BuildSecret { id: CERTIFICATES.to_owned(), file }),
-        );
-        Ok(secrets)
+        let bundle = bundle.filter(|path| path.is_file());
+        let bundle = bundle
+            .map(|path| BuildSecret { id: CERTIFICATES.to_owned(), source: SecretSource::File { path } });
+        secrets.chain(bundle).collect()
     }
 
     /// Writes a context into a folder that is there.

@@ -9,10 +9,9 @@ use imagewright_lock::facts::User;
 use imagewright_lock::{BaseLock, InterpreterSource, PlatformLock};
 use imagewright_oci::Annotations;
 use imagewright_plan::{Content, LayerKind, Plan, TreeKind};
-use imagewright_spec::ImageSpec;
+use imagewright_spec::{ImageSpec, SecretTarget};
 
 use super::error::DockerError;
-use super::options::DockerOptions;
 
 /// Where the folder of the context with packages is, while they are installed.
 const MOUNTED: &str = "/run/imagewright";
@@ -22,6 +21,8 @@ pub(super) const PACKAGES: &str = "packages";
 pub(super) const PYLOCK: &str = "pylock.toml";
 /// The certificates that this machine trusts, as a secret of the build.
 pub(super) const CERTIFICATES: &str = "certificates";
+/// uv's own image. It has to know `pylock.toml`, as 0.7 does and later ones.
+const UV_IMAGE: &str = "ghcr.io/astral-sh/uv:0.9";
 /// A variable with which flytekit knows the image; it is set last, because every change of the spec changes it.
 const IMAGE_ID: &str = "_F_IMG_ID";
 
@@ -32,7 +33,6 @@ pub(super) struct Dockerfile<'a> {
     pub(super) plan: &'a Plan,
     pub(super) lock: &'a PlatformLock,
     pub(super) labels: &'a Annotations,
-    pub(super) options: &'a DockerOptions,
     /// Files of the context that are unpacked into the image, in order.
     pub(super) copies: &'a [String],
     /// The file of the context that has the interpreter.
@@ -62,7 +62,8 @@ impl Dockerfile<'_> {
 
     /// The images that it starts from.
     fn stages(&self) -> Result<String, DockerError> {
-        let mut text = format!("FROM {} AS uv\n", self.options.uv_image);
+        let uv = self.spec.builder_config.uv_image.as_deref().unwrap_or(UV_IMAGE);
+        let mut text = format!("FROM {uv} AS uv\n");
         if let Some(file) = self.interpreter {
             write!(text, "\nFROM scratch AS python\nADD {file} /\n").expect("a String takes every write");
         }
@@ -91,14 +92,15 @@ impl Dockerfile<'_> {
             "type=cache,sharing=locked,id=apt-lists,target=/var/lib/apt/lists".to_owned(),
         ];
         let names: Vec<String> = names.iter().map(|name| shell(name)).collect::<Result<_, _>>()?;
-        let script = [
+        let mut script = self.secret_variables();
+        script.extend([
             "apt-get update".to_owned(),
             format!(
                 "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {}",
                 names.join(" ")
             ),
             "rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log".to_owned(),
-        ];
+        ]);
         Ok(Some(self.run(&mounts, &script.join(AND))))
     }
 
@@ -155,7 +157,8 @@ impl Dockerfile<'_> {
             mounts.push(format!("type=bind,source={PACKAGES},target={MOUNTED}"));
         }
         if !script.is_empty() {
-            script.splice(0..0, self.trust().map(|trust| format!("export {trust}")));
+            let trust = self.trust().map(|trust| format!("export {trust}"));
+            script.splice(0..0, trust.into_iter().chain(self.secret_variables()));
             sections.push(self.run(&mounts, &script.join(AND)));
         }
         Ok((!sections.is_empty()).then(|| sections.join("\n\n")))
@@ -205,9 +208,13 @@ impl Dockerfile<'_> {
         };
         let mounts = self.uv_mounts();
         let trust = self.trust();
+        let variables = self.secret_variables();
+        let exported = variables.iter().map(String::as_str).chain([r#"exec "$0" "$@""#]);
+        let exported = exported.collect::<Vec<_>>().join(" && ");
+        let exported = (!variables.is_empty()).then_some(["/bin/sh", "-c", &exported]);
         // As words, so that the script comes to the shell as it was written.
-        let start = trust.iter().flat_map(|trust| ["/usr/bin/env", trust]).chain(["/bin/sh", "-c"]);
-        let start: Vec<&str> = start.collect();
+        let start = trust.iter().flat_map(|trust| ["/usr/bin/env", trust]);
+        let start: Vec<&str> = start.chain(exported.into_iter().flatten()).chain(["/bin/sh", "-c"]).collect();
         let runs = scripts.iter().map(|script| self.run(&mounts, &json(&[&start[..], &[script]].concat())));
         Some(lines(runs))
     }
@@ -231,11 +238,24 @@ impl Dockerfile<'_> {
     /// An instruction that runs something with the secrets of the spec.
     fn run(&self, mounts: &[String], script: &str) -> String {
         let secrets = self.spec.pip_secret_mounts.iter().enumerate();
-        let secrets = secrets
-            .map(|(index, secret)| format!("type=secret,id={},target={}", secret_id(index), secret.target));
+        let secrets = secrets.map(|(index, secret)| match &secret.target {
+            SecretTarget::File { path } => format!("type=secret,id={},target={path}", secret_id(index)),
+            SecretTarget::Variable { .. } => format!("type=secret,id={}", secret_id(index)),
+        });
         let mounts: Vec<String> =
             mounts.iter().cloned().chain(secrets).map(|mount| format!("--mount={mount}")).collect();
         format!("RUN {} \\\n    {script}", mounts.join(" \\\n    "))
+    }
+
+    /// What gives a shell the secrets that are variables. Docker can do it itself since 2024 only.
+    fn secret_variables(&self) -> Vec<String> {
+        let secrets = self.spec.pip_secret_mounts.iter().enumerate();
+        let variables = secrets.filter_map(|(index, secret)| match &secret.target {
+            SecretTarget::Variable { name } => Some((index, name)),
+            SecretTarget::File { .. } => None,
+        });
+        let read = |index| format!("\"$(cat /run/secrets/{})\"", secret_id(index));
+        variables.map(|(index, name)| format!("export {name}={}", read(index))).collect()
     }
 
     /// uv and its cache, and the certificates that this machine trusts.

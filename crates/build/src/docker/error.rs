@@ -1,5 +1,4 @@
 use std::io;
-use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use thiserror::Error;
@@ -65,34 +64,12 @@ pub enum DockerError {
         /// As the spec names it.
         image: String,
     },
-    /// A key of `builder_config` that is none.
-    #[error("builder_config: there is no `{key}`")]
-    Option {
-        /// What was written.
-        key: String,
-        /// What it looks like.
-        nearest: Option<&'static str>,
-    },
-    /// A value of `builder_config` that is no image.
-    #[error("builder_config: {key} is the name of an image, not {value}")]
-    OptionValue {
-        /// Its key.
-        key: &'static str,
-        /// What was written.
-        value: String,
-    },
     /// The context cannot be written.
     #[error("the build context could not be written")]
     Context {
         /// Why.
         #[source]
         source: io::Error,
-    },
-    /// A secret that is not there.
-    #[error("pip_secret_mounts: there is no file {}", path.display())]
-    NoSecret {
-        /// Where it was looked for.
-        path: PathBuf,
     },
     /// An image that is nowhere but in Docker.
     #[error("{image} is in Docker, where `{wanted}` cannot read it")]
@@ -121,10 +98,6 @@ impl DockerError {
             Self::Push { .. } => "see whether `docker login` was done for the registry",
             Self::Unwritable { .. } => "the native builder can: leave out `builder: docker`",
             Self::LocalBase { .. } => "push it to a registry, or leave out `builder: docker`",
-            Self::Option { nearest: Some(nearest), .. } => return Some(format!("did you mean `{nearest}`?")),
-            Self::Option { nearest: None, .. } => "it has `uv_image` and `micromamba_image`",
-            Self::OptionValue { .. } => "write it in quotes, such as \"ghcr.io/astral-sh/uv:latest\"",
-            Self::NoSecret { .. } => "make the file, or take it out of the spec",
             Self::OnlyInDocker { .. } => {
                 "push it to a registry, use Docker's own commands, or build with `--builder native`"
             }

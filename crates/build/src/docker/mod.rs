@@ -7,7 +7,6 @@ mod client;
 mod context;
 mod dockerfile;
 mod error;
-mod options;
 mod pylock;
 
 use std::collections::BTreeMap;
@@ -80,6 +79,7 @@ impl Job<'_> {
             names: &names,
             platform,
             secrets: &context.secrets,
+            mask: inputs.secrets.mask(),
             no_cache: request.no_cache,
             push: request.push,
             further: &machine.docker_arguments,

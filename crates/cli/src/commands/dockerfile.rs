@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use imagewright_build::{BuildSecret, DockerContext};
+use imagewright_build::DockerContext;
 
 use super::{print, tell};
 use crate::arguments::{LockArguments, ProgressStyle, SpecArguments};
@@ -44,8 +44,8 @@ pub(crate) fn run(environment: &Environment, arguments: &DockerfileArguments) ->
         }
         Some(folder) => print(folder.join("Dockerfile").display())?,
     }
-    for BuildSecret { id, file } in secrets {
-        tell(arguments.progress, format!("   needs --secret id={id},src={}", file.display()));
+    for secret in secrets {
+        tell(arguments.progress, format!("   needs --secret {secret}"));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -41,7 +41,7 @@ fn a_dockerfile_says_what_the_plan_has() {
         "builder: docker\nbuilder_config: {uv_image: 'uv.test/uv:1'}\nruntime_packages: []\n\
          apt_packages: [git, 'curl=8.*']\ncommands: [cd /opt, 'echo \"$HOME\" > it''s']\n\
          env: {COLOUR: 'light \"green\"', SEARCH: '/x:$PATH'}\nentrypoint: [python, -u]\ncopy: [data]\n\
-         pip_secret_mounts: [[netrc, /root/.netrc]]\n",
+         pip_secret_mounts: [[netrc, /root/.netrc], [netrc, 'env:TOKEN']]\n",
     );
     let mut command = world.workshop.command(&["dockerfile", "image.yaml"]);
     let printed = run_within(command.env_remove("SSL_CERT_FILE"), LIMIT).expect(0);
@@ -90,10 +90,10 @@ fn what_the_docker_builder_cannot_do_is_said() {
         .says(&["line break in `TEXT`", "hint: the native builder"]);
     dockerfile("builder_config: {uv_imag: x}\n")
         .expect(2)
-        .says(&["no `uv_imag`", "did you mean `uv_image`?"]);
+        .says(&["builder_config.uv_imag ", "did you mean `uv_image`?"]);
     dockerfile("builder_config: {uv_image: 1}\n")
         .expect(2)
-        .says(&["uv_image is the name of an image, not 1"]);
+        .says(&["builder_config.uv_image ", "a text is wanted here, not the number 1"]);
     dockerfile("pip_secret_mounts: [[none, /x]]\n").expect(2).says(&["there is no file", "none", "hint:"]);
     dockerfile("conda_packages: [gcc]\n").expect(2).says(&["conda_packages"]);
     world.spec_with(&["gamma"], "builder: docker\n");

@@ -7,6 +7,10 @@ use super::uv_config::{location, words};
 use super::{Index, IndexSettings, IndexUrl, PythonError, PythonWarning};
 use crate::uv::Host;
 
+/// Where pip looks in the container of a build, whose user is root.
+const IN_CONTAINER: [&str; 4] =
+    ["/etc/xdg/pip/pip.conf", "/etc/pip.conf", "/root/.pip/pip.conf", "/root/.config/pip/pip.conf"];
+
 /// pip's settings by their long option names, as `index-url`.
 type Options = BTreeMap<String, String>;
 
@@ -19,11 +23,8 @@ pub(super) fn of_variables(host: &Host) -> IndexSettings {
     settings(&named.collect(), host)
 }
 
-/// `pip.conf`: the machine's, the user's, the virtual environment's, the named one; later ones override.
+/// `pip.conf`: the machine's, the user's, the virtual environment's, the named one, a secret; later ones override.
 pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
-    if host.variable("PIP_CONFIG_FILE") == Some("/dev/null") {
-        return Ok(IndexSettings::default());
-    }
     let mut options = Options::new();
     for path in files(host).into_iter().filter(|path| path.is_file()) {
         let text = fs_err::read_to_string(&path)
@@ -34,6 +35,12 @@ pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
 }
 
 pub(super) fn files(host: &Host) -> Vec<PathBuf> {
+    let own =
+        if host.variable("PIP_CONFIG_FILE") == Some("/dev/null") { Vec::new() } else { own_files(host) };
+    own.into_iter().chain(host.placed(&IN_CONTAINER)).collect()
+}
+
+fn own_files(host: &Host) -> Vec<PathBuf> {
     let machine = host.config_directories().into_iter().rev().map(|folder| folder.join("pip/pip.conf"));
     let user = host.home().map(|home| home.join(".pip/pip.conf"));
     let user = user.into_iter().chain(host.config_home().map(|folder| folder.join("pip/pip.conf")));

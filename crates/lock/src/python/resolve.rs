@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::{
     ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh,
     Requirement, config_file, interpreter, preferences, setting,
 };
-use crate::uv::{Finished, Invocation, Uv};
+use crate::uv::{Finished, Invocation, PrivateFile, Uv};
 
 /// A large set on a slow line takes a minute; longer means that nothing comes.
 const LIMIT: Duration = Duration::from_mins(15);
@@ -83,9 +84,9 @@ impl<'a> Question<'a> {
     }
 
     fn write(&self) -> Result<(), PythonError> {
-        self.put(CONSTRAINTS, &lines(&self.constraints))?;
-        self.put(OVERRIDES, &lines(&self.overrides))?;
-        self.put(OUTPUT, &preferences::text(self.installed, self.request.previous))
+        let path = self.folder.join(OUTPUT);
+        let text = preferences::text(self.installed, self.request.previous);
+        fs_err::write(&path, text).map_err(|source| PythonError::File { path, source })
     }
 
     fn configuration(&self) -> String {
@@ -95,9 +96,18 @@ impl<'a> Question<'a> {
         config_file::text(&indexes, &self.uv.capabilities().default_index, self.request.refresh)
     }
 
-    fn put(&self, name: &str, text: &str) -> Result<(), PythonError> {
+    /// Puts a file there that may have a password in it; it is there for as long as what is returned.
+    fn put(&self, name: &str, text: &str) -> Result<PrivateFile, PythonError> {
         let path = self.folder.join(name);
-        fs_err::write(&path, text).map_err(|source| PythonError::File { path, source })
+        let put = || {
+            let file = PrivateFile::new(text.as_bytes())?;
+            match fs_err::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => fs_err::os::unix::fs::symlink(file.path(), &path)?,
+            }
+            Ok(file)
+        };
+        put().map_err(|source| PythonError::File { path: path.clone(), source })
     }
 
     /// Puts stubs beside the index for those of the base's distributions that `wanted` says; whether there are new
@@ -127,8 +137,14 @@ impl<'a> Question<'a> {
 
     /// Runs uv on some requirements; `further` are options of this run.
     async fn ask(&self, requirements: &str, further: &[&str]) -> Result<Finished, PythonError> {
-        self.put(REQUIREMENTS, requirements)?;
-        self.put(CONFIGURATION, &self.configuration())?;
+        let files = [
+            (REQUIREMENTS, requirements),
+            (CONFIGURATION, &self.configuration()),
+            (CONSTRAINTS, &lines(&self.constraints)),
+            (OVERRIDES, &lines(&self.overrides)),
+        ];
+        let put = files.into_iter().map(|(name, text)| self.put(name, text));
+        let _kept: Vec<PrivateFile> = put.collect::<Result<_, _>>()?;
         let (major, minor) = self.request.target.version();
         let patch = self.request.target.patch().map(|patch| format!(".{patch}")).unwrap_or_default();
         let version = format!("{major}.{minor}{patch}");

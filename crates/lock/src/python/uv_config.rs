@@ -21,6 +21,9 @@ const FURTHER: [&str; 10] = [
     "no-proxy",
 ];
 
+/// Where uv looks in the container of a build, whose user is root.
+const IN_CONTAINER: [&str; 3] = ["/root/.config/uv/uv.toml", "/etc/xdg/uv/uv.toml", "/etc/uv/uv.toml"];
+
 /// `UV_DEFAULT_INDEX`, `UV_INDEX`, their older names, and those like them.
 pub(super) fn of_variables(host: &Host) -> IndexSettings {
     let variable = |name: &str| host.variable(name);
@@ -40,11 +43,9 @@ pub(super) fn of_variables(host: &Host) -> IndexSettings {
     }
 }
 
-/// The configuration files that uv would read: the named one alone, or the project's, the user's, the machine's.
+/// The configuration files that uv would read: the secrets of a build, and the named one, or the project's, the user's,
+/// the machine's.
 pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
-    if host.variable("UV_NO_CONFIG").is_some_and(is_true) {
-        return Ok(IndexSettings::default());
-    }
     let mut settings = IndexSettings::default();
     for path in files(host) {
         settings = settings.or(of_file(&path)?);
@@ -54,6 +55,12 @@ pub(super) fn of_files(host: &Host) -> Result<IndexSettings, PythonError> {
 
 /// The files themselves, the most important first.
 pub(super) fn files(host: &Host) -> Vec<PathBuf> {
+    let is_void = host.variable("UV_NO_CONFIG").is_some_and(is_true);
+    let own = if is_void { Vec::new() } else { own_files(host) };
+    host.placed(&IN_CONTAINER).chain(own).collect()
+}
+
+fn own_files(host: &Host) -> Vec<PathBuf> {
     if let Some(named) = host.variable("UV_CONFIG_FILE") {
         return vec![host.absolute(named)];
     }

@@ -6,12 +6,33 @@ use std::path::{Path, PathBuf};
 pub struct Host {
     variables: BTreeMap<String, String>,
     working_directory: PathBuf,
+    /// Secrets of a build, by where they are in its container.
+    placed: BTreeMap<PathBuf, PathBuf>,
 }
+
+/// Where pip, uv and curl look for passwords in the container of a build, whose user is root.
+const NETRC: &str = "/root/.netrc";
 
 impl Host {
     /// The environment variables of this process and the directory that relative paths start from.
     pub fn new(variables: BTreeMap<String, String>, working_directory: PathBuf) -> Self {
-        Self { variables, working_directory }
+        Self { variables, working_directory, placed: BTreeMap::new() }
+    }
+
+    /// The machine with the secrets of a build: variables, and files by their paths in the build's container, each with
+    /// where it is here. What reads settings at those paths there reads these.
+    #[must_use]
+    pub fn with_secrets(mut self, variables: &[(String, String)], files: &[(PathBuf, PathBuf)]) -> Self {
+        self.variables.extend(variables.iter().cloned());
+        self.placed.extend(files.iter().cloned());
+        let path_of = |path: &str| self.placed.get(Path::new(path)).map(|path| path.display().to_string());
+        self.variables.extend(path_of(NETRC).map(|path| ("NETRC".to_owned(), path)));
+        self
+    }
+
+    /// The secret of a build that its container has at one of these paths, in their order.
+    pub(crate) fn placed<'a>(&'a self, paths: &'a [&str]) -> impl Iterator<Item = PathBuf> + 'a {
+        paths.iter().filter_map(|path| self.placed.get(Path::new(path))).cloned()
     }
 
     /// The value of a variable; an empty one counts as unset, as uv and pip have it.

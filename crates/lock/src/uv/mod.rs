@@ -5,12 +5,14 @@ mod error;
 mod host;
 mod install;
 mod locate;
+mod private_file;
 mod process;
 
 pub use capabilities::Capabilities;
 pub use error::UvError;
 pub use host::Host;
 pub use locate::{UvSearch, find, locate};
+pub use private_file::PrivateFile;
 pub(crate) use process::{Finished, Invocation};
 
 use std::path::{Path, PathBuf};

@@ -12,6 +12,7 @@ mod overlay;
 mod owners;
 mod privileges;
 mod seccomp;
+mod secrets;
 mod tree;
 mod unpack;
 mod user;

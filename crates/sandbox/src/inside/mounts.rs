@@ -14,8 +14,9 @@ use rustix::mount::{
 use rustix::process::{chdir, pivot_root};
 
 use super::made::Made;
+use super::secrets;
 use crate::task::{Failure, Trying as _};
-use crate::{Bind, Network, RunRequest};
+use crate::{Bind, Network, RunRequest, SecretFile};
 
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 const DEVICE_LINKS: [(&str, &str); 5] = [
@@ -38,6 +39,7 @@ pub(super) struct Mounts {
     sys: Option<OwnedFd>,
     devices: Vec<(&'static str, OwnedFd)>,
     binds: Vec<(Bind, OwnedFd)>,
+    secrets: Vec<SecretFile>,
 }
 
 impl Mounts {
@@ -56,6 +58,7 @@ impl Mounts {
             sys: clone_of(Path::new("/sys")).ok(),
             devices,
             binds,
+            secrets: request.secrets.clone(),
         })
     }
 
@@ -77,7 +80,8 @@ impl Mounts {
         for path in HIDDEN {
             hide(path).trying(|| format!("mount nothing over {path}"))?;
         }
-        for (bind, mount) in self.binds {
+        let secrets = secrets::mounts(&self.secrets)?;
+        for (bind, mount) in self.binds.into_iter().chain(secrets) {
             attach_bind(&bind, &mount, made)?;
         }
         Ok(())
@@ -102,7 +106,7 @@ pub(super) fn resolver_files(network: Network) -> Vec<Bind> {
     ["/etc/resolv.conf", "/etc/hosts"].into_iter().filter(|path| stat(*path).is_ok()).map(bind).collect()
 }
 
-fn clone_of(path: &Path) -> Result<OwnedFd, Failure> {
+pub(super) fn clone_of(path: &Path) -> Result<OwnedFd, Failure> {
     let flags =
         OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
     open_tree(CWD, path, flags).trying(|| format!("take the mount of {}", path.display()))
@@ -115,7 +119,7 @@ fn attach(mount: &OwnedFd, target: &Path) -> Result<(), Failure> {
 
 const NO_OPTIONS: Option<&CStr> = None;
 
-fn safe_flags() -> MountFlags {
+pub(super) fn safe_flags() -> MountFlags {
     MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC
 }
 

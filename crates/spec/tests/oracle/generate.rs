@@ -246,6 +246,11 @@ fn files(random: &mut Random, directory: &Path, add: &mut impl FnMut(&str, Value
 
 /// Drops what may not be used together with what is there.
 fn exclude(fields: &mut Vec<(String, Value)>) {
+    if fields.iter().any(|(name, _)| name == "builder_config") {
+        // The native builder refuses keys that it does not know.
+        fields.retain(|(name, _)| name != "builder");
+        fields.push(("builder".to_owned(), Value::text("noop")));
+    }
     if fields.iter().any(|(name, _)| name == "builder") {
         fields.retain(|(name, _)| name != "builder_options");
     }
@@ -320,7 +325,7 @@ pub(crate) fn document(random: &mut Random) -> String {
         "\t", "%", "@", "é", "\u{a0}", "\r\n", "=", "k: v", "- v", "\n\n", "---", "...", "\\x41", "''",
         "\\\n",
     ];
-    let mut text = "builder_config:\n  a: ".to_owned();
+    let mut text = "builder: noop\nbuilder_config:\n  a: ".to_owned();
     for _ in 0..=random.below(9) {
         text.push_str(random.pick(&tokens));
     }

@@ -96,7 +96,7 @@ fn random_scalars_have_pyyamls_type() {
     let mut random = Random::new(7);
     let (mut compared, mut refused) = (0, 0);
     for _ in 0..SCALARS {
-        let text = format!("builder_config:\n  a: {}\n", generate::plain_scalar(&mut random));
+        let text = format!("builder: noop\nbuilder_config:\n  a: {}\n", generate::plain_scalar(&mut random));
         let theirs = peer.ask(&text, Notation::Yaml, HostArchitecture::Other, &directory);
         match (ours(&text, Notation::Yaml, HostArchitecture::Other, &directory), theirs) {
             (Ok(ours), Ok(theirs)) => {

@@ -8,9 +8,10 @@ use rustix::io::Errno;
 
 use super::super::made::Made;
 use super::super::mounts::resolver_files;
+use super::super::secrets;
 use super::mirror::{How, copy, mirror};
 use crate::task::{Failure, Trying as _};
-use crate::{Bind, RunRequest};
+use crate::{Bind, RunRequest, SecretFile};
 
 /// The devices that every program may expect, by their numbers.
 const DEVICES: [(&str, u32, u32); 6] = [
@@ -29,6 +30,7 @@ const OVERWRITE: OFlags = OFlags::WRONLY.union(OFlags::TRUNC).union(OFlags::CLOE
 #[derive(Debug)]
 pub(in super::super) struct Places {
     files: Vec<(Bind, OwnedFd)>,
+    secrets: Vec<SecretFile>,
 }
 
 impl Places {
@@ -39,7 +41,7 @@ impl Places {
                 .trying(|| format!("open {}", bind.source.display()))?;
             Ok((bind, file))
         });
-        Ok(Self { files: taken.collect::<Result<_, Failure>>()? })
+        Ok(Self { files: taken.collect::<Result<_, Failure>>()?, secrets: request.secrets.clone() })
     }
 
     /// Puts everything into place in the root directory that this process has entered.
@@ -52,7 +54,8 @@ impl Places {
         for (path, major, minor) in DEVICES {
             make_device(path, makedev(major, minor)).trying(|| format!("make the device {path}"))?;
         }
-        self.files.into_iter().try_for_each(|(bind, file)| put(&bind, file, made))
+        self.files.into_iter().try_for_each(|(bind, file)| put(&bind, file, made))?;
+        self.secrets.iter().try_for_each(|secret| put_secret(secret, made))
     }
 }
 
@@ -85,6 +88,16 @@ fn put(bind: &Bind, file: OwnedFd, made: &mut Made) -> Result<(), Failure> {
         made.file(&target)?;
         copy(file, open(&target, OVERWRITE, Mode::empty()).trying(step)?, &found).trying(step)?;
     }
+    made.mount_point(&target)
+}
+
+fn put_secret(secret: &SecretFile, made: &mut Made) -> Result<(), Failure> {
+    let target = Path::new("/").join(&secret.target);
+    made.directory(target.parent().unwrap_or(Path::new("/")), 0o755)?;
+    made.file(&target)?;
+    let step = || format!("put a secret at {}", target.display());
+    rustix::fs::chmod(&target, Mode::from_raw_mode(secrets::MODE)).trying(step)?;
+    secrets::write(secret, &target)?;
     made.mount_point(&target)
 }
 
