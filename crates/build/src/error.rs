@@ -6,7 +6,7 @@ use imagewright_oci::{Digest, ImageReference, Platform, ReferenceError};
 use imagewright_plan::PlanError;
 use imagewright_recipe::RecipeError;
 use imagewright_registry::RegistryError;
-use imagewright_sandbox::{Exit, SandboxError};
+use imagewright_sandbox::{Exit, NoEmulator, SandboxError};
 use imagewright_spec::SpecError;
 use imagewright_store::StoreError;
 use thiserror::Error;
@@ -228,13 +228,15 @@ pub enum BuildError {
         #[source]
         source: SandboxError,
     },
-    /// A command that this machine cannot execute.
-    #[error("{origin} would have to run on {platform}, which this machine does not execute")]
+    /// Commands that this machine cannot execute.
+    #[error("{} would have to run on {platform}, which this machine does not execute: {source}", fields.join(" and "))]
     ForeignPlatform {
-        /// The field of the spec that asks for it.
-        origin: String,
+        /// The fields of the spec that ask for it.
+        fields: Vec<String>,
         /// What the image is for.
         platform: Platform,
+        /// Why it cannot.
+        source: NoEmulator,
     },
     /// Docker did not build the image.
     #[error(transparent)]
@@ -299,9 +301,12 @@ impl BuildError {
                 Some(format!("it is there for {}", found.join(", ")))
             }
             Self::Sandbox(source) | Self::NoSandbox { source, .. } => source.hint(),
-            Self::ForeignPlatform { .. } => Some(
-                "build it on a machine of that platform, or leave out what has to be executed".to_owned(),
-            ),
+            Self::ForeignPlatform { fields, .. } => Some(format!(
+                "install an emulator on this machine (Debian's and Ubuntu's `qemu-user-static`; where there is Docker, \
+                 `docker run --privileged --rm tonistiigi/binfmt --install all`), build on a machine of that platform, \
+                 or leave out {}",
+                fields.join(" and ")
+            )),
             Self::Sink(source) => source.hint(),
             Self::Docker(source) => source.hint(),
             Self::NoBaseName => Some("write `base_image:` with the name of an image".to_owned()),

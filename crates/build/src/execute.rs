@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use imagewright_oci::{Descriptor, DiffId, ImageReference, Platform};
+use imagewright_lock::uv::Uv;
+use imagewright_oci::{Descriptor, DiffId, ImageReference};
 use imagewright_plan::{Execution, LayerDefinition, LayerKind, Plan};
-use imagewright_sandbox::{Bind, Network, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper};
+use imagewright_sandbox::{
+    Bind, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper, executed_by,
+};
 use imagewright_store::LayerRecord;
 use tokio::sync::OnceCell;
 
@@ -69,6 +72,27 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// What executes the image's programs.
+    fn processor(&self) -> Result<Processor, BuildError> {
+        let platform = &self.plan.platform;
+        let foreign = |source: NoEmulator| BuildError::ForeignPlatform {
+            fields: self.fields(),
+            platform: platform.clone(),
+            source,
+        };
+        executed_by(platform).map_err(foreign)
+    }
+
+    /// The fields of the spec because of which something is executed. The configuration of a base is because of them.
+    fn fields(&self) -> Vec<String> {
+        let asked = self.plan.layers.iter().filter(|layer| layer.kind != LayerKind::Configuration);
+        let origins = asked.filter_map(LayerDefinition::execution).map(|execution| &execution.origin);
+        let mut fields: Vec<String> =
+            origins.map(|origin| origin.split('[').next().unwrap_or(origin).to_owned()).collect();
+        fields.dedup();
+        fields
+    }
+
     /// The first execution whose layer has to be made.
     async fn missing(&self, shelves: &Shelves, no_cache: bool) -> Result<Option<&'a Execution>, BuildError> {
         for definition in &self.plan.layers {
@@ -85,10 +109,7 @@ impl<'a> Executor<'a> {
     }
 
     async fn find_sandbox(&self, origin: String) -> Result<Sandbox, BuildError> {
-        let platform = &self.plan.platform;
-        if !Platform::of_this_machine().accepts(platform) {
-            return Err(BuildError::ForeignPlatform { origin, platform: platform.clone() });
-        }
+        self.processor()?;
         let (store, choice) = (self.machine.store.clone(), self.machine.sandbox.clone());
         blocking(move || {
             let scratch = store.scratch_directory()?;
@@ -99,8 +120,12 @@ impl<'a> Executor<'a> {
 
     async fn surroundings(&self) -> Result<&Surroundings, BuildError> {
         let find = async || {
-            let uv = self.machine.uv().await?;
-            Surroundings::of(&self.machine.host, &self.machine.store, Some(uv.executable()))
+            // This machine's uv is a program for its own loader, which an image for another processor has not.
+            let uv = match self.processor()? {
+                Processor::Own => Some(self.machine.uv().await?),
+                Processor::Emulated { .. } => None,
+            };
+            Surroundings::of(&self.machine.host, &self.machine.store, uv.as_ref().map(Uv::executable))
         };
         self.surroundings.get_or_try_init(find).await
     }

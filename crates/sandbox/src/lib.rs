@@ -43,6 +43,7 @@
 mod change;
 mod channel;
 mod command;
+mod emulation;
 mod error;
 mod exit;
 mod id_map;
@@ -57,6 +58,8 @@ mod task;
 mod unpack;
 
 pub use command::{Bind, Network, RunRequest};
+
+pub use emulation::{NoEmulator, Processor, executed_by};
 pub use error::SandboxError;
 pub use exit::Exit;
 pub use inside::{HELPER_ARGUMENT, helper_main};
