@@ -1,7 +1,7 @@
 //! The lock of an image, attached to it in its registry, so that a machine without the store of the last build keeps
 //! to what that pinned (design D10).
 //!
-//! It is an artifact whose subject is the image's manifest, and its one blob is the lock's canonical form. The image
+//! It is an artifact whose subject is what is under the image's tag, a manifest or an index, and its one blob is the lock's canonical form. The image
 //! names the digest of that form in its annotations: so whoever has the image needs no list of what refers to it,
 //! and what somebody else attaches is never read.
 
@@ -12,7 +12,6 @@ use imagewright_registry::RegistryError;
 
 use crate::BuildError;
 use crate::existence::AtTag;
-use crate::image::Image;
 use crate::job::Job;
 use crate::push::{MemoryBlob, Pusher};
 
@@ -38,9 +37,9 @@ impl Pusher<'_> {
 
     /// Attaches the lock that was sent to an image that is there, and complete without it: a registry that does not
     /// take the lock is told of, and nothing more.
-    pub(crate) async fn attach(&self, image: &Image, sent: Result<Descriptor, RegistryError>) {
+    pub(crate) async fn attach(&self, image: &Descriptor, sent: Result<Descriptor, RegistryError>) {
         let attached = async {
-            let Descriptor { media_type, digest, size, .. } = &image.descriptor;
+            let Descriptor { media_type, digest, size, .. } = image;
             let subject = Descriptor::new(media_type.clone(), *digest, *size);
             let manifest = ImageManifest::attached(LOCK_TYPE, sent?, subject).to_bytes();
             self.client.put_manifest(&self.target.name_only(), &MediaType::OciManifest, manifest.into()).await

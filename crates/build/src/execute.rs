@@ -7,7 +7,8 @@ use imagewright_lock::uv::Uv;
 use imagewright_oci::{Descriptor, DiffId, ImageReference};
 use imagewright_plan::{Execution, LayerDefinition, LayerKind, Plan};
 use imagewright_sandbox::{
-    Bind, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper, executed_by,
+    Bind, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper,
+    executed_by,
 };
 use imagewright_store::LayerRecord;
 use tokio::sync::OnceCell;

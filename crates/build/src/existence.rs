@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use imagewright_lock::differing_names;
-use imagewright_oci::{Descriptor, Digest, ImageConfig, ImageReference, Manifest, Platform};
+use imagewright_oci::{
+    Descriptor, Digest, ImageConfig, ImageIndex, ImageManifest, ImageReference, Manifest, Platform,
+};
 use imagewright_registry::Client;
 use imagewright_spec::Declared;
 use imagewright_store::{Store, TagRecord};
@@ -119,26 +121,49 @@ pub(crate) fn at_local_tag(
     let Some(manifest) = stored(store, record.manifest)? else { return Ok(missing) };
     let manifest = Manifest::parse_untyped(&manifest)
         .map_err(|source| BuildError::StoredManifest { reference: reference.clone(), source })?;
-    // An index is of a registry: what was built here alone is for one platform.
-    let Manifest::Image(manifest) = manifest else { return Ok(missing) };
-    // Layers of a base are in its registry, if it is in one.
+    let annotations = match &manifest {
+        Manifest::Image(manifest) => &manifest.annotations,
+        Manifest::Index(index) => &index.annotations,
+    };
+    let origin = match Provenance::recorded(&record) {
+        Some(origin) => Some(origin),
+        None => Provenance::of(annotations)
+            .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?,
+    };
+    let is_whole = match &manifest {
+        Manifest::Image(manifest) => is_whole(store, manifest)?,
+        Manifest::Index(index) => has_parts(store, index, platforms)?,
+    };
+    Ok(if is_whole { wanted.at_tag(record.manifest, origin.as_ref()) } else { missing })
+}
+
+/// Whether the store has all of an image but what is in a registry: the layers of a base are, if that is in one.
+fn is_whole(store: &Store, manifest: &ImageManifest) -> Result<bool, BuildError> {
     let is_elsewhere = manifest.annotations.contains_key(BASE_NAME);
     let is_ours = |layer: &&Descriptor| !is_elsewhere || layer.annotations.contains_key(LAYER_KEY);
     let ours = manifest.layers.iter().filter(is_ours);
     for descriptor in ours.chain([&manifest.config]) {
         if store.blob(&descriptor.digest)?.is_none() {
-            return Ok(missing);
+            return Ok(false);
         }
     }
-    let origin = match Provenance::recorded(&record) {
-        Some(origin) => Some(origin),
-        None => Provenance::of(&manifest.annotations)
-            .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?,
-    };
-    Ok(wanted.at_tag(record.manifest, origin.as_ref()))
+    Ok(true)
 }
 
-/// Remembers what is under a tag, so that the next question costs one request.
+/// Whether the store has the images of all these platforms.
+fn has_parts(store: &Store, index: &ImageIndex, platforms: &[Platform]) -> Result<bool, BuildError> {
+    for platform in platforms {
+        let Some(entry) = index.for_platform(platform) else { return Ok(false) };
+        match stored(store, entry.digest)?.map(|bytes| Manifest::parse_untyped(&bytes)) {
+            Some(Ok(Manifest::Image(manifest))) if is_whole(store, &manifest)? => {}
+            _ => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Remembers what is under a tag, so that the next question costs one request. An index is remembered for each of its
+/// platforms besides: who asks for the tag alone asks for one.
 pub(crate) fn record(
     store: &Store,
     reference: &ImageReference,
@@ -150,6 +175,11 @@ pub(crate) fn record(
     let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
     let inputs = serde_json::to_value(&origin).expect("digests serialise");
     let record = TagRecord { manifest, declared: declared.digest, inputs };
+    if let [_, _, ..] = platforms {
+        for platform in platforms {
+            store.put_tag(reference, std::slice::from_ref(platform), &record)?;
+        }
+    }
     Ok(store.put_tag(reference, platforms, &record)?)
 }
 

@@ -193,6 +193,7 @@ fn sink_kind(error: &SinkError) -> FailureKind {
         SinkError::Target { .. }
         | SinkError::NotALayout { .. }
         | SinkError::LayoutIndex { .. }
+        | SinkError::OnePlatform { .. }
         | SinkError::NoProgram { .. } => FailureKind::Usage,
     }
 }
@@ -206,6 +207,7 @@ fn docker_kind(error: &DockerError) -> FailureKind {
         | DockerError::Inspection { .. }
         | DockerError::Context { .. } => FailureKind::Machine,
         DockerError::NoProgram
+        | DockerError::SeveralPlatforms { .. }
         | DockerError::Unwritable { .. }
         | DockerError::LocalBase { .. }
         | DockerError::OnlyInDocker { .. } => FailureKind::Usage,

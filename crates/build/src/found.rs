@@ -4,7 +4,9 @@ use std::io::Read as _;
 
 use imagewright_lock::python::Refresh;
 use imagewright_oci::Manifest;
-use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, ImageManifest, ImageReference, Platform};
+use imagewright_oci::{
+    Descriptor, DiffId, Digest, ImageConfig, ImageIndex, ImageManifest, ImageReference, Platform,
+};
 use imagewright_spec::BuilderName;
 use imagewright_store::Store;
 
@@ -26,6 +28,8 @@ pub struct FoundImage {
     pub manifest: ImageManifest,
     /// Its configuration.
     pub config: ImageConfig,
+    /// The index that it was found in, when the reference is that of several images.
+    pub index: Option<FoundIndex>,
     /// The images that it was built on, from the nearest to the farthest that the store knows.
     pub(crate) bases: Vec<ImageReference>,
     /// The bytes that the manifest's digest covers.
@@ -34,7 +38,23 @@ pub struct FoundImage {
     pub(crate) config_bytes: Vec<u8>,
 }
 
+/// The images of several platforms under one name.
+#[derive(Clone, Debug)]
+pub struct FoundIndex {
+    /// The digest of the index.
+    pub digest: Digest,
+    /// What it lists.
+    pub index: ImageIndex,
+    /// The bytes that the digest covers.
+    pub(crate) bytes: Vec<u8>,
+}
+
 impl FoundImage {
+    /// The digest that the image was asked for by: that of its index, if it is in one.
+    pub(crate) fn root_digest(&self) -> Digest {
+        self.index.as_ref().map_or(self.digest, |index| index.digest)
+    }
+
     /// The layers, lowest first, with the digests of their tar streams.
     pub fn layers(&self) -> impl Iterator<Item = (&Descriptor, DiffId)> {
         self.manifest.layers.iter().zip(self.config.rootfs.diff_ids.iter().copied())
@@ -152,14 +172,16 @@ impl Machine {
             platform: platform.clone(),
             found,
         };
-        let (digest, manifest, manifest_bytes) = match self.manifest(reference, digest).await? {
-            (Manifest::Image(manifest), bytes) => (digest, manifest, bytes),
-            (Manifest::Index(index), _) => {
+        let (digest, index, manifest, manifest_bytes) = match self.manifest(reference, digest).await? {
+            (Manifest::Image(manifest), bytes) => (digest, None, manifest, bytes),
+            (Manifest::Index(index), bytes) => {
                 let Some(entry) = index.for_platform(platform) else {
                     return Err(missing(index.platforms()));
                 };
-                match self.manifest(reference, entry.digest).await? {
-                    (Manifest::Image(manifest), bytes) => (entry.digest, manifest, bytes),
+                let chosen = entry.digest;
+                let index = Some(FoundIndex { digest, index, bytes });
+                match self.manifest(reference, chosen).await? {
+                    (Manifest::Image(manifest), bytes) => (chosen, index, manifest, bytes),
                     (Manifest::Index(nested), _) => return Err(missing(nested.platforms())),
                 }
             }
@@ -172,7 +194,23 @@ impl Machine {
         }
         let (reference, manifest) = (reference.clone(), *manifest);
         let bases = self.bases(&manifest)?;
-        Ok(FoundImage { reference, digest, manifest, config, bases, manifest_bytes, config_bytes })
+        Ok(FoundImage { reference, digest, manifest, config, index, bases, manifest_bytes, config_bytes })
+    }
+
+    /// All images under a digest, when it is an index; else the one.
+    pub(crate) async fn all_documents(
+        &self,
+        reference: &ImageReference,
+        digest: Digest,
+        platform: &Platform,
+    ) -> Result<Vec<FoundImage>, BuildError> {
+        let one = self.documents(reference, digest, platform).await?;
+        let Some(FoundIndex { index, .. }) = &one.index else { return Ok(vec![one]) };
+        let mut all = Vec::new();
+        for platform in index.platforms() {
+            all.push(self.documents(reference, digest, &platform).await?);
+        }
+        Ok(all)
     }
 
     /// What an image was built on, and what that was, as far as the store has their manifests.

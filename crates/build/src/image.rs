@@ -4,8 +4,8 @@ use imagewright_layer::LayerKey;
 use imagewright_lock::facts::Installed;
 use imagewright_lock::{BaseOrigin, FACTS_ANNOTATION};
 use imagewright_oci::{
-    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageManifest, ImageReference, MediaType,
-    RootFs, canonical_json,
+    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageIndex, ImageManifest, ImageReference,
+    MediaType, RootFs, canonical_json,
 };
 use imagewright_plan::{LayerKind, Plan};
 
@@ -85,6 +85,14 @@ pub(crate) fn assemble(plan: &Plan, layers: &[FinishedLayer], provenance: &Prove
         ..Descriptor::of(MediaType::OciManifest, &manifest)
     };
     Image { config, manifest, descriptor }
+}
+
+/// Lists the images of several platforms, in the order of these, and says of all where they came from.
+pub(crate) fn index(images: &[&Image], provenance: &Provenance) -> (Descriptor, Vec<u8>) {
+    let mut entries: Vec<Descriptor> = images.iter().map(|image| image.descriptor.clone()).collect();
+    entries.sort_by(|a, b| a.platform.cmp(&b.platform));
+    let bytes = ImageIndex::new(entries, provenance.annotations()).to_bytes();
+    (Descriptor::of(MediaType::OciIndex, &bytes), bytes)
 }
 
 fn configuration(plan: &Plan, layers: &[FinishedLayer], annotations: &Annotations) -> ImageConfig {

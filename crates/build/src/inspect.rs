@@ -4,7 +4,7 @@ use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, MediaType, Platfo
 use serde::Serialize;
 
 use crate::BuildError;
-use crate::found::FoundImage;
+use crate::found::{FoundImage, FoundIndex};
 use crate::image::{BASE_DIGEST, BASE_NAME, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE};
 use crate::provenance::{AnnotationError, Provenance, annotation};
 
@@ -13,6 +13,9 @@ use crate::provenance::{AnnotationError, Provenance, annotation};
 pub struct Inspection {
     /// What it was asked for by, as the user writes it.
     pub image: String,
+    /// The index that it was found in, when its name is that of images for several platforms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<InspectedIndex>,
     /// The digest of its manifest.
     pub digest: Digest,
     /// What it is for.
@@ -32,6 +35,24 @@ pub struct Inspection {
     pub base: Option<InspectedBase>,
     /// Its layers, lowest first.
     pub layers: Vec<InspectedLayer>,
+}
+
+/// The images of several platforms under one name.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedIndex {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it lists.
+    pub images: Vec<InspectedPart>,
+}
+
+/// An image that an index lists.
+#[derive(Clone, Debug, Serialize)]
+pub struct InspectedPart {
+    /// What it is for.
+    pub platform: Platform,
+    /// The digest of its manifest.
+    pub digest: Digest,
 }
 
 /// How a container of an image starts.
@@ -96,6 +117,7 @@ impl Inspection {
         let layers = image.layers().zip(made_by).map(|((layer, id), by)| describe(layer, id, by));
         Ok(Self {
             image: name,
+            index: image.index.as_ref().map(of_index),
             digest: image.digest,
             platform: image.config.platform.clone(),
             created: image.config.created.clone(),
@@ -112,6 +134,14 @@ impl Inspection {
             layers: layers.collect::<Result<_, _>>().map_err(unreadable)?,
         })
     }
+}
+
+fn of_index(found: &FoundIndex) -> InspectedIndex {
+    let part = |entry: &Descriptor| {
+        let platform = entry.platform.clone().filter(|platform| platform.os != "unknown")?;
+        Some(InspectedPart { platform, digest: entry.digest })
+    };
+    InspectedIndex { digest: found.digest, images: found.index.manifests.iter().filter_map(part).collect() }
 }
 
 fn base(annotations: &Annotations) -> Option<InspectedBase> {

@@ -27,7 +27,7 @@ use crate::mend::warn_of_damage;
 use crate::native::{BuildRequest, Machine};
 use crate::nested::homes;
 use crate::progress::Progress;
-use crate::report::{BuildReport, BuildStatus, LayerReport};
+use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::secrets::Secrets;
 
 /// A request, and what follows from it without asking anyone.
@@ -259,8 +259,12 @@ impl<'a> Job<'a> {
         digest: Digest,
         status: BuildStatus,
         changed: Vec<String>,
-        layers: Vec<LayerReport>,
+        mut parts: Vec<PartReport>,
     ) -> BuildReport {
+        let layers = match &mut parts[..] {
+            [_] => parts.remove(0).layers,
+            _ => Vec::new(),
+        };
         let statistics = self.machine.client.statistics();
         let (repository, _) = self.name.rsplit_once(':').expect("the name of an image has its tag");
         BuildReport {
@@ -271,6 +275,7 @@ impl<'a> Job<'a> {
             changed,
             platforms: self.recipe.platforms.clone(),
             layers,
+            parts,
             outputs: Vec::new(),
             bytes_uploaded: statistics.bytes_sent,
             bytes_downloaded: statistics.bytes_received + self.fetched.bytes(),

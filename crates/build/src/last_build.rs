@@ -30,7 +30,7 @@ pub(crate) struct KnownLayer {
 
 impl LastBuild {
     /// What was built from `lock`.
-    pub(crate) fn new(lock: &Lock, plans: &[&Plan]) -> Self {
+    pub(crate) fn new(lock: &Lock, plans: &[Plan]) -> Self {
         let known = |layer: &LayerDefinition| KnownLayer {
             key: layer.key.0,
             kind: layer.kind,

@@ -62,9 +62,11 @@ pub use failure::FailureKind;
 pub use forecast::{
     BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,
 };
-pub use found::FoundImage;
+pub use found::{FoundImage, FoundIndex};
 pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
-pub use inspect::{InspectedBase, InspectedConfig, InspectedLayer, Inspection};
+pub use inspect::{
+    InspectedBase, InspectedConfig, InspectedIndex, InspectedLayer, InspectedPart, Inspection,
+};
 pub use isolation::SandboxChoice;
 pub use job::Planned;
 pub use lookup::{Lookup, Place};
@@ -72,6 +74,6 @@ pub use miss::{InputChange, MissReason};
 pub use native::{BuildRequest, GivenLock, Machine};
 pub use produce::CopyError;
 pub use provenance::{AnnotationError, Provenance};
-pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport};
+pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport, PartReport};
 pub use secrets::SecretError;
 pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};

@@ -1,15 +1,18 @@
-//! Makes the layers of a plan, sends each as soon as it is there, and puts the image together.
+//! Makes the layers of each platform, sends each as soon as it is there, and puts the image together: the index last,
+//! when there are several platforms.
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
+use imagewright_oci::{Descriptor, ImageReference};
 use imagewright_plan::Plan;
 
 use crate::BuildError;
 use crate::event::LayerSource;
 use crate::execute::Executor;
-use crate::image::{FinishedLayer, Image, assemble};
+use crate::image::{FinishedLayer, Image, assemble, index};
 use crate::job::{Inputs, Job};
 use crate::lookup::Shelves;
 use crate::obtain::Obtaining;
@@ -17,16 +20,25 @@ use crate::overlap::overlaps;
 use crate::produce::{Memory, Places, Producer};
 use crate::provenance::Provenance;
 use crate::push::Pusher;
-use crate::report::LayerReport;
+use crate::report::{LayerReport, PartReport};
+
+/// An image that was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    /// What is under the tag: a manifest, or an index.
+    pub(crate) descriptor: Descriptor,
+    /// What was made for each platform, in the order of the plans.
+    pub(crate) parts: Vec<PartReport>,
+}
 
 impl Job<'_> {
     /// Makes the image; one that is pushed gets its lock attached.
     pub(crate) async fn make(
         &self,
         inputs: &Inputs,
-        plan: &Plan,
+        plans: &[Plan],
         lock: &Lock,
-    ) -> Result<(Image, Vec<LayerReport>), BuildError> {
+    ) -> Result<Made, BuildError> {
         let machine = self.machine;
         let pusher = self.request.push.then_some(Pusher {
             client: &machine.client,
@@ -34,51 +46,51 @@ impl Job<'_> {
             target: &self.target,
             reporter: &machine.reporter,
         });
-        let made = self.make_and_push(inputs, plan, lock, pusher.as_ref());
+        let made = self.make_and_push(inputs, plans, lock, pusher.as_ref());
         let Some(pusher) = pusher.as_ref().filter(|_| machine.attach_lock) else { return made.await };
         // The lock is known first of all, so it goes beside the layers; nobody waits for it before the tag.
         let sent = async { Ok(pusher.send_lock(lock).await) };
         let (made, sent) = tokio::try_join!(made, sent)?;
-        pusher.attach(&made.0, sent).await;
+        pusher.attach(&made.descriptor, sent).await;
         Ok(made)
     }
 
     async fn make_and_push(
         &self,
         inputs: &Inputs,
-        plan: &Plan,
+        plans: &[Plan],
         lock: &Lock,
         pusher: Option<&Pusher<'_>>,
-    ) -> Result<(Image, Vec<LayerReport>), BuildError> {
-        let machine = self.machine;
+    ) -> Result<Made, BuildError> {
+        // One for all, because it bounds what is in memory.
         let mut producer = self.producer(self.shelves(), inputs, lock);
-        let executor = Executor::of(machine, plan, Arc::clone(&inputs.secrets));
-        executor.check(&mut producer).await?;
-        let obtaining = Obtaining { machine, plan, producer: &producer, pusher, executor: &executor };
-        let layers = obtaining.layers();
-        let base = async {
-            match pusher {
-                Some(pusher) => pusher.push_base(&plan.base).await,
-                None => machine.keep_local_base(&plan.base).await,
-            }
-        };
-        let (layers, ()) = tokio::try_join!(layers, base)?;
-        let (finished, reports): (Vec<FinishedLayer>, Vec<LayerReport>) = layers.into_iter().unzip();
-        let installed: Vec<&Installed> = finished.iter().flat_map(|layer| &layer.installed).collect();
-        for overlap in overlaps(&installed) {
-            machine.reporter.warn(overlap.to_string(), None);
-        }
-        self.warn_of_unset(plan);
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,
             lock: Some(lock.digest()),
         };
-        let image = assemble(plan, &finished, &provenance);
-        if let Some(pusher) = pusher {
-            pusher.commit(&image, &finished).await?;
+        let executors: Vec<Executor<'_>> =
+            plans.iter().map(|plan| Executor::of(self.machine, plan, Arc::clone(&inputs.secrets))).collect();
+        // What cannot be executed here is said before anything is made.
+        for executor in &executors {
+            executor.check(&mut producer).await?;
         }
-        Ok((image, base_reports(plan).chain(reports).collect()))
+        let part = Part { job: self, producer: &producer, provenance: &provenance, pusher };
+        // Commands have the machine for themselves, and each other's caches.
+        let executes = |plan: &Plan| plan.layers.iter().any(|layer| layer.execution().is_some());
+        let at_once = if plans.iter().any(executes) { 1 } else { plans.len() };
+        // The tag of several is their index's.
+        let name = &(if plans.len() == 1 { self.target.clone() } else { self.target.name_only() });
+        let parts = plans.iter().zip(&executors).map(|(plan, executor)| part.make(plan, executor, name));
+        let parts: Vec<(Image, Vec<LayerReport>)> =
+            stream::iter(parts).buffered(at_once).try_collect().await?;
+        let images: Vec<&Image> = parts.iter().map(|(image, _)| image).collect();
+        let descriptor = match &images[..] {
+            [image] => image.descriptor.clone(),
+            images => part.list(images).await?,
+        };
+        let parts = parts.into_iter().map(|(image, layers)| PartReport::new(&image, layers)).collect();
+        Ok(Made { descriptor, parts })
     }
 
     /// What makes layers, and takes those that are on `shelves`.
@@ -116,6 +128,58 @@ impl Job<'_> {
             let hint = "a dollar sign that is to stay is written `\\$`";
             self.machine.reporter.warn(unset.to_string(), Some(hint.to_owned()));
         }
+    }
+}
+
+/// What makes the image of one platform.
+#[derive(Clone, Copy, Debug)]
+struct Part<'a> {
+    job: &'a Job<'a>,
+    producer: &'a Producer,
+    provenance: &'a Provenance,
+    pusher: Option<&'a Pusher<'a>>,
+}
+
+impl Part<'_> {
+    /// Makes it, and puts it under `name` when it is pushed.
+    async fn make(
+        self,
+        plan: &Plan,
+        executor: &Executor<'_>,
+        name: &ImageReference,
+    ) -> Result<(Image, Vec<LayerReport>), BuildError> {
+        let Self { job, producer, provenance, pusher } = self;
+        let machine = job.machine;
+        let layers = Obtaining { machine, plan, producer, pusher, executor }.layers();
+        let base = async {
+            match pusher {
+                Some(pusher) => pusher.push_base(&plan.base).await,
+                None => machine.keep_local_base(&plan.base).await,
+            }
+        };
+        let (layers, ()) = tokio::try_join!(layers, base)?;
+        let (finished, reports): (Vec<FinishedLayer>, Vec<LayerReport>) = layers.into_iter().unzip();
+        let installed: Vec<&Installed> = finished.iter().flat_map(|layer| &layer.installed).collect();
+        for overlap in overlaps(&installed) {
+            machine.reporter.warn(overlap.to_string(), None);
+        }
+        job.warn_of_unset(plan);
+        let image = assemble(plan, &finished, provenance);
+        if let Some(pusher) = pusher {
+            pusher.commit(&image, name, &finished).await?;
+        }
+        machine.keep(&image)?;
+        Ok((image, base_reports(plan).chain(reports).collect()))
+    }
+
+    /// Makes the index of the images, which are there, and puts it under the tag when it is pushed.
+    async fn list(self, images: &[&Image]) -> Result<Descriptor, BuildError> {
+        let (descriptor, bytes) = index(images, self.provenance);
+        self.job.machine.store.put_blob(&bytes)?;
+        if let Some(pusher) = self.pusher {
+            pusher.commit_index(bytes).await?;
+        }
+        Ok(descriptor)
     }
 }
 

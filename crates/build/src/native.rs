@@ -21,8 +21,9 @@ use crate::image::Image;
 use crate::isolation::SandboxChoice;
 use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
+use crate::make::Made;
 use crate::noop::name_base;
-use crate::report::{BuildReport, BuildStatus, LayerReport};
+use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::sink::Sink;
 
 /// What a builder has of the machine.
@@ -111,7 +112,7 @@ impl Machine {
             if job.is_for_docker_alone() {
                 return Err(job.only_in_docker("--output").into());
             }
-            sink.check(&self.host)?;
+            sink.check(&self.host, &job.recipe.platforms)?;
         }
         let mut changed = Vec::new();
         // `--refresh` asks for what has moved since, which the tag does not say (design D10).
@@ -135,7 +136,7 @@ impl Machine {
         let docker = job.docker().await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
-        let (digest, layers) = match docker {
+        let (digest, parts) = match docker {
             Some(docker) => (job.build_with_docker(docker, &inputs, &lock).await?, Vec::new()),
             None => self.build_natively(&job, &inputs, &lock).await?,
         };
@@ -143,7 +144,7 @@ impl Machine {
         let outputs = self.deliver(&job, digest).await?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };
-        Ok(BuildReport { outputs, ..job.report(digest, status, changed, layers) })
+        Ok(BuildReport { outputs, ..job.report(digest, status, changed, parts) })
     }
 
     /// Makes the layers that are missing, and puts the image together.
@@ -152,16 +153,17 @@ impl Machine {
         job: &Job<'_>,
         inputs: &Inputs,
         lock: &Lock,
-    ) -> Result<(Digest, Vec<LayerReport>), BuildError> {
+    ) -> Result<(Digest, Vec<PartReport>), BuildError> {
         job.warn_of_unused();
-        let platform = &job.recipe.platforms[0];
-        let Planned { plan, .. } = job.plan(inputs, platform, lock).await?;
-        let (image, layers) = job.make(inputs, &plan, lock).await?;
-        let digest = image.descriptor.digest;
-        self.keep(&image)?;
+        let mut plans = Vec::new();
+        for platform in &job.recipe.platforms {
+            plans.push(job.plan(inputs, platform, lock).await?.plan);
+        }
+        let Made { descriptor, parts } = job.make(inputs, &plans, lock).await?;
+        let digest = descriptor.digest;
         record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
-        LastBuild::new(lock, &[&plan]).record(&self.store, &job.target)?;
-        Ok((digest, layers))
+        LastBuild::new(lock, &plans).record(&self.store, &job.target)?;
+        Ok((digest, parts))
     }
 
     /// Whether the image of a spec exists.
@@ -202,7 +204,7 @@ impl Machine {
     }
 
     /// Keeps configuration and manifest, so that the image is in the store.
-    fn keep(&self, image: &Image) -> Result<(), BuildError> {
+    pub(crate) fn keep(&self, image: &Image) -> Result<(), BuildError> {
         self.store.put_blob(&image.config)?;
         self.store.put_blob(&image.manifest)?;
         Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::{BaseLock, BuiltBase, Upgrade};
-use imagewright_oci::{Digest, ImageReference};
+use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_spec::{BaseImage, BuilderName, ImageSpec};
 
 use crate::BuildError;
@@ -28,7 +28,7 @@ impl<'a> Job<'a> {
                 .digest
                 .expect("the native builder knows what it made")
         } else {
-            Box::pin(self.machine.obtain(&request)).await?.digest
+            Box::pin(self.machine.obtain(&request)).await?.root_digest()
         };
         let reference = spec.image_name(&request.directory)?;
         Ok(Self { built_base: Some(BuiltBase { reference, digest }), ..self })
@@ -43,6 +43,10 @@ impl<'a> Job<'a> {
         let mut base = spec.clone();
         // What it is built with does not change what it is called, and this builder can take it from the store.
         base.builder = BuilderName::Native;
+        // It is for what it says, which its name covers, and for what the image over it is for.
+        let is_missing = |wanted: &&Platform| !base.platforms.iter().any(|has| wanted.accepts(has));
+        let missing: Vec<Platform> = self.recipe.platforms.iter().filter(is_missing).cloned().collect();
+        base.platforms.extend(missing);
         BuildRequest {
             spec: base,
             push: push && spec.registry.is_some(),

@@ -29,6 +29,7 @@ pub(crate) fn name_base(spec: &ImageSpec) -> Result<BuildReport, BuildError> {
         changed: Vec::new(),
         platforms: spec.platforms.clone(),
         layers: Vec::new(),
+        parts: Vec::new(),
         outputs: Vec::new(),
         bytes_uploaded: 0,
         bytes_downloaded: 0,

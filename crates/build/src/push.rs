@@ -121,16 +121,29 @@ impl Pusher<'_> {
         Ok(mount_from)
     }
 
-    /// Sends configuration and manifest, and with the manifest the tag: everything else is there by now.
-    pub(crate) async fn commit(&self, image: &Image, layers: &[FinishedLayer]) -> Result<(), BuildError> {
-        self.reporter.started(Stage::Push, self.target.to_string());
+    /// Sends configuration and manifest, and with the manifest the tag of `name`, if that has one: everything else is
+    /// there by now.
+    pub(crate) async fn commit(
+        &self,
+        image: &Image,
+        name: &ImageReference,
+        layers: &[FinishedLayer],
+    ) -> Result<(), BuildError> {
+        self.reporter.started(Stage::Push, name.to_string());
         let config = MemoryBlob(Bytes::from(image.config.clone()));
         let pushed = self.client.push_blob(self.target, &config, &[]).await?;
         self.report("configuration", config.digest(), pushed);
         let manifest = Bytes::from(image.manifest.clone());
-        self.client.put_manifest(self.target, &MediaType::OciManifest, manifest).await?;
+        self.client.put_manifest(name, &MediaType::OciManifest, manifest).await?;
         let digests: Vec<Digest> = layers.iter().map(|layer| layer.digest).collect();
         self.store.remember_remote(&self.target.name_only(), &digests)?;
+        Ok(())
+    }
+
+    /// Sends an index, and with it the tag: all that it lists is there.
+    pub(crate) async fn commit_index(&self, index: Vec<u8>) -> Result<(), BuildError> {
+        self.reporter.started(Stage::Push, self.target.to_string());
+        self.client.put_manifest(self.target, &MediaType::OciIndex, index.into()).await?;
         Ok(())
     }
 

@@ -3,6 +3,7 @@ use imagewright_plan::LayerKind;
 use serde::Serialize;
 
 use crate::event::LayerSource;
+use crate::image::Image;
 
 /// What a build did: the object that `build --json` prints.
 #[derive(Clone, Debug, Serialize)]
@@ -23,8 +24,11 @@ pub struct BuildReport {
     pub changed: Vec<String>,
     /// What the image is for.
     pub platforms: Vec<Platform>,
-    /// Its layers, lowest first; empty when nothing was built here.
+    /// Its layers, lowest first; empty when nothing was built here, and when there are several platforms.
     pub layers: Vec<LayerReport>,
+    /// The image of each platform, when several were built: what its index lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<PartReport>,
     /// Where it went besides its registry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub outputs: Vec<OutputReport>,
@@ -50,6 +54,24 @@ pub enum BuildStatus {
     StaleRebuilt,
     /// It is the base, by its name.
     Named,
+}
+
+/// The image of one platform.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartReport {
+    /// What it is for.
+    pub platform: Platform,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// Its layers, lowest first.
+    pub layers: Vec<LayerReport>,
+}
+
+impl PartReport {
+    pub(crate) fn new(image: &Image, layers: Vec<LayerReport>) -> Self {
+        let platform = image.descriptor.platform.clone().expect("an image is for a platform");
+        Self { platform, digest: image.descriptor.digest, layers }
+    }
 }
 
 /// A layer of an image that was built.

@@ -73,7 +73,7 @@ pub(crate) struct OverrideArguments {
     /// Instead of the spec's `name`.
     #[arg(long)]
     pub(crate) name: Option<String>,
-    /// Instead of the spec's `platform`.
+    /// Instead of the spec's `platform`; several are joined with commas.
     #[arg(long)]
     pub(crate) platform: Option<String>,
     /// Instead of the spec's `builder`: `native`, `docker` (a Dockerfile and `docker build`) or `noop` (the base image is

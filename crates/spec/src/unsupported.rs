@@ -56,7 +56,6 @@ pub const PENDING: &[Pending] = &[
     partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, ImageSpec::has_project_lock),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
-    partly(Field::Platform, "more than one platform", 2, |spec| spec.platforms.len() > 1),
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
         spec.source_copy_mode == SourceCopyMode::LoadedModules
     }),

@@ -5,9 +5,10 @@ use std::io::Write as _;
 use bytes::Bytes;
 use flate2::Compression;
 use imagewright_oci::{
-    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageManifest, MediaType, Platform,
+    Annotations, Descriptor, DiffId, Digest, History, ImageConfig, ImageIndex, ImageManifest, MediaType,
+    Platform,
 };
-use imagewright_testkit::validate::{ImageSource, validate};
+use imagewright_testkit::validate::{ImageSource, validate, validate_index};
 
 /// An image in memory.
 struct Image {
@@ -28,6 +29,10 @@ impl ImageSource for Image {
         (self.change)(&mut manifest);
         let bytes = manifest.to_bytes();
         Ok((Descriptor::of(MediaType::OciManifest, &bytes), bytes.into()))
+    }
+
+    fn part(&self, _: &Descriptor) -> std::io::Result<Bytes> {
+        Ok(self.manifest()?.1)
     }
 
     fn blob(&self, descriptor: &Descriptor) -> std::io::Result<Box<dyn std::io::Read + '_>> {
@@ -137,6 +142,44 @@ fn documents_that_do_not_fit() {
     let found = findings(&image);
     assert!(found.contains("0 entries of the history for 1 layers"), "{found}");
     assert!(found.contains("not to its diff id"), "{found}");
+}
+
+/// An index of one image.
+struct Index {
+    image: Image,
+    change: fn(&mut Descriptor),
+}
+
+impl ImageSource for Index {
+    fn manifest(&self) -> std::io::Result<(Descriptor, Bytes)> {
+        let (descriptor, _) = self.image.manifest()?;
+        let mut entry = Descriptor { platform: Some(Platform::linux_amd64()), ..descriptor };
+        (self.change)(&mut entry);
+        let bytes = ImageIndex::new(vec![entry], Annotations::new()).to_bytes();
+        Ok((Descriptor::of(MediaType::OciIndex, &bytes), bytes.into()))
+    }
+
+    fn part(&self, descriptor: &Descriptor) -> std::io::Result<Bytes> {
+        self.image.part(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> std::io::Result<Box<dyn std::io::Read + '_>> {
+        self.image.blob(descriptor)
+    }
+}
+
+#[test]
+fn an_index_is_judged_by_its_images() {
+    let index = |change| Index { image: of(&[("a", Some("x"))]), change };
+    assert_eq!(validate_index(&index(|_| {})).unwrap().len(), 1);
+    let found = |change| {
+        let found = validate_index(&index(change)).expect_err("something was to be found");
+        found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert!(found(|entry| entry.digest = Digest::of(b"other")).contains("index: is sha256:"));
+    assert!(found(|entry| entry.platform = None).contains("platform of an image"));
+    assert!(found(|entry| entry.platform = Some(Platform::new("linux", "arm64"))).contains("platform of"));
+    assert!(validate_index(&of(&[("a", Some("x"))])).is_err());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 use std::io;
 use std::process::ExitStatus;
 
+use imagewright_oci::Platform;
 use thiserror::Error;
 
 /// Why Docker did not build an image.
@@ -52,6 +53,16 @@ pub enum DockerError {
         /// What its client says.
         said: String,
     },
+    /// An image for several platforms.
+    #[error(
+        "the docker builder makes an image for one platform, not for {}: what is pinned differs between them, and a \
+         Dockerfile has one of each",
+        platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    SeveralPlatforms {
+        /// What the image is for.
+        platforms: Vec<Platform>,
+    },
     /// Something that no Dockerfile can say.
     #[error("a Dockerfile cannot hold the line break in `{text}`")]
     Unwritable {
@@ -96,6 +107,9 @@ impl DockerError {
             }
             Self::Build { .. } => "`imagewright dockerfile SPEC -o DIR` writes what Docker was given",
             Self::Push { .. } => "see whether `docker login` was done for the registry",
+            Self::SeveralPlatforms { .. } => {
+                "name one with `--platform`, or leave out `builder: docker`: the native builder makes an index"
+            }
             Self::Unwritable { .. } => "the native builder can: leave out `builder: docker`",
             Self::LocalBase { .. } => "push it to a registry, or leave out `builder: docker`",
             Self::OnlyInDocker { .. } => {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use imagewright_lock::Lock;
-use imagewright_oci::{Annotations, Digest, ImageReference};
+use imagewright_oci::{Annotations, Digest, ImageReference, Platform};
 use imagewright_spec::BuilderName;
 
 pub use context::{BuildSecret, DockerContext};
@@ -36,9 +36,12 @@ impl Machine {
         folder: Option<&Path>,
     ) -> Result<DockerContext, BuildError> {
         let job = Job::new(self, request)?;
+        let platform = job.only_platform()?;
+        let made_from = job.made_from().await?;
+        let job = &job.clone().over_base(false).await?;
         let inputs = job.inputs()?;
-        let lock = job.lock(&inputs, job.made_from().await?).await?;
-        let planned = job.plan(&inputs, &job.recipe.platforms[0], &lock).await?;
+        let lock = job.lock(&inputs, made_from).await?;
+        let planned = job.plan(&inputs, platform, &lock).await?;
         let context = job.context(&inputs, &lock, &planned)?;
         if let Some(folder) = folder {
             fs_err::create_dir_all(folder).map_err(context::unwritten)?;
@@ -52,8 +55,19 @@ impl Job<'_> {
     /// Docker, if it is the builder. That it is not there is said before there is any work.
     pub(crate) async fn docker(&self) -> Result<Option<Frontend>, DockerError> {
         match self.request.spec.builder {
-            BuilderName::Docker => Frontend::find().await.map(Some),
+            BuilderName::Docker => {
+                self.only_platform()?;
+                Frontend::find().await.map(Some)
+            }
             _ => Ok(None),
+        }
+    }
+
+    /// The platform, if there is but one.
+    fn only_platform(&self) -> Result<&Platform, DockerError> {
+        match &self.recipe.platforms[..] {
+            [platform] => Ok(platform),
+            several => Err(DockerError::SeveralPlatforms { platforms: several.to_vec() }),
         }
     }
 
@@ -66,7 +80,7 @@ impl Job<'_> {
         lock: &Lock,
     ) -> Result<Digest, BuildError> {
         let (machine, request) = (self.machine, self.request);
-        let platform = &self.recipe.platforms[0];
+        let platform = self.only_platform()?;
         let planned = self.plan(inputs, platform, lock).await?;
         self.warn_of_unset(&planned.plan);
         let context = self.context(inputs, lock, &planned)?;
@@ -90,7 +104,7 @@ impl Job<'_> {
             let (store, platforms) = (&machine.store, &self.recipe.platforms);
             record(store, &self.target, platforms, digest, &self.declared, Some(lock.digest()))?;
         }
-        LastBuild::new(lock, &[&planned.plan]).record(&machine.store, &self.target)?;
+        LastBuild::new(lock, &[planned.plan]).record(&machine.store, &self.target)?;
         Ok(digest)
     }
 

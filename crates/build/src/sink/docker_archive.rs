@@ -60,9 +60,9 @@ fn begin(
 }
 
 fn files(freight: &Freight) -> BTreeMap<String, Content<'_>> {
-    let image = &freight.image;
+    let image = freight.image();
     let config = format!("{}.json", image.manifest.config.digest.hex());
-    let layers = freight.layers();
+    let layers: Vec<(&Descriptor, DiffId)> = image.layers().collect();
     let names: Vec<String> = layers.iter().map(|(layer, diff_id)| name(layer, *diff_id)).collect();
     let tags: Vec<String> = freight.names.iter().map(ToString::to_string).collect();
     let manifest = json!([{ "Config": config, "RepoTags": tags, "Layers": names }]);

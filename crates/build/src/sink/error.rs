@@ -1,6 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use imagewright_oci::Platform;
 use thiserror::Error;
 
 use super::engine::EngineError;
@@ -41,6 +42,17 @@ pub enum SinkError {
         #[source]
         source: io::Error,
     },
+    /// What takes one image, and there are several.
+    #[error(
+        "{sink} takes the image of one platform, and this one is for {}, none of them this machine's",
+        platforms.iter().map(Platform::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    OnePlatform {
+        /// The sink.
+        sink: String,
+        /// What the image is for.
+        platforms: Vec<Platform>,
+    },
     /// The program that speaks with the engine is not there.
     #[error("there is no program `{program}` to load an image with")]
     NoProgram {
@@ -69,6 +81,9 @@ impl SinkError {
             }
             Self::Write { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Some("free some space; nothing that was there before was changed".to_owned())
+            }
+            Self::OnePlatform { .. } => {
+                Some("name one with `--platform`; `oci:DIR` and `oci-archive:FILE` take all".to_owned())
             }
             Self::Write { .. } => None,
             Self::NoProgram { program } => Some(format!(

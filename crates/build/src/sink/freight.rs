@@ -3,7 +3,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, ImageIndex, ImageReference, MediaType};
+use imagewright_oci::{Annotations, Descriptor, Digest, ImageIndex, ImageReference, MediaType};
 use imagewright_registry::RegistryError;
 use imagewright_store::{Flag, StoreError};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::error::SinkError;
 use crate::BuildError;
-use crate::found::FoundImage;
+use crate::found::{FoundImage, FoundIndex};
 use crate::layer_bytes::layer_title;
 use crate::native::Machine;
 use crate::progress::Progress;
@@ -24,11 +24,12 @@ pub(super) const IMAGE_NAME: &str = "io.containerd.image.name";
 /// What is copied at a time.
 const CHUNK: usize = 1 << 18;
 
-/// An image on its way to a sink. Its methods block.
+/// An image on its way to a sink, or those of several platforms under one name. Its methods block.
 #[derive(Debug)]
 pub(super) struct Freight {
-    pub(super) image: FoundImage,
-    /// What it is called there.
+    /// The images of one name: several are the parts of one index.
+    images: Vec<FoundImage>,
+    /// What they are called there.
     pub(super) names: Vec<ImageReference>,
     /// What the sink is called in messages.
     pub(super) sink: String,
@@ -58,46 +59,50 @@ impl Part<'_> {
 impl Freight {
     pub(super) fn new(
         machine: &Machine,
-        image: FoundImage,
+        images: Vec<FoundImage>,
         names: Vec<ImageReference>,
         sink: String,
         abandoned: Flag,
     ) -> Self {
         let (machine, runtime) = (machine.clone(), Handle::current());
-        Self { image, names, sink, written: Arc::default(), machine, runtime, abandoned }
+        Self { images, names, sink, written: Arc::default(), machine, runtime, abandoned }
     }
 
-    /// Each blob of the image once.
+    /// The image, for what takes only one.
+    pub(super) fn image(&self) -> &FoundImage {
+        &self.images[0]
+    }
+
+    /// The index of all images, when there is more than one.
+    fn found_index(&self) -> Option<&FoundIndex> {
+        self.image().index.as_ref().filter(|_| self.images.len() > 1)
+    }
+
+    /// Each blob of the images once.
     pub(super) fn parts(&self) -> BTreeMap<Digest, Part<'_>> {
-        let image = &self.image;
-        let layers = image.manifest.layers.iter().map(|layer| (layer.digest, Part::Layer(layer)));
-        let documents = [
-            (image.digest, Part::Document(&image.manifest_bytes)),
-            (image.manifest.config.digest, Part::Document(&image.config_bytes)),
-        ];
-        layers.chain(documents).collect()
-    }
-
-    /// The layers, lowest first, with the digests of their tar streams.
-    pub(super) fn layers(&self) -> Vec<(&Descriptor, DiffId)> {
-        self.image.layers().collect()
+        let index = self.found_index().map(|index| (index.digest, Part::Document(&index.bytes)));
+        self.images.iter().flat_map(parts_of).chain(index).collect()
     }
 
     /// When the image was made, in seconds since 1970: the time of all that is in an archive of it.
     pub(super) fn epoch(&self) -> u64 {
-        let created = self.image.config.created.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
+        let created = self.image().config.created.as_deref().and_then(|text| text.parse::<Timestamp>().ok());
         created.and_then(|time| u64::try_from(time.as_second()).ok()).unwrap_or_default()
     }
 
     /// The image as the index of a layout lists it: once for each name.
     pub(super) fn entries(&self) -> Vec<Descriptor> {
-        let FoundImage { manifest, manifest_bytes, config, .. } = &self.image;
-        let media_type = manifest.media_type.clone().unwrap_or(MediaType::OciManifest);
-        let plain = Descriptor::of(media_type, manifest_bytes);
+        let FoundImage { manifest, manifest_bytes, config, .. } = self.image();
+        let (media_type, bytes, platform) = match self.found_index() {
+            Some(FoundIndex { index, bytes, .. }) => (&index.media_type, bytes, None),
+            None => (&manifest.media_type, manifest_bytes, Some(config.platform.clone())),
+        };
+        let of_shape = if platform.is_none() { MediaType::OciIndex } else { MediaType::OciManifest };
+        let plain = Descriptor::of(media_type.clone().unwrap_or(of_shape), bytes);
         let entry = |name: &ImageReference| {
             let mut annotations = Annotations::from([(IMAGE_NAME.to_owned(), name.to_string())]);
             annotations.extend(name.tag().map(|tag| (REF_NAME.to_owned(), tag.to_owned())));
-            Descriptor { platform: Some(config.platform.clone()), annotations, ..plain.clone() }
+            Descriptor { platform: platform.clone(), annotations, ..plain.clone() }
         };
         self.names.iter().map(entry).collect()
     }
@@ -123,7 +128,8 @@ impl Freight {
             return Ok(Box::new(progress.counted(blob.verified(), subject, layer.size)));
         }
         let mut first = None;
-        for repository in self.image.repositories_with(layer) {
+        let has_it = |image: &&FoundImage| image.manifest.layers.iter().any(|one| one.digest == layer.digest);
+        for repository in self.images.iter().filter(has_it).flat_map(|image| image.repositories_with(layer)) {
             match self.runtime.block_on(self.machine.client.fetch_blob(&repository, layer)) {
                 Ok(stream) => {
                     let reader = stream.into_reader(self.runtime.clone());
@@ -168,6 +174,16 @@ impl Freight {
     pub(super) fn unwritten(&self, source: io::Error) -> BuildError {
         SinkError::Write { sink: self.sink.clone(), source }.into()
     }
+}
+
+/// The blobs of one image.
+fn parts_of(image: &FoundImage) -> impl Iterator<Item = (Digest, Part<'_>)> {
+    let layers = image.manifest.layers.iter().map(|layer| (layer.digest, Part::Layer(layer)));
+    let documents = [
+        (image.digest, Part::Document(&image.manifest_bytes)),
+        (image.manifest.config.digest, Part::Document(&image.config_bytes)),
+    ];
+    layers.chain(documents)
 }
 
 /// What a reader of the store or of a registry means by its error.

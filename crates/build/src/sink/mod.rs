@@ -19,13 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fs_err::File;
 use imagewright_lock::uv::Host;
-use imagewright_oci::{Digest, ImageReference};
+use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_store::Abandoned;
 
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::event::Stage;
-use crate::found::preferred;
+use crate::found::{FoundImage, preferred};
 use crate::job::Job;
 use crate::native::Machine;
 use crate::report::OutputReport;
@@ -73,8 +73,13 @@ pub enum SinkFile {
 type Format = fn(&Freight, &mut dyn Write) -> Result<(), BuildError>;
 
 impl Sink {
-    /// Whether an image can be brought here, as far as that can be seen before there is one.
-    pub(crate) fn check(&self, host: &Host) -> Result<(), SinkError> {
+    /// Whether an image for `platforms` can be brought here, as far as that can be seen before there is one.
+    pub(crate) fn check(&self, host: &Host, platforms: &[Platform]) -> Result<(), SinkError> {
+        let is_native = |platform: &Platform| Platform::of_this_machine().accepts(platform);
+        if platforms.len() > 1 && !self.takes_index() && !platforms.iter().any(is_native) {
+            let platforms = platforms.to_vec();
+            return Err(SinkError::OnePlatform { sink: self.to_string(), platforms });
+        }
         match self {
             Self::OciLayout { directory } => layout::check(directory),
             Self::OciArchive { file } | Self::DockerArchive { file } => match file {
@@ -82,6 +87,14 @@ impl Sink {
                 SinkFile::Stream(_) => Ok(()),
             },
             Self::Engine { engine } => engine.check(host),
+        }
+    }
+
+    /// Whether it can have images for several platforms under one name; else it gets that of this machine.
+    fn takes_index(&self) -> bool {
+        match self {
+            Self::OciLayout { .. } | Self::OciArchive { .. } => true,
+            Self::DockerArchive { .. } | Self::Engine { .. } => false,
         }
     }
 }
@@ -115,12 +128,21 @@ impl Machine {
     ) -> Result<Vec<OutputReport>, BuildError> {
         let mut reports = Vec::new();
         for sink in &job.request.sinks {
-            let image = self.documents(&job.target, digest, preferred(&job.recipe.platforms)).await?;
-            self.reporter.started(Stage::Output, format!("{} to {sink}", image.reference));
+            let platform = preferred(&job.recipe.platforms);
+            let images = if sink.takes_index() {
+                self.all_documents(&job.target, digest, platform).await?
+            } else {
+                vec![self.documents(&job.target, digest, platform).await?]
+            };
+            let chosen = match &images[..] {
+                [FoundImage { index: Some(_), .. }] => format!(" for {platform}"),
+                _ => String::new(),
+            };
+            self.reporter.started(Stage::Output, format!("{}{chosen} to {sink}", job.target));
             let abandoned = Abandoned::default();
             let names: Vec<_> = [&job.target].into_iter().chain(&job.further_tags).cloned().collect();
             let told = names.iter().map(ImageReference::to_string).collect();
-            let freight = Freight::new(self, image, names, sink.to_string(), abandoned.flag());
+            let freight = Freight::new(self, images, names, sink.to_string(), abandoned.flag());
             let written = Arc::clone(&freight.written);
             match sink {
                 Sink::OciLayout { directory } => to_layout(freight, directory).await?,

@@ -52,6 +52,12 @@ pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Re
 fn text(inspection: &Inspection) -> String {
     let mut text = format!("{}\n", inspection.image);
     let size = format!("{} in {} layers", bytes(inspection.size), inspection.layers.len());
+    if let Some(index) = &inspection.index {
+        line(&mut text, "index", &index.digest.to_string());
+        for part in &index.images {
+            line(&mut text, "", &format!("{} {}", part.digest, part.platform));
+        }
+    }
     for (name, value) in [("digest", inspection.digest.to_string()), ("size", size)] {
         line(&mut text, name, &value);
     }

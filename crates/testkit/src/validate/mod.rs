@@ -9,6 +9,7 @@ mod tree;
 
 use std::io::{self, Read};
 
+use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use imagewright_oci::{Descriptor, Digest, HashingReader, ImageConfig, ImageManifest, Manifest, MediaType};
 use thiserror::Error;
@@ -152,6 +153,54 @@ pub fn validate(image: &impl ImageSource) -> Result<Validated, Vec<Finding>> {
         return Err(findings);
     }
     Ok(Validated { digest: descriptor.digest, manifest, config, paths: tree.paths() })
+}
+
+/// An image that an index lists.
+struct Part<'a, S> {
+    index: &'a S,
+    descriptor: &'a Descriptor,
+}
+
+impl<S: ImageSource> ImageSource for Part<'_, S> {
+    fn manifest(&self) -> io::Result<(Descriptor, Bytes)> {
+        let bytes = self.index.part(self.descriptor)?;
+        Ok((Descriptor::of(self.descriptor.media_type.clone(), &bytes), bytes))
+    }
+
+    fn part(&self, descriptor: &Descriptor) -> io::Result<Bytes> {
+        self.index.part(descriptor)
+    }
+
+    fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
+        self.index.blob(descriptor)
+    }
+}
+
+/// Reads an index of ours and all of its images; all that is wrong, if something is.
+pub fn validate_index(source: &impl ImageSource) -> Result<Vec<Validated>, Vec<Finding>> {
+    let wrong = |place: &str, problem| vec![Finding { place: place.to_owned(), problem }];
+    let unreadable = |source| Problem::Unreadable { source };
+    let (descriptor, bytes) = source.manifest().map_err(|source| wrong("index", unreadable(source)))?;
+    let index = match Manifest::parse(&descriptor.media_type, &bytes) {
+        Ok(Manifest::Index(index)) if index.media_type == Some(MediaType::OciIndex) => index,
+        Ok(_) => return Err(wrong("index", Problem::MediaType { media_type: descriptor.media_type })),
+        Err(error) => return Err(wrong("index", unreadable(io::Error::other(error)))),
+    };
+    let mut images = Vec::new();
+    for descriptor in &index.manifests {
+        let image = validate(&Part { index: source, descriptor })?;
+        if image.digest != descriptor.digest {
+            let (expected, actual) = (descriptor.digest, image.digest);
+            let (expected_size, actual_size) = (descriptor.size, image.manifest.to_bytes().len() as u64);
+            let problem = Problem::Content { expected, expected_size, actual, actual_size };
+            return Err(wrong("index", problem));
+        }
+        if descriptor.platform.as_ref() != Some(&image.config.platform) {
+            return Err(wrong("index", Problem::Empty { field: "platform of an image" }));
+        }
+        images.push(image);
+    }
+    Ok(images)
 }
 
 fn check_types(descriptor: &Descriptor, manifest: &ImageManifest, note: &mut dyn FnMut(Problem)) {

@@ -2,7 +2,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use imagewright_oci::{Descriptor, Digest, ImageIndex, ImageReference, MediaType};
+use imagewright_oci::{Descriptor, Digest, ImageIndex, ImageReference, Manifest, MediaType};
 use imagewright_registry::{Client, ClientOptions};
 use imagewright_store::Store;
 use tokio::runtime::Runtime;
@@ -14,6 +14,9 @@ const NAME: &str = "io.containerd.image.name";
 pub trait ImageSource {
     /// The manifest, and what its place says of it.
     fn manifest(&self) -> io::Result<(Descriptor, Bytes)>;
+
+    /// What a descriptor of an index points to.
+    fn part(&self, descriptor: &Descriptor) -> io::Result<Bytes>;
 
     /// What a descriptor of the manifest points to.
     fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>>;
@@ -58,6 +61,13 @@ impl ImageSource for RegistryImage {
         Ok((fetched.descriptor, fetched.bytes))
     }
 
+    fn part(&self, descriptor: &Descriptor) -> io::Result<Bytes> {
+        let reference = self.reference.with_digest(descriptor.digest);
+        let fetched =
+            self.runtime.block_on(self.client.get_manifest(&reference)).map_err(io::Error::other)?;
+        fetched.map(|manifest| manifest.bytes).ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
     fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
         let stream = self.runtime.block_on(self.client.fetch_blob(&self.reference, descriptor));
         let reader = stream.map_err(io::Error::other)?.into_reader(self.runtime.handle().clone());
@@ -90,6 +100,12 @@ impl ImageSource for LayoutImage {
         Ok((Descriptor::of(descriptor.media_type, &bytes), bytes.into()))
     }
 
+    fn part(&self, descriptor: &Descriptor) -> io::Result<Bytes> {
+        let mut bytes = Vec::new();
+        self.open(&descriptor.digest)?.read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    }
+
     fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
         Ok(Box::new(self.open(&descriptor.digest)?))
     }
@@ -112,7 +128,17 @@ impl ImageSource for StoredImage {
         let mut bytes = Vec::new();
         self.open(&self.manifest)?.read_to_end(&mut bytes)?;
         let size = bytes.len() as u64;
-        Ok((Descriptor::new(MediaType::OciManifest, self.manifest, size), bytes.into()))
+        let media_type = match Manifest::parse_untyped(&bytes) {
+            Ok(Manifest::Index(_)) => MediaType::OciIndex,
+            _ => MediaType::OciManifest,
+        };
+        Ok((Descriptor::new(media_type, self.manifest, size), bytes.into()))
+    }
+
+    fn part(&self, descriptor: &Descriptor) -> io::Result<Bytes> {
+        let mut bytes = Vec::new();
+        self.open(&descriptor.digest)?.read_to_end(&mut bytes)?;
+        Ok(bytes.into())
     }
 
     fn blob(&self, descriptor: &Descriptor) -> io::Result<Box<dyn Read + '_>> {
