@@ -1,5 +1,7 @@
 //! Which interpreter and environment packages are for (design D7): pure functions of the recipe and the facts.
 
+use std::iter;
+
 use imagewright_pypa::{PythonMinor, PythonVersion, StatedVersion};
 use imagewright_recipe::InterpreterStep;
 use serde::{Deserialize, Serialize};
@@ -92,14 +94,14 @@ fn named(step: &InterpreterStep, path: &str, facts: &BaseFacts) -> Result<Interp
 }
 
 impl InterpreterChoice {
-    /// The environment that packages go to.
-    pub fn environment(&self) -> EnvironmentLock {
+    /// The environment that packages go to; one of the base that is not continued stays as it is.
+    pub fn environment(&self, facts: &BaseFacts) -> EnvironmentLock {
         match self {
             Self::Continue { environment } => {
                 EnvironmentLock { prefix: environment.prefix.clone(), continues: true }
             }
             Self::Base { .. } | Self::Added { .. } => {
-                EnvironmentLock { prefix: DEFAULT_PREFIX.to_owned(), continues: false }
+                EnvironmentLock { prefix: free_prefix(facts), continues: false }
             }
         }
     }
@@ -137,6 +139,14 @@ impl InterpreterChoice {
         let site = environment_site(environment);
         facts.installed.iter().filter(|installed| installed.site == site).collect()
     }
+}
+
+/// Where a new environment is made: `/opt/venv`, unless the base has one there.
+fn free_prefix(facts: &BaseFacts) -> String {
+    let is_free = |prefix: &String| facts.environments.iter().all(|found| found.prefix != *prefix);
+    let others = (2..).map(|number| format!("{DEFAULT_PREFIX}{number}"));
+    let mut prefixes = iter::once(DEFAULT_PREFIX.to_owned()).chain(others);
+    prefixes.find(is_free).expect("a base has finitely many environments")
 }
 
 /// The site directory of an environment, without a leading slash.
@@ -216,6 +226,16 @@ mod tests {
         assert_eq!(chosen(Some("3.9"), None, venv_first), "3.9");
         assert_eq!(chosen(None, Some("/usr/bin/python3"), venv_first), "/usr/bin/python3.11");
         assert_eq!(chosen(None, Some("/opt/venv/bin/python"), "/usr/bin"), "/opt/venv");
+    }
+
+    #[test]
+    fn an_environment_of_the_base_is_continued_or_left_alone() {
+        let (facts, interpreter) = (facts(), interpreter("/usr/bin/python3.11", "3.11.2"));
+        let new = InterpreterChoice::Base { interpreter };
+        let continued = InterpreterChoice::Continue { environment: facts.environments[0].clone() };
+        assert_eq!(continued.environment(&facts).prefix, "/opt/venv");
+        assert_eq!(new.environment(&facts).prefix, "/opt/venv2");
+        assert_eq!(new.environment(&BaseFacts::empty()).prefix, "/opt/venv");
     }
 
     #[test]

@@ -87,6 +87,18 @@ pub enum BaseLock {
     },
 }
 
+impl BaseLock {
+    /// Whether both are of one name, at whatever digest.
+    pub(crate) fn is_of_same_name(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Image { reference, .. }, Self::Image { reference: other, .. }) => reference == other,
+            (Self::Local { image, .. }, Self::Local { image: other, .. }) => image == other,
+            (Self::Debian { .. }, Self::Debian { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
 /// What compiles modules to bytecode. What it makes depends on the identity alone, and not on the processor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

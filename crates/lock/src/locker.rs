@@ -22,7 +22,9 @@ use crate::document::{BaseLock, CompilerLock, Distribution, InterpreterLock, Pla
 use crate::download::Downloads;
 use crate::facts::Installed;
 use crate::implied::implied;
-use crate::python::{Asked, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve};
+use crate::python::{
+    Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
+};
 use crate::threshold::{copy_layers, threshold};
 use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
@@ -69,6 +71,13 @@ pub struct Locked {
     pub warnings: Vec<PythonWarning>,
 }
 
+/// The packages of an earlier lock.
+#[derive(Clone, Copy, Debug)]
+struct Earlier<'a> {
+    packages: &'a [LockedPackage],
+    is_over_this_base: bool,
+}
+
 /// Layers that an image may have beside the base's and those of packages and copies: Debian's three, removal, skeleton.
 const OWN_LAYERS: usize = 5;
 
@@ -94,7 +103,11 @@ impl Locker<'_> {
             None
         };
         let python = (&interpreter, compiler.as_ref());
-        let resolution = self.resolve(platform, &base, &choice, python, previous).await?;
+        let earlier = previous.map(|previous| Earlier {
+            packages: &previous.packages,
+            is_over_this_base: previous.base.is_of_same_name(&pinned),
+        });
+        let resolution = self.resolve(platform, &base, &choice, python, earlier).await?;
         let PythonResolution { packages, kept, warnings } = resolution;
         let packages = complete(self.downloads, packages).await?;
         let replaced = choice.owned(&base.facts);
@@ -108,7 +121,7 @@ impl Locker<'_> {
             base: pinned,
             interpreter,
             compiler,
-            environment: choice.environment(),
+            environment: choice.environment(&base.facts),
             replaced: replaced
                 .into_iter()
                 .filter(|installed| is_new(&installed.name))
@@ -187,7 +200,7 @@ impl Locker<'_> {
         base: &BaseImage,
         choice: &InterpreterChoice,
         (interpreter, compiler): (&InterpreterLock, Option<&CompilerLock>),
-        previous: Option<&PlatformLock>,
+        earlier: Option<Earlier<'_>>,
     ) -> Result<PythonResolution, LockError> {
         let minor = interpreter.minor;
         let target = target(platform, minor, interpreter.full.as_ref(), base.facts.libc)?;
@@ -205,11 +218,12 @@ impl Locker<'_> {
             None => None,
         };
         let scratch = self.store.scratch_directory()?;
+        let previous = earlier.map_or_else(Vec::new, |earlier| earlier.preferred(&installed));
         let request = PythonRequest {
             asked: &asked,
             target: &target,
             installed: &installed,
-            previous: previous.map_or(&[], |previous| &previous.packages),
+            previous: &previous,
             refresh: self.refresh,
             offline: self.offline,
             interpreter: bearings.as_deref(),
@@ -220,6 +234,16 @@ impl Locker<'_> {
         let mut resolution = resolve(self.uv, &request).await?;
         resolution.warnings.extend(odd);
         Ok(resolution)
+    }
+}
+
+impl Earlier<'_> {
+    /// The versions to keep. What was chosen over another base was chosen without what this one has.
+    fn preferred(&self, installed: &[(PackageName, Version)]) -> Vec<LockedPackage> {
+        let is_kept = |package: &&LockedPackage| {
+            self.is_over_this_base || installed.iter().all(|(name, _)| *name != package.name)
+        };
+        self.packages.iter().filter(is_kept).cloned().collect()
     }
 }
 

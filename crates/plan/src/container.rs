@@ -34,6 +34,10 @@ pub(crate) fn container_config(
     let mut config = scope.base.config.config.clone();
     let prefix = &scope.lock.environment.prefix;
     config.set_env("PATH", &path_variable(scope, account));
+    if config.env_value("VIRTUAL_ENV").is_some() {
+        // Else installers in the image would go to an environment of the base that is not in use any more.
+        config.set_env("VIRTUAL_ENV", prefix);
+    }
     config.set_env("PYTHONPATH", "/root");
     config.set_env("UV_PYTHON", &format!("{prefix}/bin/python"));
     config.set_env("UV_COMPILE_BYTECODE", "1");
