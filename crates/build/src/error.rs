@@ -212,6 +212,12 @@ pub enum BuildError {
         /// What would have started it.
         shell: String,
     },
+    /// A look at a failed step that there is not.
+    #[error("no step{} has failed on this machine, or what it left is pruned", image.as_ref().map(|image| format!(" of {image}")).unwrap_or_default())]
+    NothingFailed {
+        /// The image whose build is asked about.
+        image: Option<ImageReference>,
+    },
     /// What apt works with could not be read or written.
     #[error("the files that apt works with cannot be read or written")]
     AptFiles {
@@ -320,19 +326,26 @@ impl BuildError {
             Self::NotMended { .. } => {
                 Some("build the image again; what is still in the store is not made again".to_owned())
             }
-            Self::Apt { unknown_in, .. } => unknown_in.as_ref().map(|system| {
-                format!("check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`")
-            }),
+            Self::Apt { unknown_in: Some(system), .. } => Some(format!(
+                "check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`"
+            )),
+            Self::Apt { unknown_in: None, .. } | Self::Step { .. } => Some(LOOK.to_owned()),
             Self::NoApt { .. } => {
                 Some("start from Debian, Ubuntu or what follows them, or leave `base_image` out".to_owned())
+            }
+            Self::NothingFailed { .. } => {
+                Some("build the spec: when a step fails, what it left is kept".to_owned())
             }
             Self::NoShell { .. } => {
                 Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
-            Self::AptFiles { .. } | Self::Step { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::AptFiles { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
 }
+
+/// How to find out more about a step that failed.
+const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
 
 fn what(package: Option<&String>) -> String {
     package.map_or_else(|| "the packages".to_owned(), |package| format!("`{package}`"))

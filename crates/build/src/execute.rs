@@ -1,13 +1,13 @@
 //! Runs what a spec executes, in the image as far as it is made: what that changes becomes a layer (design D8).
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use imagewright_layer::{RawPath, TreeEntry};
 use imagewright_lock::uv::Uv;
 use imagewright_oci::{Descriptor, DiffId, ImageReference};
 use imagewright_plan::{Execution, LayerDefinition, LayerKind, Plan};
 use imagewright_sandbox::{
-    Bind, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper,
+    Bind, Exit, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper,
     executed_by,
 };
 use imagewright_store::LayerRecord;
@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use crate::BuildError;
 use crate::apt::AptRun;
 use crate::blocking::blocking;
+use crate::failed::{Below, FailedStep};
 use crate::forecast::{SandboxForecast, with_causes};
 use crate::image::FinishedLayer;
 use crate::lookup::{Shelves, lossy_key};
@@ -29,6 +30,7 @@ use crate::surroundings::Surroundings;
 #[derive(Debug)]
 pub(crate) struct Executor<'a> {
     machine: &'a Machine,
+    image: &'a ImageReference,
     plan: &'a Plan,
     secrets: Arc<Secrets>,
     sandbox: OnceCell<Sandbox>,
@@ -36,8 +38,13 @@ pub(crate) struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn of(machine: &'a Machine, plan: &'a Plan, secrets: Arc<Secrets>) -> Self {
-        Self { machine, plan, secrets, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
+    pub(crate) fn of(
+        machine: &'a Machine,
+        image: &'a ImageReference,
+        plan: &'a Plan,
+        secrets: Arc<Secrets>,
+    ) -> Self {
+        Self { machine, image, plan, secrets, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -140,7 +147,7 @@ impl<'a> Executor<'a> {
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
         let sandbox = self.sandbox(&execution.origin).await?;
-        let roots = self.roots(sandbox, below).await?;
+        let unpacked = self.below(sandbox, below).await?;
         // What was made above files with other owners than they should have may have copied them.
         let is_below_lossy =
             below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
@@ -150,7 +157,9 @@ impl<'a> Executor<'a> {
             _ => Arc::clone(&self.secrets),
         };
         let step = Step {
-            apt: AptRun::of(self.machine, execution, &roots).await?,
+            apt: AptRun::of(self.machine, execution, &unpacked.roots).await?,
+            image: self.image.clone(),
+            below: unpacked,
             sandbox: sandbox.clone(),
             surroundings: self.surroundings().await?.clone(),
             execution: execution.clone(),
@@ -163,23 +172,25 @@ impl<'a> Executor<'a> {
         };
         // When nobody waits any more, the command is stopped.
         let _stopped = StopOnDrop(step.running.clone());
-        blocking(move || step.run(roots)).await
+        blocking(move || step.run()).await
     }
 
-    /// What is below, as directories.
-    async fn roots(&self, sandbox: &Sandbox, below: &[&FinishedLayer]) -> Result<Vec<PathBuf>, BuildError> {
-        let base_at: Vec<ImageReference> =
-            self.plan.base.homes.iter().map(ImageReference::name_only).collect();
+    /// What is below, unpacked.
+    async fn below(&self, sandbox: &Sandbox, below: &[&FinishedLayer]) -> Result<Below, BuildError> {
+        let homes: Vec<ImageReference> = self.plan.base.homes.iter().map(ImageReference::name_only).collect();
         self.machine.keep_local_base(&self.plan.base).await?;
         let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
         let ours = below.iter().map(|layer| (descriptor(layer), layer.diff_id));
         let layers: Vec<(Descriptor, DiffId)> = base.chain(ours).collect();
-        self.machine.unpack_layers(sandbox, layers, |_| base_at.clone()).await
+        let roots = self.machine.unpack_layers(sandbox, layers.clone(), |_| homes.clone()).await?;
+        Ok(Below { layers, homes, roots })
     }
 }
 
 /// One command, and where what it changes goes.
 struct Step {
+    image: ImageReference,
+    below: Below,
     sandbox: Sandbox,
     surroundings: Surroundings,
     execution: Execution,
@@ -193,11 +204,11 @@ struct Step {
 }
 
 impl Step {
-    fn run(self, roots: Vec<PathBuf>) -> Result<LayerRecord, BuildError> {
+    fn run(self) -> Result<LayerRecord, BuildError> {
         let scratch = self.producer.store.scratch_directory()?;
         let Execution { argv, environment, working_directory, .. } = self.execution.clone();
         let running = self.sandbox.start_step(RunRequest {
-            roots,
+            roots: self.below.roots.clone(),
             scratch: scratch.path().to_owned(),
             argv,
             env: self.surroundings.around(&environment).into_iter().chain(self.secrets.variables()).collect(),
@@ -212,12 +223,7 @@ impl Step {
         let StepOutcome { exit, changes } = outcome.map_err(|error| self.not_started(error))?;
         self.output.tell_lost(&changes.lost_owners);
         if !exit.success() {
-            let Self { execution, output, apt, .. } = self;
-            let last_lines = output.last_lines();
-            return Err(match apt {
-                Some(apt) => apt.failure(exit, last_lines),
-                None => BuildError::Step { origin: execution.origin, exit, last_lines },
-            });
+            return Err(self.failed(exit, changes.entries));
         }
         let definition = if self.is_below_lossy || !changes.lost_owners.is_empty() {
             &LayerDefinition { key: lossy_key(&self.definition.key), ..self.definition.clone() }
@@ -228,6 +234,22 @@ impl Step {
             apt.record(&self.producer.store, &definition.key)?;
         }
         self.producer.commit_tree(definition, changes.entries)
+    }
+
+    /// What the command left is kept for a look; its own error counts more than one of that.
+    fn failed(self, exit: Exit, changes: Vec<TreeEntry<RawPath>>) -> BuildError {
+        let caches = self.apt.iter().flat_map(AptRun::binds).collect();
+        let failed = FailedStep::new(&self.image, &self.execution, exit, &self.below, caches);
+        if let Err(error) = failed.keep(&self.producer, &self.definition, changes) {
+            let message =
+                format!("what {} left cannot be looked at: {}", self.execution.origin, with_causes(&error));
+            self.producer.reporter.warn(message, error.hint());
+        }
+        let last_lines = self.output.last_lines();
+        match self.apt {
+            Some(apt) => apt.failure(exit, last_lines),
+            None => BuildError::Step { origin: self.execution.origin, exit, last_lines },
+        }
     }
 
     /// Every step is started by a shell, which some images do not have.

@@ -56,6 +56,7 @@ impl BuildError {
             | Self::NothingBuilt
             | Self::NoApt { .. }
             | Self::NoShell { .. }
+            | Self::NothingFailed { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),

@@ -240,7 +240,8 @@ impl<'a> Job<'a> {
         last: Option<&LastBuild>,
     ) -> Result<PlatformForecast, BuildError> {
         let mut shelves = self.shelves();
-        let sandbox = Executor::of(self.machine, plan, Arc::default()).forecast(&mut shelves).await?;
+        let executor = Executor::of(self.machine, &self.target, plan, Arc::default());
+        let sandbox = executor.forecast(&mut shelves).await?;
         let last = last.map(|last| last.layers(&plan.platform));
         let lookups = plan.layers.iter().map(|definition| {
             let shelves = &shelves;

@@ -22,6 +22,7 @@ mod attachment;
 mod blocking;
 mod bytecode;
 mod execute;
+mod failed;
 mod image;
 mod isolation;
 mod make;
@@ -58,6 +59,7 @@ pub use docker::{BuildSecret, DockerContext, DockerError};
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
+pub use failed::{FailedStep, Revisit};
 pub use failure::FailureKind;
 pub use forecast::{
     BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,

@@ -69,8 +69,8 @@ impl Job<'_> {
             declared: self.declared.digest,
             lock: Some(lock.digest()),
         };
-        let executors: Vec<Executor<'_>> =
-            plans.iter().map(|plan| Executor::of(self.machine, plan, Arc::clone(&inputs.secrets))).collect();
+        let executor = |plan| Executor::of(self.machine, &self.target, plan, Arc::clone(&inputs.secrets));
+        let executors: Vec<Executor<'_>> = plans.iter().map(executor).collect();
         // What cannot be executed here is said before anything is made.
         for executor in &executors {
             executor.check(&mut producer).await?;

@@ -15,8 +15,8 @@ use crate::session;
 pub(crate) struct SubjectArguments {
     /// A spec (a file, or any name that ends in .yaml, .yml or .json), else the name of an image such as
     /// `python:3.11-slim` or `localhost:5000/app:1`.
-    #[arg(value_name = "SPEC|IMAGE")]
-    image: String,
+    #[arg(value_name = "SPEC|IMAGE", required = true)]
+    image: Option<String>,
     /// Instead of the spec's `registry`.
     #[arg(long)]
     registry: Option<String>,
@@ -45,11 +45,18 @@ pub(crate) enum Subject {
 impl SubjectArguments {
     /// Without anything that the command line puts in the place of what a spec says.
     pub(crate) fn of(image: &str) -> Self {
-        Self { image: image.to_owned(), registry: None, name: None, platform: None }
+        Self { image: Some(image.to_owned()), registry: None, name: None, platform: None }
     }
 
+    /// The same, where a command can do without.
+    pub(crate) fn subject_if_any(&self) -> Result<Option<Subject>, Failure> {
+        self.image.is_some().then(|| self.subject()).transpose()
+    }
+
+    /// What is named; a command that can do without says so to clap.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
-        let path = Path::new(&self.image);
+        let image = self.image.as_deref().expect("clap requires it");
+        let path = Path::new(image);
         let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";
         if path.extension().is_some_and(is_spec) || path.is_file() {
             let (registry, name, platform) =
@@ -61,10 +68,7 @@ impl SubjectArguments {
         }
         if self.registry.is_some() || self.name.is_some() {
             return Err(Failure::Arguments {
-                message: format!(
-                    "`{}` is no file, so `--registry` and `--name` are about nothing",
-                    self.image
-                ),
+                message: format!("`{image}` is no file, so `--registry` and `--name` are about nothing"),
                 hint: Some("name a spec, or write registry and name into the image's name".to_owned()),
             });
         }
@@ -72,12 +76,12 @@ impl SubjectArguments {
             message: error.to_string(),
             hint: Some("name a spec that exists, or an image".to_owned()),
         };
-        let reference = self.image.parse().map_err(|error| wrong(&error))?;
+        let reference = image.parse().map_err(|error| wrong(&error))?;
         let platform = match &self.platform {
             Some(text) => text.parse().map_err(|error| wrong(&error))?,
             None => Platform::of_this_machine(),
         };
-        Ok(Subject::Image { name: self.image.clone(), reference, platform })
+        Ok(Subject::Image { name: image.to_owned(), reference, platform })
     }
 }
 

@@ -175,3 +175,38 @@ fn what_nobody_could_remove_is_removed_at_the_next_start() {
         assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
     });
 }
+
+#[test]
+fn what_a_failed_step_left_can_be_looked_at() {
+    let Some(base) = base() else { return };
+    in_every_mode(&base, |user| {
+        let (who, mode) = (user.who, forced(user));
+        let failed = ["run", "--failed", mode[0], mode[1]];
+        user.run(&failed).expect(2).says(&["error: no step has failed on this machine"]);
+        let failing = spec(&base, &["cd /opt && echo half > said && rm /etc/issue && A=1 exit 7"]);
+        user.write("image.yaml", &format!("{failing}env: {{COLOUR: green}}\n"));
+        let build = ["build", "image.yaml", mode[0], mode[1]];
+        user.run(&build).expect(5).says(&["failed with exit status 7", "hint: `imagewright run --failed`"]);
+
+        let script = "cat /opt/said; ls /etc | grep -c issue$; echo $COLOUR $PWD $(id -u); test -w $PIP_CACHE_DIR && exit 3";
+        let look = user.run(&[&failed[..], &["--", "sh", "-c", script]].concat()).expect(3);
+        assert_eq!(look.stdout, "half\n0\ngreen / 0\n", "{who:?}");
+        look.says(&["looking at commands of ", "which failed with exit status 7"]);
+        // Without a command it is a shell.
+        let shell = user.run_with(&failed, b"cat /opt/said; cd /opt; rm said; exit 4\n").expect(4);
+        assert_eq!(shell.stdout, "half\n", "{who:?}");
+
+        // The spec is found by its name, also when it has been mended since.
+        user.write("image.yaml", &spec(&base, &["true"]));
+        let of_spec = ["run", "image.yaml", "--failed", mode[0], mode[1], "--", "cat", "/opt/said"];
+        assert_eq!(user.run(&of_spec).expect(0).stdout, "half\n", "{who:?}");
+        user.write("other.yaml", &spec(&base, &["true"]).replace("name: steps", "name: other"));
+        let of_other = ["run", "--failed", "other.yaml", "--", "true"];
+        user.run(&of_other).expect(2).says(&["no step of ", "other has failed on this machine"]);
+        assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
+        if who == Who::Root {
+            user.run(&["cache", "prune", "--max-size", "0B"]).expect(0);
+            user.run(&failed).expect(2).says(&["or what it left is pruned"]);
+        }
+    });
+}

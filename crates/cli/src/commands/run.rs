@@ -1,9 +1,10 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use imagewright_build::{BuildRequest, FoundImage, Machine};
+use imagewright_build::{BuildRequest, FailedStep, FoundImage, Machine, Revisit};
 use imagewright_sandbox::HELPER_ARGUMENT;
 
+use super::tell;
 use crate::arguments::{LockArguments, ProgressStyle};
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
@@ -18,9 +19,14 @@ use crate::{interrupt, progress, session};
 /// system of its own that is gone afterwards. The exit code is the command's: 128 and the signal's number if one
 /// killed it, 127 if the image has no such program, 126 if it cannot be executed.
 #[derive(Debug, Args)]
+#[command(mut_arg("image", |image| image.required(false).required_unless_present("failed").index(1)))]
 pub(crate) struct RunArguments {
     #[command(flatten)]
     subject: SubjectArguments,
+    /// Look at the last step that failed, of the spec's build or of any: a shell, or the command, starts in its root as it
+    /// left it, with its environment, working directory, user and caches. Secrets are not there.
+    #[arg(long)]
+    failed: bool,
     #[command(flatten)]
     container: ContainerArguments,
     #[command(flatten)]
@@ -31,12 +37,15 @@ pub(crate) struct RunArguments {
     #[arg(long, value_enum, default_value_t)]
     pub(crate) progress: ProgressStyle,
     /// The command and its arguments, instead of the image's own.
-    #[arg(last = true)]
+    #[arg(last = true, index = 2)]
     command: Vec<String>,
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     arguments.container.check(environment)?;
+    if arguments.failed {
+        return run_failed(environment, arguments);
+    }
     let subject = arguments.subject.subject()?;
     let mut machine = session::machine_with(
         environment,
@@ -56,6 +65,32 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         roots,
         scratch.path(),
     );
+    let exit = sandbox.run(request)?;
+    Ok(ExitCode::from(exit.code()))
+}
+
+/// Runs a command where the last step failed.
+fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    let subject = arguments.subject.subject_if_any()?;
+    let image = match &subject {
+        Some(Subject::Spec { spec, .. }) => Some(spec.image_name(&environment.directory)?),
+        Some(Subject::Image { reference, .. }) => Some(reference.clone()),
+        None => None,
+    };
+    let registry_config = subject.as_ref().and_then(Subject::registry_config);
+    let mut machine =
+        session::machine_with(environment, registry_config, progress::reporter(arguments.progress))?;
+    machine.sandbox.mode = arguments.sandbox.mode();
+    let failed = machine.failed_step(image.as_ref())?;
+    let FailedStep { image, origin, exit, .. } = &failed;
+    tell(arguments.progress, format!("  looking at {origin} of {image}, which failed with {exit}"));
+    let scratch = machine.store.scratch_directory()?;
+    let sandbox = machine.sandbox.find(scratch.path())?;
+    let revisit = async { Ok::<_, Failure>(machine.revisit(&sandbox, &failed).await?) };
+    let Revisit { config, roots, binds } = interrupt::run(revisit)?;
+    let mut request =
+        arguments.container.request(environment, &config, &arguments.command, roots, scratch.path());
+    request.binds.splice(0..0, binds);
     let exit = sandbox.run(request)?;
     Ok(ExitCode::from(exit.code()))
 }
