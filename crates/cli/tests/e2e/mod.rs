@@ -15,6 +15,7 @@ mod docker;
 mod engines;
 mod execution;
 mod golden;
+mod guide;
 mod incremental;
 mod killed;
 mod local_bases;

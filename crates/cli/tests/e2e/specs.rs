@@ -4,20 +4,7 @@ use std::path::{Path, PathBuf};
 
 use imagewright_spec::{FIELDS, PENDING};
 
-use super::asked::{Asked, check};
-
-/// Makes a test of each spec by its name.
-macro_rules! specs {
-    ($($name:ident),+ $(,)?) => {
-        $(#[test]
-        fn $name() {
-            check(&folder(), stringify!($name));
-        })+
-
-        /// The specs that have a test.
-        const TESTED: &[&str] = &[$(stringify!($name)),+];
-    };
-}
+use super::asked::{Asked, names, specs};
 
 specs! {
     name,
@@ -63,14 +50,9 @@ fn asked(name: &str) -> Asked {
 fn every_field_has_a_spec_and_every_spec_a_test() {
     let fields: Vec<&str> = FIELDS.iter().map(|info| info.name).collect();
     assert_eq!(fields, TESTED);
-    let files = fs_err::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let specs = files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    let mut specs: Vec<String> =
-        specs.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     let mut tested = TESTED.to_vec();
-    specs.sort();
     tested.sort_unstable();
-    assert_eq!(specs, tested);
+    assert_eq!(names(&folder()), tested);
 }
 
 #[test]
