@@ -3,21 +3,27 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use imagewright_layer::LayerKey;
+use imagewright_lock::SystemPackage;
 use imagewright_oci::Digest;
-use imagewright_plan::{APT_CACHE, APT_NOTES, AptAccess, Execution};
+use imagewright_plan::{APT_CACHE, APT_NOTES, AptAccess, AptVersions, Execution};
 use imagewright_sandbox::{Bind, Exit};
-use imagewright_store::{DocumentKind, Lease, ScratchDirectory, Store, StoreError};
+use imagewright_store::{Lease, ScratchDirectory};
 
 use crate::BuildError;
 use crate::blocking::lease;
 use crate::native::Machine;
 
-/// The packages of a layer, as `name version`.
-const INSTALLED: DocumentKind = DocumentKind("apt-packages");
-
 /// What apt says of a package that it cannot have.
 const UNKNOWN: [&str; 3] = ["Unable to locate package", "has no installation candidate", "was not found"];
+
+/// What apt is run for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AptPurpose {
+    /// To find out versions.
+    Choose,
+    /// To install them.
+    Install,
+}
 
 /// The run of one apt.
 #[derive(Debug)]
@@ -34,15 +40,9 @@ impl AptRun {
     pub(crate) async fn of(
         machine: &Machine,
         execution: &Execution,
-        roots: &[PathBuf],
+        purpose: AptPurpose,
     ) -> Result<Option<Self>, BuildError> {
         let Some(access) = &execution.apt else { return Ok(None) };
-        if !roots.iter().any(|root| root.join("usr/bin/apt-get").exists()) {
-            return Err(BuildError::NoApt {
-                origin: execution.origin.clone(),
-                system: access.system.clone(),
-            });
-        }
         let store = &machine.store;
         let lease = lease(store, Digest::of(access.cache.as_bytes())).await?;
         let cache = store.cache(&access.cache)?;
@@ -53,6 +53,11 @@ impl AptRun {
         if let Some(suite) = access.suite {
             let sources = machine.mirrors.sources_list(suite);
             fs_err::write(notes.path().join("sources.list"), sources).map_err(failed)?;
+        }
+        let (AptVersions::Chosen(versions) | AptVersions::Preferred(versions)) = &access.versions;
+        fs_err::write(notes.path().join("preferences"), preferences(versions)).map_err(failed)?;
+        if purpose == AptPurpose::Install {
+            fs_err::write(notes.path().join("pins"), pins(versions)).map_err(failed)?;
         }
         Ok(Some(Self { access: access.clone(), notes, cache, _lease: lease }))
     }
@@ -67,15 +72,25 @@ impl AptRun {
         [bind(&self.cache, APT_CACHE), bind(self.notes.path(), APT_NOTES)]
     }
 
-    /// Remembers what was installed as what is in the layer of a key.
-    pub(crate) fn record(&self, store: &Store, key: &LayerKey) -> Result<(), BuildError> {
-        let text = fs_err::read_to_string(self.notes.path().join("installed")).map_err(failed)?;
-        let packages: Vec<&str> = text.lines().collect();
-        Ok(store.put_document(INSTALLED, &key.0, &packages)?)
+    /// What it has chosen.
+    pub(crate) fn chosen(&self) -> Result<Vec<SystemPackage>, BuildError> {
+        let text = fs_err::read_to_string(self.notes.path().join("chosen")).map_err(failed)?;
+        let read = |line: &str| line.parse().map_err(|source| BuildError::AptChoice { source });
+        let mut packages = text.lines().map(read).collect::<Result<Vec<SystemPackage>, _>>()?;
+        packages.sort();
+        Ok(packages)
     }
 
     /// Why it failed: the package that it speaks of, if it is one of the spec's.
     pub(crate) fn failure(self, exit: Exit, last_lines: Vec<String>) -> BuildError {
+        match fs_err::read_to_string(self.notes.path().join("gone")) {
+            Ok(gone) => {
+                let packages = gone.lines().map(str::to_owned).collect();
+                return BuildError::AptGone { packages, system: self.access.system };
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return failed(error),
+        }
         let complaints: Vec<&str> = last_lines.iter().filter_map(|line| line.strip_prefix("E: ")).collect();
         let AptAccess { asked, system, .. } = self.access;
         let is_named = |text: &str| {
@@ -92,9 +107,20 @@ impl AptRun {
     }
 }
 
-/// The packages of the system in the layer of a key.
-pub(crate) fn recorded(store: &Store, key: &LayerKey) -> Result<Vec<String>, StoreError> {
-    Ok(store.document(INSTALLED, &key.0)?.unwrap_or_default())
+/// Preferences of apt for `packages`, over any other version; apt_preferences(5).
+fn preferences(packages: &[SystemPackage]) -> String {
+    let lines = packages.iter().map(|package| {
+        let (name, version) = (package.full_name(), &package.version);
+        format!("Package: {name}\nPin: version {version}\nPin-Priority: 1001\n\n")
+    });
+    lines.collect()
+}
+
+/// As the shell sorts them in the C locale.
+fn pins(packages: &[SystemPackage]) -> String {
+    let mut lines: Vec<String> = packages.iter().map(|package| format!("{package}\n")).collect();
+    lines.sort();
+    lines.concat()
 }
 
 fn words(text: &str) -> impl Iterator<Item = &str> {

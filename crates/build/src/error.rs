@@ -196,12 +196,12 @@ pub enum BuildError {
         /// The last lines that it wrote.
         last_lines: Vec<String>,
     },
-    /// A base that cannot install packages of the system.
-    #[error("{origin}: the base image has no apt-get, it is {system}")]
-    NoApt {
-        /// The field of the spec that asks for it.
-        origin: String,
-        /// What the base is.
+    /// Versions that a lock pins are to be had no longer.
+    #[error("{system} has {} no longer, and the store has not kept {}", packages.join(", "), if packages.len() == 1 { "it" } else { "them" })]
+    AptGone {
+        /// As `name=version`.
+        packages: Vec<String>,
+        /// The system whose archive had them.
         system: String,
     },
     /// An image without what starts a command.
@@ -217,6 +217,13 @@ pub enum BuildError {
     NothingFailed {
         /// The image whose build is asked about.
         image: Option<ImageReference>,
+    },
+    /// What apt says that it would install cannot be understood.
+    #[error("what apt chose cannot be understood")]
+    AptChoice {
+        /// What of it.
+        #[source]
+        source: DebianError,
     },
     /// What apt works with could not be read or written.
     #[error("the files that apt works with cannot be read or written")]
@@ -330,16 +337,16 @@ impl BuildError {
                 "check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`"
             )),
             Self::Apt { unknown_in: None, .. } | Self::Step { .. } => Some(LOOK.to_owned()),
-            Self::NoApt { .. } => {
-                Some("start from Debian, Ubuntu or what follows them, or leave `base_image` out".to_owned())
-            }
+            Self::AptGone { .. } => Some(
+                "choose anew with `imagewright lock SPEC --upgrade apt`, or build without `--frozen`; an archive of snapshots in the base's sources has old versions".to_owned(),
+            ),
             Self::NothingFailed { .. } => {
                 Some("build the spec: when a step fails, what it left is kept".to_owned())
             }
             Self::NoShell { .. } => {
                 Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
-            Self::AptFiles { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::AptFiles { .. } | Self::AptChoice { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use imagewright_layer::{RawPath, TreeEntry};
+use imagewright_lock::SystemPackage;
 use imagewright_lock::uv::Uv;
 use imagewright_oci::{Descriptor, DiffId, ImageReference};
 use imagewright_plan::{Execution, LayerDefinition, LayerKind, Plan};
@@ -10,11 +11,11 @@ use imagewright_sandbox::{
     Bind, Exit, Network, NoEmulator, Processor, RunRequest, Sandbox, SandboxError, StepOutcome, Stopper,
     executed_by,
 };
-use imagewright_store::LayerRecord;
+use imagewright_store::{LayerRecord, ScratchDirectory};
 use tokio::sync::OnceCell;
 
 use crate::BuildError;
-use crate::apt::AptRun;
+use crate::apt::{AptPurpose, AptRun};
 use crate::blocking::blocking;
 use crate::failed::{Below, FailedStep};
 use crate::forecast::{SandboxForecast, with_causes};
@@ -45,6 +46,16 @@ impl<'a> Executor<'a> {
         secrets: Arc<Secrets>,
     ) -> Self {
         Self { machine, image, plan, secrets, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
+    }
+
+    /// The same for another plan over the same base.
+    pub(crate) fn with_plan<'b>(&self, plan: &'b Plan) -> Executor<'b>
+    where
+        'a: 'b,
+    {
+        let secrets = Arc::clone(&self.secrets);
+        let (sandbox, surroundings) = (self.sandbox.clone(), self.surroundings.clone());
+        Executor { machine: self.machine, image: self.image, plan, secrets, sandbox, surroundings }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -146,6 +157,33 @@ impl<'a> Executor<'a> {
         execution: &Execution,
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
+        let step = self.step(producer, definition, execution, below, AptPurpose::Install).await?;
+        // When nobody waits any more, the command is stopped.
+        let _stopped = StopOnDrop(step.running.clone());
+        blocking(move || step.run()).await
+    }
+
+    /// Lets apt choose versions of what is to be installed above the base and the layers `below`. Nothing is changed.
+    pub(crate) async fn choose(
+        &self,
+        producer: &Producer,
+        definition: &LayerDefinition,
+        execution: &Execution,
+        below: &[&FinishedLayer],
+    ) -> Result<Vec<SystemPackage>, BuildError> {
+        let step = self.step(producer, definition, execution, below, AptPurpose::Choose).await?;
+        let _stopped = StopOnDrop(step.running.clone());
+        blocking(move || step.choose()).await
+    }
+
+    async fn step(
+        &self,
+        producer: &Producer,
+        definition: &LayerDefinition,
+        execution: &Execution,
+        below: &[&FinishedLayer],
+        purpose: AptPurpose,
+    ) -> Result<Step, BuildError> {
         let sandbox = self.sandbox(&execution.origin).await?;
         let unpacked = self.below(sandbox, below).await?;
         // What was made above files with other owners than they should have may have copied them.
@@ -156,8 +194,8 @@ impl<'a> Executor<'a> {
             LayerKind::Configuration => Arc::default(),
             _ => Arc::clone(&self.secrets),
         };
-        let step = Step {
-            apt: AptRun::of(self.machine, execution, &unpacked.roots).await?,
+        Ok(Step {
+            apt: AptRun::of(self.machine, execution, purpose).await?,
             image: self.image.clone(),
             below: unpacked,
             sandbox: sandbox.clone(),
@@ -169,10 +207,7 @@ impl<'a> Executor<'a> {
             output: StepOutput::new(&definition.title, secrets.mask(), &self.machine.reporter),
             secrets,
             running: Running::default(),
-        };
-        // When nobody waits any more, the command is stopped.
-        let _stopped = StopOnDrop(step.running.clone());
-        blocking(move || step.run()).await
+        })
     }
 
     /// What is below, unpacked.
@@ -206,6 +241,29 @@ struct Step {
 impl Step {
     fn run(self) -> Result<LayerRecord, BuildError> {
         let scratch = self.producer.store.scratch_directory()?;
+        let StepOutcome { exit, changes } = self.execute(&scratch)?;
+        self.output.tell_lost(&changes.lost_owners);
+        if !exit.success() {
+            return Err(self.failed(exit, changes.entries));
+        }
+        let definition = if self.is_below_lossy || !changes.lost_owners.is_empty() {
+            &LayerDefinition { key: lossy_key(&self.definition.key), ..self.definition.clone() }
+        } else {
+            &self.definition
+        };
+        self.producer.commit_tree(definition, changes.entries)
+    }
+
+    fn choose(self) -> Result<Vec<SystemPackage>, BuildError> {
+        let scratch = self.producer.store.scratch_directory()?;
+        let StepOutcome { exit, changes } = self.execute(&scratch)?;
+        if !exit.success() {
+            return Err(self.failed(exit, changes.entries));
+        }
+        self.apt.as_ref().map_or_else(|| Ok(Vec::new()), AptRun::chosen)
+    }
+
+    fn execute(&self, scratch: &ScratchDirectory) -> Result<StepOutcome, BuildError> {
         let Execution { argv, environment, working_directory, .. } = self.execution.clone();
         let running = self.sandbox.start_step(RunRequest {
             roots: self.below.roots.clone(),
@@ -220,20 +278,7 @@ impl Step {
         })?;
         self.running.set(running.stopper());
         let outcome = running.wait(|line| self.output.tell(line));
-        let StepOutcome { exit, changes } = outcome.map_err(|error| self.not_started(error))?;
-        self.output.tell_lost(&changes.lost_owners);
-        if !exit.success() {
-            return Err(self.failed(exit, changes.entries));
-        }
-        let definition = if self.is_below_lossy || !changes.lost_owners.is_empty() {
-            &LayerDefinition { key: lossy_key(&self.definition.key), ..self.definition.clone() }
-        } else {
-            &self.definition
-        };
-        if let Some(apt) = &self.apt {
-            apt.record(&self.producer.store, &definition.key)?;
-        }
-        self.producer.commit_tree(definition, changes.entries)
+        outcome.map_err(|error| self.not_started(error))
     }
 
     /// What the command left is kept for a look; its own error counts more than one of that.

@@ -14,7 +14,8 @@ use serde::Serialize;
 use crate::BuildError;
 use crate::found::stored;
 use crate::image::{BASE_NAME, LAYER_KEY, provenance_of_labels};
-use crate::provenance::Provenance;
+use crate::native::GivenLock;
+use crate::provenance::{LockDigests, Provenance};
 
 /// The answer for one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,16 +45,16 @@ pub enum Existence {
 pub(crate) struct AtTag {
     /// Whether it is the image.
     pub(crate) existence: Existence,
-    /// The digest of the lock that it was made from, when it says so.
-    pub(crate) lock: Option<Digest>,
+    /// The lock that it was made from, when it says so.
+    pub(crate) lock: Option<LockDigests>,
 }
 
 /// What an image must have been made from to be what is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) declared: &'a Declared,
-    /// The lock that covers the spec, when there is one: its place and its digest.
-    pub(crate) lock: Option<(&'a str, Digest)>,
+    /// The lock that covers the spec, when there is one.
+    pub(crate) lock: Option<&'a GivenLock>,
 }
 
 /// Asks the registry for `reference`: one HEAD, and one GET of the manifest if this machine did not push it.
@@ -170,7 +171,7 @@ pub(crate) fn record(
     platforms: &[Platform],
     manifest: Digest,
     declared: &Declared,
-    lock: Option<Digest>,
+    lock: Option<LockDigests>,
 ) -> Result<(), BuildError> {
     let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
     let inputs = serde_json::to_value(&origin).expect("digests serialise");
@@ -201,10 +202,10 @@ impl Wanted<'_> {
         if has.declared != self.declared.digest {
             different = changed(&self.declared.inputs, &has.inputs);
         }
-        if let (Some((place, wanted)), Some(lock)) = (self.lock, has.lock)
-            && wanted != lock
+        if let (Some(given), Some(lock)) = (self.lock, has.lock)
+            && !lock.are_of(&given.lock)
         {
-            different.push(place.to_owned());
+            different.push(given.place.clone());
         }
         if different.is_empty() {
             Existence::Exists { digest }

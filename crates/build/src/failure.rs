@@ -54,10 +54,10 @@ impl BuildError {
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName
             | Self::NothingBuilt
-            | Self::NoApt { .. }
             | Self::NoShell { .. }
             | Self::NothingFailed { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
+            Self::AptGone { .. } => FailureKind::Resolution,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),
             Self::Download(source) => download_kind(source),
@@ -81,6 +81,7 @@ impl BuildError {
             | Self::Owner { .. }
             | Self::Artifact { .. }
             | Self::AptFiles { .. }
+            | Self::AptChoice { .. }
             | Self::Bytecode(_) => FailureKind::Machine,
         }
     }
@@ -120,6 +121,7 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NoSuchInterpreter { .. }
         | LockError::InterpreterMismatch { .. }
         | LockError::NotPinned { .. }
+        | LockError::NotChosen { .. }
         | LockError::Malformed { .. }
         | LockError::OtherVersion { .. } => FailureKind::Usage,
     }

@@ -17,6 +17,8 @@ pub const DECLARED: &str = "io.imagewright.declared";
 pub const INPUTS: &str = "io.imagewright.inputs";
 /// Digest of the lock.
 pub const LOCK: &str = "io.imagewright.lock";
+/// Digest of the lock as it was before anything executed; absent when that is all of it.
+pub const UNSETTLED_LOCK: &str = "io.imagewright.lock.unsettled";
 /// On a layer: its key, so that another machine finds the layer by what it is made of.
 pub const LAYER_KEY: &str = "io.imagewright.layer.key";
 /// On a layer: its diff id, so that a hit needs no configuration.

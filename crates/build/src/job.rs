@@ -138,8 +138,7 @@ impl<'a> Job<'a> {
         let (platforms, given) = (&self.recipe.platforms, self.request.lock.as_ref());
         let covering =
             given.filter(|given| given.lock.uncovered(&self.locked_inputs(), platforms).is_empty());
-        let lock = covering.map(|given| (given.place.as_str(), given.lock.digest()));
-        let wanted = Wanted { declared: &self.declared, lock };
+        let wanted = Wanted { declared: &self.declared, lock: covering };
         if in_registry {
             machine.reporter.started(Stage::Check, self.target.to_string());
             at_tag(client, store, &self.target, platforms, wanted).await

@@ -49,6 +49,7 @@ mod found;
 mod inspect;
 mod layer_bytes;
 mod local_base;
+mod settle;
 mod sink;
 mod unpack;
 
@@ -65,7 +66,9 @@ pub use forecast::{
     BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,
 };
 pub use found::{FoundImage, FoundIndex};
-pub use image::{DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK};
+pub use image::{
+    DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK, UNSETTLED_LOCK,
+};
 pub use inspect::{
     InspectedBase, InspectedConfig, InspectedIndex, InspectedLayer, InspectedPart, Inspection,
 };
@@ -75,7 +78,7 @@ pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};
 pub use native::{BuildRequest, GivenLock, Machine};
 pub use produce::CopyError;
-pub use provenance::{AnnotationError, Provenance};
+pub use provenance::{AnnotationError, LockDigests, Provenance};
 pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport, PartReport};
 pub use secrets::SecretError;
 pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};

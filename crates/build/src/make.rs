@@ -15,10 +15,10 @@ use crate::execute::Executor;
 use crate::image::{FinishedLayer, Image, assemble, index};
 use crate::job::{Inputs, Job};
 use crate::lookup::Shelves;
-use crate::obtain::Obtaining;
+use crate::obtain::{Obtaining, There};
 use crate::overlap::overlaps;
 use crate::produce::{Memory, Places, Producer};
-use crate::provenance::Provenance;
+use crate::provenance::{LockDigests, Provenance};
 use crate::push::Pusher;
 use crate::report::{LayerReport, PartReport};
 
@@ -32,13 +32,14 @@ pub(crate) struct Made {
 }
 
 impl Job<'_> {
-    /// Makes the image; one that is pushed gets its lock attached.
+    /// Makes the image; one that is pushed gets its lock attached. What it was made from is told with it: a lock with
+    /// results, where that which was asked for had none.
     pub(crate) async fn make(
         &self,
         inputs: &Inputs,
         plans: &[Plan],
         lock: &Lock,
-    ) -> Result<Made, BuildError> {
+    ) -> Result<(Made, Lock, Vec<Plan>), BuildError> {
         let machine = self.machine;
         let pusher = self.request.push.then_some(Pusher {
             client: &machine.client,
@@ -46,42 +47,57 @@ impl Job<'_> {
             target: &self.target,
             reporter: &machine.reporter,
         });
-        let made = self.make_and_push(inputs, plans, lock, pusher.as_ref());
-        let Some(pusher) = pusher.as_ref().filter(|_| machine.attach_lock) else { return made.await };
-        // The lock is known first of all, so it goes beside the layers; nobody waits for it before the tag.
-        let sent = async { Ok(pusher.send_lock(lock).await) };
-        let (made, sent) = tokio::try_join!(made, sent)?;
-        pusher.attach(&made.descriptor, sent).await;
-        Ok(made)
-    }
-
-    async fn make_and_push(
-        &self,
-        inputs: &Inputs,
-        plans: &[Plan],
-        lock: &Lock,
-        pusher: Option<&Pusher<'_>>,
-    ) -> Result<Made, BuildError> {
+        let pusher = pusher.as_ref();
         // One for all, because it bounds what is in memory.
         let mut producer = self.producer(self.shelves(), inputs, lock);
-        let provenance = Provenance {
-            inputs: self.declared.inputs.clone(),
-            declared: self.declared.digest,
-            lock: Some(lock.digest()),
-        };
-        let executor = |plan| Executor::of(self.machine, &self.target, plan, Arc::clone(&inputs.secrets));
+        let executor = |plan| Executor::of(machine, &self.target, plan, Arc::clone(&inputs.secrets));
         let executors: Vec<Executor<'_>> = plans.iter().map(executor).collect();
         // What cannot be executed here is said before anything is made.
         for executor in &executors {
             executor.check(&mut producer).await?;
         }
-        let part = Part { job: self, producer: &producer, provenance: &provenance, pusher };
+        let (mut lock, mut settled, mut there) = (lock.clone(), Vec::new(), There::new());
+        for (plan, executor) in plans.iter().zip(&executors) {
+            let obtaining = Obtaining { machine, plan, producer: &producer, pusher, executor };
+            let part = self.settle(inputs, lock, obtaining).await?;
+            lock = part.lock;
+            there.extend(part.there);
+            settled.push(part.plan);
+        }
+        let executors: Vec<Executor<'_>> =
+            settled.iter().zip(&executors).map(|(plan, executor)| executor.with_plan(plan)).collect();
+        let provenance = Provenance {
+            inputs: self.declared.inputs.clone(),
+            declared: self.declared.digest,
+            lock: Some(LockDigests::of(&lock)),
+        };
+        let part = Part { job: self, producer: &producer, provenance: &provenance, pusher, there: &there };
+        let made = self.make_and_push(part, &executors, &settled);
+        let made = match pusher.filter(|_| machine.attach_lock) {
+            None => made.await?,
+            Some(pusher) => {
+                // The lock is known by now, so it goes beside the layers; nobody waits for it before the tag.
+                let sent = async { Ok(pusher.send_lock(&lock).await) };
+                let (made, sent) = tokio::try_join!(made, sent)?;
+                pusher.attach(&made.descriptor, sent).await;
+                made
+            }
+        };
+        Ok((made, lock, settled))
+    }
+
+    async fn make_and_push(
+        &self,
+        part: Part<'_>,
+        executors: &[Executor<'_>],
+        plans: &[Plan],
+    ) -> Result<Made, BuildError> {
         // Commands have the machine for themselves, and each other's caches.
         let executes = |plan: &Plan| plan.layers.iter().any(|layer| layer.execution().is_some());
         let at_once = if plans.iter().any(executes) { 1 } else { plans.len() };
         // The tag of several is their index's.
         let name = &(if plans.len() == 1 { self.target.clone() } else { self.target.name_only() });
-        let parts = plans.iter().zip(&executors).map(|(plan, executor)| part.make(plan, executor, name));
+        let parts = plans.iter().zip(executors).map(|(plan, executor)| part.make(plan, executor, name));
         let parts: Vec<(Image, Vec<LayerReport>)> =
             stream::iter(parts).buffered(at_once).try_collect().await?;
         let images: Vec<&Image> = parts.iter().map(|(image, _)| image).collect();
@@ -138,6 +154,8 @@ struct Part<'a> {
     producer: &'a Producer,
     provenance: &'a Provenance,
     pusher: Option<&'a Pusher<'a>>,
+    /// Layers that are there already.
+    there: &'a There,
 }
 
 impl Part<'_> {
@@ -148,9 +166,9 @@ impl Part<'_> {
         executor: &Executor<'_>,
         name: &ImageReference,
     ) -> Result<(Image, Vec<LayerReport>), BuildError> {
-        let Self { job, producer, provenance, pusher } = self;
+        let Self { job, producer, provenance, pusher, there } = self;
         let machine = job.machine;
-        let layers = Obtaining { machine, plan, producer, pusher, executor }.layers();
+        let layers = Obtaining { machine, plan, producer, pusher, executor }.layers(there);
         let base = async {
             match pusher {
                 Some(pusher) => pusher.push_base(&plan.base).await,

@@ -23,6 +23,7 @@ use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
 use crate::make::Made;
 use crate::noop::name_base;
+use crate::provenance::LockDigests;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::sink::Sink;
 
@@ -130,17 +131,20 @@ impl Machine {
                 Existence::Missing { .. } => {}
                 Existence::Stale { changed: inputs, .. } => changed = inputs,
             }
-            lock
+            lock.map(|lock| lock.whole)
         };
         let job = job.over_base(request.push).await?;
         let docker = job.docker().await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
-        let (digest, parts) = match docker {
-            Some(docker) => (job.build_with_docker(docker, &inputs, &lock).await?, Vec::new()),
+        let (digest, parts, lock) = match docker {
+            Some(docker) => {
+                let digest = job.build_with_docker(docker, &inputs, &lock).await?;
+                (digest, Vec::new(), LockDigests::of(&lock))
+            }
             None => self.build_natively(&job, &inputs, &lock).await?,
         };
-        job.set_further_tags(digest, Some(lock.digest())).await?;
+        job.set_further_tags(digest, Some(lock)).await?;
         let outputs = self.deliver(&job, digest).await?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };
@@ -153,17 +157,18 @@ impl Machine {
         job: &Job<'_>,
         inputs: &Inputs,
         lock: &Lock,
-    ) -> Result<(Digest, Vec<PartReport>), BuildError> {
+    ) -> Result<(Digest, Vec<PartReport>, LockDigests), BuildError> {
         job.warn_of_unused();
         let mut plans = Vec::new();
         for platform in &job.recipe.platforms {
             plans.push(job.plan(inputs, platform, lock).await?.plan);
         }
-        let Made { descriptor, parts } = job.make(inputs, &plans, lock).await?;
-        let digest = descriptor.digest;
-        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(lock.digest()))?;
-        LastBuild::new(lock, &plans).record(&self.store, &job.target)?;
-        Ok((digest, parts))
+        let (made, lock, plans) = Box::pin(job.make(inputs, &plans, lock)).await?;
+        let Made { descriptor, parts } = made;
+        let (digest, locks) = (descriptor.digest, LockDigests::of(&lock));
+        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(locks))?;
+        LastBuild::new(&lock, &plans).record(&self.store, &job.target)?;
+        Ok((digest, parts, locks))
     }
 
     /// Whether the image of a spec exists.
@@ -179,7 +184,9 @@ impl Machine {
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
         let (existence, made_from) = match job.at_tag(request.push).await {
-            Ok(AtTag { existence, lock }) => (ExistenceForecast::Known(existence), lock),
+            Ok(AtTag { existence, lock }) => {
+                (ExistenceForecast::Known(existence), lock.map(|lock| lock.whole))
+            }
             Err(BuildError::UnknownExistence { source, .. }) => (ExistenceForecast::unknown(&source), None),
             Err(error) => return Err(error),
         };
@@ -197,7 +204,9 @@ impl Machine {
 
     /// The lock of a spec, made or given.
     pub async fn lock(&self, request: &BuildRequest) -> Result<Lock, BuildError> {
-        let job = Job::new(self, request)?;
+        // What is not to be preferred now is not to come back with the next build either.
+        let anew = BuildRequest { upgrade: Upgrade::Everything, ..request.clone() };
+        let job = Job::new(self, if request.refresh == Refresh::Always { &anew } else { request })?;
         let made_from = job.made_from().await?;
         let job = job.over_base(false).await?;
         job.lock(&job.inputs()?, made_from).await

@@ -1,13 +1,15 @@
 //! Layers that are there: found, made by the producer or by a command, and sent as soon as they are.
 
+use std::collections::BTreeMap;
+
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use imagewright_plan::{Content, Execution, LayerDefinition, Plan};
+use imagewright_layer::LayerKey;
+use imagewright_plan::{AptAccess, AptVersions, Content, Execution, LayerDefinition, Plan};
 use imagewright_registry::RegistryError;
 use imagewright_store::LayerRecord;
 use tokio::sync::SetOnce;
 
 use crate::BuildError;
-use crate::apt::recorded;
 use crate::event::{Event, LayerSource};
 use crate::execute::Executor;
 use crate::image::FinishedLayer;
@@ -23,6 +25,9 @@ const LAYERS_AT_ONCE: usize = 4;
 /// A layer, once it is there.
 type Slot = SetOnce<(FinishedLayer, LayerReport)>;
 
+/// Layers that are there, by their keys.
+pub(crate) type There = BTreeMap<LayerKey, (FinishedLayer, LayerReport)>;
+
 /// What obtains the layers of one plan.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Obtaining<'a> {
@@ -36,11 +41,20 @@ pub(crate) struct Obtaining<'a> {
 }
 
 impl Obtaining<'_> {
-    /// All layers, lowest first.
-    pub(crate) async fn layers(self) -> Result<Vec<(FinishedLayer, LayerReport)>, BuildError> {
-        let slots: Vec<Slot> = self.plan.layers.iter().map(|_| Slot::new()).collect();
-        tokio::try_join!(self.unexecuted(&slots), self.executed(&slots))?;
+    /// All layers, lowest first; those of `there` are not obtained again.
+    pub(crate) async fn layers(self, there: &There) -> Result<Vec<(FinishedLayer, LayerReport)>, BuildError> {
+        let slot = |definition: &LayerDefinition| Slot::new_with(there.get(&definition.key).cloned());
+        let slots: Vec<Slot> = self.plan.layers.iter().map(slot).collect();
+        tokio::try_join!(self.unexecuted(&slots), self.executed(&slots, slots.len()))?;
         Ok(slots.into_iter().map(|slot| slot.into_inner().expect("every layer is there")).collect())
+    }
+
+    /// The layers below the one at `end`, and all that no command makes.
+    pub(crate) async fn layers_before(self, end: usize) -> Result<There, BuildError> {
+        let slots: Vec<Slot> = self.plan.layers.iter().map(|_| Slot::new()).collect();
+        tokio::try_join!(self.unexecuted(&slots), self.executed(&slots, end))?;
+        let slots = self.plan.layers.iter().zip(slots);
+        Ok(slots.filter_map(|(definition, slot)| Some((definition.key, slot.into_inner()?))).collect())
     }
 
     /// Layers that no command makes depend on no other, and are made beside each other.
@@ -54,12 +68,13 @@ impl Obtaining<'_> {
     }
 
     /// A command runs when everything below it is there.
-    async fn executed(&self, slots: &[Slot]) -> Result<(), BuildError> {
-        let Some(last) = self.plan.layers.iter().rposition(|layer| layer.execution().is_some()) else {
+    async fn executed(&self, slots: &[Slot], end: usize) -> Result<(), BuildError> {
+        let layers = &self.plan.layers[..end];
+        let Some(last) = layers.iter().rposition(|layer| layer.execution().is_some()) else {
             return Ok(());
         };
         let mut below = Vec::new();
-        for (definition, slot) in self.plan.layers.iter().zip(slots).take(last + 1) {
+        for (definition, slot) in layers.iter().zip(slots).take(last + 1) {
             if definition.execution().is_some() {
                 self.fill(slot, definition, &below).await?;
             }
@@ -74,6 +89,9 @@ impl Obtaining<'_> {
         definition: &LayerDefinition,
         below: &[&FinishedLayer],
     ) -> Result<(), BuildError> {
+        if slot.initialized() {
+            return Ok(());
+        }
         let layer = self.obtain_and_push(definition, below).await?;
         slot.set(layer).expect("a layer is obtained once");
         Ok(())
@@ -140,7 +158,10 @@ impl Obtaining<'_> {
             Content::Debian(group) => {
                 group.packages.iter().map(|one| format!("{} {}", one.name, one.version)).collect()
             }
-            Content::Execution(Execution { apt: Some(_), .. }) => recorded(&self.machine.store, &record.key)?,
+            Content::Execution(Execution {
+                apt: Some(AptAccess { versions: AptVersions::Chosen(packages), .. }),
+                ..
+            }) => packages.iter().map(|one| format!("{} {}", one.full_name(), one.version)).collect(),
             _ => installed.iter().map(|one| format!("{} {}", one.name, one.version)).collect(),
         };
         let layer = FinishedLayer {

@@ -2,8 +2,8 @@
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
-use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Upgrade};
-use imagewright_oci::Digest;
+use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Results, Upgrade};
+use imagewright_oci::{Digest, Platform};
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -31,7 +31,19 @@ impl Job<'_> {
     /// A given lock that covers the spec is taken as it is, so that nothing moves while it stands; one that covers all
     /// but the copied files is taken with these, unless it is frozen. One that does not, else the one attached to the
     /// image, else that of the last build, is preferred: a new package moves no other.
+    ///
+    /// A lock without results has those of the last build that was made from it, or from the like of it.
     pub(crate) async fn lock(&self, inputs: &Inputs, made_from: Option<Digest>) -> Result<Lock, BuildError> {
+        let lock = self.pinned(inputs, made_from).await?;
+        let is_new = !self.prefers_earlier() || self.request.upgrade != Upgrade::Nothing;
+        if is_new || self.recipe.apt_packages().is_none() {
+            return Ok(lock);
+        }
+        let last = LastBuild::of(&self.machine.store, &self.target)?;
+        Ok(last.map_or_else(|| lock.clone(), |last| lock.with_results_of(&last.lock)))
+    }
+
+    async fn pinned(&self, inputs: &Inputs, made_from: Option<Digest>) -> Result<Lock, BuildError> {
         let request = self.request;
         let wanted = self.locked_inputs();
         let previous = if let Some(GivenLock { lock, place }) = &request.lock {
@@ -126,7 +138,7 @@ impl Job<'_> {
             refresh: request.refresh,
             offline: request.offline,
         };
-        let previous = previous.filter(|_| self.prefers_earlier());
+        let (earlier, previous) = (previous, previous.filter(|_| self.prefers_earlier()));
         let keeping = previous.map(Previous::keeping).unwrap_or_default();
         for platform in &self.recipe.platforms {
             machine
@@ -141,13 +153,29 @@ impl Job<'_> {
             };
             let locker = Locker { upgrade: &upgrade, ..locker.clone() };
             let pinned = pinned.map(|(_, pinned)| pinned);
-            let Locked { lock: pinned, warnings, .. } = locker.lock(&self.recipe, platform, pinned).await?;
+            let Locked { lock: mut pinned, warnings, .. } =
+                locker.lock(&self.recipe, platform, pinned).await?;
+            pinned.results = self.results(earlier, platform);
             for warning in &warnings {
                 machine.reporter.warn(warning.to_string(), None);
             }
             lock.platforms.insert(platform.to_string(), pinned);
         }
         Ok(())
+    }
+
+    /// What steps came to before, but for what is to be chosen anew.
+    fn results(&self, earlier: Option<&Previous>, platform: &Platform) -> Results {
+        let earlier = earlier.and_then(|earlier| earlier.lock.platform(platform));
+        let Some(PlatformLock { results, .. }) = earlier.filter(|_| self.recipe.apt_packages().is_some())
+        else {
+            return Results::default();
+        };
+        match (self.request.refresh, &self.request.upgrade) {
+            // This build chooses anew, and what it comes to is as good as what there was.
+            (Refresh::Always, Upgrade::Nothing) => results.unsettled(),
+            (_, upgrade) => results.released(upgrade),
+        }
     }
 
     /// What of a foreign lock is chosen anew: what its source does not have, or where that cannot be found out,

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use imagewright_lock::Lock;
 use imagewright_oci::{Annotations, Digest, canonical_json};
 use imagewright_store::TagRecord;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::image::{DECLARED, INPUTS, LOCK};
+use crate::image::{DECLARED, INPUTS, LOCK, UNSETTLED_LOCK};
 
 /// What an image was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,9 +18,20 @@ pub struct Provenance {
     pub declared: Digest,
     /// What that covers, by the name the user knows; empty when the image does not say.
     pub inputs: BTreeMap<String, Digest>,
-    /// The digest of the lock.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lock: Option<Digest>,
+    /// What it says of the lock.
+    #[serde(flatten)]
+    pub lock: Option<LockDigests>,
+}
+
+/// By what a lock is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockDigests {
+    /// The digest of all of it.
+    #[serde(rename = "lock")]
+    pub whole: Digest,
+    /// The digest of what was pinned before anything executed, when that is not all.
+    #[serde(rename = "unsettled_lock", default, skip_serializing_if = "Option::is_none")]
+    pub unsettled: Option<Digest>,
 }
 
 /// An annotation of ours that is not as we write it.
@@ -39,8 +51,10 @@ impl Provenance {
     pub fn of(annotations: &Annotations) -> Result<Option<Self>, AnnotationError> {
         let digest = |name| annotation(annotations, name, str::parse::<Digest>);
         let Some(declared) = digest(DECLARED)? else { return Ok(None) };
+        let unsettled = digest(UNSETTLED_LOCK)?;
+        let lock = digest(LOCK)?.map(|whole| LockDigests { whole, unsettled });
         let inputs = annotation(annotations, INPUTS, |text| serde_json::from_str(text))?;
-        Ok(Some(Self { declared, inputs: inputs.unwrap_or_default(), lock: digest(LOCK)? }))
+        Ok(Some(Self { declared, inputs: inputs.unwrap_or_default(), lock }))
     }
 
     /// What the store remembers of a tag; nothing when another version wrote that down in another way.
@@ -55,8 +69,26 @@ impl Provenance {
             (DECLARED.to_owned(), self.declared.to_string()),
             (INPUTS.to_owned(), inputs),
         ]);
-        annotations.extend(self.lock.map(|lock| (LOCK.to_owned(), lock.to_string())));
+        annotations.extend(self.lock.map(|lock| (LOCK.to_owned(), lock.whole.to_string())));
+        let unsettled = self.lock.and_then(|lock| lock.unsettled);
+        annotations.extend(unsettled.map(|lock| (UNSETTLED_LOCK.to_owned(), lock.to_string())));
         annotations
+    }
+}
+
+impl LockDigests {
+    /// Those of `lock`.
+    pub fn of(lock: &Lock) -> Self {
+        let (whole, unsettled) = (lock.digest(), lock.unsettled().digest());
+        Self { whole, unsettled: Some(unsettled).filter(|unsettled| *unsettled != whole) }
+    }
+
+    /// Whether it is `given`, or what became of that when it was built.
+    pub(crate) fn are_of(&self, given: &Lock) -> bool {
+        if given.is_settled() {
+            return self.whole == given.digest();
+        }
+        self.unsettled.unwrap_or(self.whole) == given.unsettled().digest()
     }
 }
 
@@ -76,12 +108,13 @@ mod tests {
 
     #[test]
     fn annotations_are_read_as_they_are_written() {
-        let (declared, lock) = (Digest::of(b"declared"), Some(Digest::of(b"lock")));
+        let digests = LockDigests { whole: Digest::of(b"lock"), unsettled: Some(Digest::of(b"pinned")) };
+        let (declared, lock) = (Digest::of(b"declared"), Some(digests));
         let inputs = BTreeMap::from([("packages".to_owned(), Digest::of(b"packages"))]);
         let written = Provenance { declared, inputs, lock };
         assert_eq!(Provenance::of(&written.annotations()).unwrap(), Some(written.clone()));
         assert_eq!(Provenance::of(&Annotations::new()).unwrap(), None);
-        for (name, text) in [(DECLARED, "sha256:12"), (INPUTS, "[]"), (LOCK, "")] {
+        for (name, text) in [(DECLARED, "sha256:12"), (INPUTS, "[]"), (LOCK, ""), (UNSETTLED_LOCK, "x")] {
             let mut annotations = written.annotations();
             annotations.insert(name.to_owned(), text.to_owned());
             let error = Provenance::of(&annotations).unwrap_err();

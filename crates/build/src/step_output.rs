@@ -65,7 +65,7 @@ impl StepOutput {
         self.reporter.warn(message, Some(hint.to_owned()));
     }
 
-    pub(crate) fn last_lines(self) -> Vec<String> {
-        self.last.into_inner().unwrap_or_else(PoisonError::into_inner).into()
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 }

@@ -6,13 +6,14 @@ use crate::BuildError;
 use crate::event::Stage;
 use crate::existence::record;
 use crate::job::Job;
+use crate::provenance::LockDigests;
 
 impl Job<'_> {
     /// Sets the further tags of the request on the image, which is there. One that is set already costs one HEAD.
     pub(crate) async fn set_further_tags(
         &self,
         image: Digest,
-        lock: Option<Digest>,
+        lock: Option<LockDigests>,
     ) -> Result<(), BuildError> {
         if self.is_for_docker_alone() {
             return self.tag_in_docker().await;

@@ -33,6 +33,8 @@ pub(crate) fn assembled_base(
         interpreters: interpreter(lock).into_iter().collect(),
         accounts: read_accounts(lock, package, file)?,
         ca_bundle: true,
+        apt: version_of(lock, "apt").is_some(),
+        unconfigured: true,
         directories: [("etc", 0o755), ("home", 0o755), ("opt", 0o755), ("root", 0o700)]
             .map(directory)
             .to_vec(),

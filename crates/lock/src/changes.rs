@@ -58,6 +58,8 @@ fn pins(lock: &PlatformLock) -> BTreeMap<String, String> {
     };
     pins.insert("python".to_owned(), python);
     pins.extend(lock.compiler.iter().map(|compiler| ("compiler".to_owned(), compiler.identity.clone())));
+    let chosen = lock.results.apt.packages.iter();
+    pins.extend(chosen.map(|it| (format!("{} (apt)", it.full_name()), it.version.to_string())));
     match &lock.base {
         BaseLock::Image { reference, digest } => {
             pins.insert("base".to_owned(), format!("{reference}@{digest}"));

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::archive::{InterpreterArchive, Triple};
 use crate::assembled::{ACCOUNTS_PACKAGE, accounts_package};
 use crate::python::LockedPackage;
+use crate::results::Results;
 use crate::{EnvironmentLock, LockError};
 
 /// The recipe with every input pinned by digest.
@@ -59,6 +60,9 @@ pub struct PlatformLock {
     pub replaced: Vec<Distribution>,
     /// Least size in bytes of a wheel that has a layer of its own.
     pub threshold: u64,
+    /// What steps came to that executed; nothing before they have.
+    #[serde(default, skip_serializing_if = "Results::is_default")]
+    pub results: Results,
 }
 
 /// What an image starts from.

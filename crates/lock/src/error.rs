@@ -1,4 +1,4 @@
-use imagewright_debian::{DebianError, FetchError};
+use imagewright_debian::{DebianError, DebianName, FetchError};
 use imagewright_layer::LayerError;
 use imagewright_oci::{ImageReference, ManifestError, Platform};
 use imagewright_pypa::{PackageName, PythonMinor, PythonVersion, TargetError};
@@ -11,7 +11,7 @@ use crate::archive::{PythonMirror, Triple};
 use crate::download::DownloadError;
 use crate::local::LocalImageError;
 use crate::python::PythonError;
-use crate::upgrade::upgradable;
+use crate::upgrade::{upgradable, upgradable_by_apt};
 use crate::uv::UvError;
 
 /// Why a recipe could not be locked.
@@ -59,6 +59,14 @@ pub enum LockError {
         name: PackageName,
         /// The packages that are pinned, sorted.
         pinned: Vec<PackageName>,
+    },
+    /// A package of the system that is to be chosen anew was not chosen before.
+    #[error("the lock has no version of {name} that apt chose, so it cannot be upgraded")]
+    NotChosen {
+        /// As it was named.
+        name: DebianName,
+        /// The packages that apt chose, sorted.
+        chosen: Vec<DebianName>,
     },
     /// Packages could not be resolved.
     #[error(transparent)]
@@ -256,6 +264,7 @@ impl LockError {
                 Some("make it anew with `imagewright lock`".to_owned())
             }
             Self::NotPinned { name, pinned } => Some(upgradable(name, pinned)),
+            Self::NotChosen { name, chosen } => Some(upgradable_by_apt(name, chosen)),
             Self::Python { source } => source.hint(),
             Self::Download(source) => source.hint(),
             Self::Store(source) => source.hint(),

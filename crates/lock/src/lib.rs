@@ -23,6 +23,7 @@ mod implied;
 mod interpreter;
 mod local;
 mod locker;
+mod results;
 mod threshold;
 mod upgrade;
 
@@ -51,5 +52,6 @@ pub use error::LockError;
 pub use implied::is_implied;
 pub use local::{LocalImageError, OpenedImage};
 pub use locker::{Locked, Locker, locked_base, wheel_url};
+pub use results::{AptResult, Results, SystemPackage};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_COPY_LAYERS, MOST_LAYERS, copy_layers, threshold};
 pub use upgrade::{Pin, Upgrade};

@@ -25,6 +25,7 @@ use crate::implied::implied;
 use crate::python::{
     Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
 };
+use crate::results::Results;
 use crate::threshold::{copy_layers, threshold};
 use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
@@ -135,6 +136,7 @@ impl Locker<'_> {
                 .map(|(name, version)| Distribution { name, version: version.to_string() })
                 .collect(),
             packages,
+            results: Results::default(),
         };
         Ok(Locked { lock, base, warnings })
     }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use imagewright_debian::DebianName;
 use imagewright_pypa::PackageName;
 use imagewright_spec::nearest;
 
@@ -32,14 +33,18 @@ pub enum Pin {
     Python,
     /// The base, be it an image or assembled.
     Base,
+    /// The packages of the system that apt chose.
+    Apt,
+    /// One of them.
+    SystemPackage(DebianName),
     /// A distribution.
     Package(PackageName),
 }
 
 impl Pin {
     /// What is pinned beside packages, by the names that a user has for it.
-    pub const SECTIONS: [(&str, Self); 3] =
-        [("debian", Self::Debian), ("python", Self::Python), ("base", Self::Base)];
+    pub const SECTIONS: [(&str, Self); 4] =
+        [("debian", Self::Debian), ("python", Self::Python), ("base", Self::Base), ("apt", Self::Apt)];
 }
 
 impl Upgrade {
@@ -80,16 +85,31 @@ impl Upgrade {
         self.includes(&Pin::Base) || (is_debian && self.includes(&Pin::Debian))
     }
 
+    /// Whether all of what apt chose is to be chosen anew: over another base, nothing of it is kept.
+    pub(crate) fn includes_apt(&self) -> bool {
+        [Pin::Apt, Pin::Debian, Pin::Base].iter().any(|pin| self.includes(pin))
+    }
+
     /// Refuses to choose anew what is not there to be chosen: a package that is neither pinned by `lock` nor among
     /// those that are asked for, which are new.
     pub fn check(&self, lock: &Lock, asked: &[Requirement]) -> Result<(), LockError> {
         let Self::Only(pins) = self else { return Ok(()) };
+        let chosen = lock.platforms.values().flat_map(|platform| &platform.results.apt.packages);
+        let chosen: BTreeSet<&DebianName> = chosen.map(|package| &package.name).collect();
+        let unknown = pins.iter().find_map(|pin| match pin {
+            Pin::SystemPackage(name) => Some(name).filter(|name| !chosen.contains(name)),
+            _ => None,
+        });
+        if let Some(name) = unknown {
+            let chosen = chosen.into_iter().cloned().collect();
+            return Err(LockError::NotChosen { name: name.clone(), chosen });
+        }
         let pinned = lock.platforms.values().flat_map(|platform| &platform.packages);
         let pinned: BTreeSet<PackageName> = pinned.map(|package| package.name.clone()).collect();
         let is_asked = |name: &PackageName| asked.iter().any(|it| it.name().as_ref() == Some(name));
         let mut named = pins.iter().filter_map(|pin| match pin {
             Pin::Package(name) => Some(name),
-            Pin::Debian | Pin::Python | Pin::Base => None,
+            _ => None,
         });
         let unknown = named.find(|name| !pinned.contains(*name) && !is_asked(name));
         match unknown.cloned() {
@@ -115,12 +135,26 @@ pub(crate) fn upgradable(name: &PackageName, pinned: &[PackageName]) -> String {
     format!("{meant}what can be upgraded: {sections}, and the packages {packages}{more}")
 }
 
+/// What to do about a package of the system that a lock does not have: the nearest that it has.
+pub(crate) fn upgradable_by_apt(name: &DebianName, chosen: &[DebianName]) -> String {
+    if chosen.is_empty() {
+        return "it has none yet: they are known when the image was built; run `imagewright lock` then"
+            .to_owned();
+    }
+    match nearest(name.as_str(), chosen.iter().map(DebianName::as_str)) {
+        Some(known) => format!("did you mean `apt:{known}`?"),
+        None => format!("it has {} of them; `apt` is all", chosen.len()),
+    }
+}
+
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Debian => f.write_str("Debian's packages"),
             Self::Python => f.write_str("Python's archives"),
             Self::Base => f.write_str("the base image"),
+            Self::Apt => f.write_str("the packages that apt chose"),
+            Self::SystemPackage(name) => write!(f, "apt's {name}"),
             Self::Package(name) => name.fmt(f),
         }
     }
@@ -136,7 +170,10 @@ mod tests {
             |text: &str| text.split(' ').map(|name| name.parse().unwrap()).collect::<Vec<PackageName>>();
         for (name, nearest) in [("numpi", Some("numpy")), ("debain", Some("debian")), ("zzz", None)] {
             let said = upgradable(&name.parse().unwrap(), &names("numpy pandas"));
-            assert!(said.ends_with("`debian`, `python`, `base`, and the packages numpy, pandas"), "{said}");
+            assert!(
+                said.ends_with("`debian`, `python`, `base`, `apt`, and the packages numpy, pandas"),
+                "{said}"
+            );
             let meant = said.strip_prefix("did you mean `").and_then(|rest| rest.split('`').next());
             assert_eq!(meant, nearest, "{said}");
         }

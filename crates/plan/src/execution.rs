@@ -1,6 +1,5 @@
 use std::collections::BTreeMap;
 
-use imagewright_lock::BaseLock;
 use imagewright_oci::{ContainerConfig, DEFAULT_PATH, Digest, canonical_json};
 use imagewright_recipe::CommandsStep;
 
@@ -65,17 +64,26 @@ fn variables(container: &ContainerConfig) -> Vec<String> {
     all.filter(|variable| !variable.starts_with("_F_IMG_ID=")).cloned().collect()
 }
 
-/// What Debian's package manager does after unpacking, and what makes its result the same every time: the day of the last
-/// change of each password, caches, logs and backups say when it ran.
-const CONFIGURE: &str = "\
-dpkg --configure -a
-days=$1
-sed -i \"s/^\\([^:]*:[^:]*:\\)[0-9]*:/\\1$days:/\" /etc/shadow
-rm -f /etc/machine-id /var/lib/dbus/machine-id
+/// What Debian's package manager does after unpacking.
+const CONFIGURE: &str = "dpkg --configure -a\n";
+
+/// A run of the package manager, such that its result is the same every time. What is in `days` is the day that
+/// accounts are said to have been changed on. A base that is no container's may have such days and an id of the machine,
+/// which stay; caches, logs and backups, which nobody needs, go.
+pub(crate) fn settled(script: &str) -> String {
+    format!("{REMEMBER}{script}{SETTLE}")
+}
+
+const REMEMBER: &str = "\
+shadow=$(cksum 2> /dev/null < /etc/shadow || true)
+machine=$(find /etc/machine-id /var/lib/dbus/machine-id 2> /dev/null || true)
 ";
 
-/// What the package manager leaves behind and nobody needs.
-pub(crate) const CLEAN: &str = "\
+const SETTLE: &str = "\
+if [ \"$shadow\" != \"$(cksum < /etc/shadow)\" ]; then
+    sed -i \"s/^\\([^:]*:[^:]*:\\)[0-9]*:/\\1$days:/\" /etc/shadow
+fi
+if [ -z \"$machine\" ]; then rm -f /etc/machine-id /var/lib/dbus/machine-id; fi
 rm -f /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/subuid- /etc/subgid-
 rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old
 find /var/log -type f -delete
@@ -95,15 +103,18 @@ pub(crate) fn day(epoch: u64) -> String {
     (epoch / SECONDS_OF_A_DAY).to_string()
 }
 
-/// Debian's packages are configured, in an assembled base, before anything else runs in it (design D6).
+/// Debian's packages are configured, in an assembled base, before anything else runs in it (design D6). That base may
+/// come by way of an image.
 pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) -> Option<LayerDefinition> {
-    let BaseLock::Debian { packages } = &scope.lock.base else { return None };
+    if !scope.base.facts.unconfigured {
+        return None;
+    }
     let because = match (scope.recipe.apt_packages(), scope.recipe.commands()) {
         (Some(_), _) => "apt_packages are installed in the image",
         (None, Some(_)) => "commands run in the image",
         (None, None) => return None,
     };
-    let script = format!("{CONFIGURE}{CLEAN}");
+    let script = settled(&format!("days=$1\n{CONFIGURE}"));
     let execution = Execution {
         argv: ["/bin/sh", "-e", "-c", &script, "sh", &day(scope.epoch)].map(str::to_owned).to_vec(),
         environment: debian_environment(),
@@ -111,7 +122,7 @@ pub(crate) fn configuration_layer(scope: &Scope<'_>, below: &[LayerDefinition]) 
         origin: "the configuration of Debian's packages".to_owned(),
         apt: None,
     };
-    let title = format!("Debian {} configuration", packages.suite);
+    let title = format!("{} configuration", scope.system());
     let below = parent(scope, below.iter());
     let because = vec![because.to_owned()];
     Some(LayerDefinition {

@@ -21,7 +21,7 @@ mod planner;
 mod removal;
 mod skeleton;
 
-pub use apt::{APT_CACHE, APT_NOTES, AptAccess, AskedPackage};
+pub use apt::{APT_CACHE, APT_NOTES, AptAccess, AptVersions, AskedPackage};
 pub use container::UnsetVariable;
 pub use definition::{
     Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,

@@ -64,7 +64,7 @@ pub fn plan(
     layers.extend(removal_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));
     layers.extend(configuration_layer(&scope, &layers));
-    layers.extend(apt_layer(&scope, &layers));
+    layers.extend(apt_layer(&scope, &layers)?);
     layers.extend(package_layers(&scope));
     layers.extend(copied_layers(&scope, &account)?);
     let (container, unset) = container_config(&scope, &account);
@@ -111,6 +111,11 @@ impl Scope<'_> {
     pub(crate) fn bytecode_input(&self) -> String {
         let compiler = self.lock.compiler.as_ref();
         compiler.map_or_else(|| "none".to_owned(), |compiler| compiler.identity.clone())
+    }
+
+    /// What the base is, for messages.
+    pub(crate) fn system(&self) -> String {
+        self.base.facts.system.clone().unwrap_or_else(|| "the base".to_owned())
     }
 
     /// What asks for the interpreter.

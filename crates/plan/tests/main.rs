@@ -9,7 +9,7 @@ use imagewright_lock::facts::{Accounts, BaseFacts, Environment, Installed, Inter
 use imagewright_lock::python::LockedPackage;
 use imagewright_lock::{
     BaseImage, BaseLayer, BaseLock, BaseOrigin, Distribution, EnvironmentLock, InterpreterArchive,
-    InterpreterLock, InterpreterSource, PlatformLock,
+    InterpreterLock, InterpreterSource, PlatformLock, Results,
 };
 use imagewright_oci::{Descriptor, DiffId, Digest, ImageConfig, MediaType, Platform};
 use imagewright_plan::{Content, Plan, PlanError, TreeFile, TreeKind, plan};
@@ -53,6 +53,7 @@ fn lock(packages: Vec<LockedPackage>) -> PlatformLock {
         kept: Vec::new(),
         replaced: Vec::new(),
         threshold: 1 << 20,
+        results: Results::default(),
     }
 }
 

@@ -121,6 +121,22 @@ fn a_step_sees_what_the_step_before_did() {
 }
 
 #[test]
+fn a_directory_is_no_change_because_something_was_in_it() {
+    if !may_be_root() {
+        return;
+    }
+    let script = "touch /etc/passing && rm /etc/passing; mkdir /root/new; rm -r /opaque && mkdir /opaque";
+    for who in Who::ALL {
+        let (_, _, _, list) = step(who, script);
+        let names: Vec<&str> = list.lines().filter_map(|line| line.split('"').nth(1)).collect();
+        assert!(!names.contains(&"etc"), "{who:?}: {list}");
+        for made in ["root/new", "opaque"] {
+            assert!(names.contains(&made), "{who:?}: {made} in {list}");
+        }
+    }
+}
+
+#[test]
 fn mount_points_are_no_changes() {
     if !may_be_root() {
         return;

@@ -17,6 +17,7 @@
 
 mod server;
 
+pub mod archive;
 pub mod image;
 pub mod index;
 pub mod peers;

@@ -19,7 +19,7 @@ use crate::blocking::blocking;
 use crate::image::labels;
 use crate::job::{Inputs, Job, Planned};
 use crate::lookup::Shelves;
-use crate::provenance::Provenance;
+use crate::provenance::{LockDigests, Provenance};
 
 /// A Dockerfile, and what `docker build` has to be given with it.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ impl Job<'_> {
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
             declared: self.declared.digest,
-            lock: Some(lock.digest()),
+            lock: Some(LockDigests::of(lock)),
         };
         let dockerfile = Dockerfile {
             spec: &self.request.spec,

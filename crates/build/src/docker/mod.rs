@@ -26,6 +26,7 @@ use crate::image::provenance_of_labels;
 use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
 use crate::native::{BuildRequest, Machine};
+use crate::provenance::LockDigests;
 use client::{Build, Frontend, inspect};
 
 impl Machine {
@@ -102,7 +103,7 @@ impl Job<'_> {
         let digest = self.digest_of_docker().await?;
         if request.push {
             let (store, platforms) = (&machine.store, &self.recipe.platforms);
-            record(store, &self.target, platforms, digest, &self.declared, Some(lock.digest()))?;
+            record(store, &self.target, platforms, digest, &self.declared, Some(LockDigests::of(lock)))?;
         }
         LastBuild::new(lock, &[planned.plan]).record(&machine.store, &self.target)?;
         Ok(digest)

@@ -110,7 +110,7 @@ impl Producer {
     }
 
     /// The layer that is there already, unless every layer is to be made.
-    async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
+    pub(crate) async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
         if self.no_cache {
             return Ok(None);
         }

@@ -69,7 +69,7 @@ fn text(inspection: &Inspection) -> String {
     }
     if let Some(provenance) = &inspection.provenance {
         line(&mut text, "declared", &provenance.declared.to_string());
-        line(&mut text, "lock", &provenance.lock.map(|lock| lock.to_string()).unwrap_or_default());
+        line(&mut text, "lock", &provenance.lock.map(|lock| lock.whole.to_string()).unwrap_or_default());
     }
     let config = &inspection.config;
     line(&mut text, "user", &config.user);

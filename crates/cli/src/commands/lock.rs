@@ -29,7 +29,8 @@ pub(crate) struct LockCommand {
     /// Where the lock is written; `-` is standard output.
     #[arg(short, long, value_name = "FILE", conflicts_with = "frozen")]
     pub(crate) output: Option<PathBuf>,
-    /// Choose anew: a package, `debian`, `python`, `base`, or without a value everything. May be repeated; behind SPEC.
+    /// Choose anew: a package, `debian`, `python`, `base`, `apt`, a package of the system as `apt:curl`, or without a
+    /// value everything. May be repeated; behind SPEC.
     #[arg(
         long,
         value_name = "WHAT",
@@ -53,6 +54,10 @@ fn upgraded(text: &str) -> Result<Upgrade, String> {
     if let Some((_, pin)) = Pin::SECTIONS.into_iter().find(|(name, _)| *name == text) {
         return Ok(Upgrade::Only(vec![pin]));
     }
+    if let Some(name) = text.strip_prefix("apt:") {
+        let name = name.parse().map_err(|_| format!("`{name}` is no name of a package of the system"))?;
+        return Ok(Upgrade::Only(vec![Pin::SystemPackage(name)]));
+    }
     match text {
         EVERYTHING => Ok(Upgrade::Everything),
         _ if looks_like_a_file => {
@@ -60,7 +65,7 @@ fn upgraded(text: &str) -> Result<Upgrade, String> {
         }
         name => match name.parse() {
             Ok(name) => Ok(Upgrade::Only(vec![Pin::Package(name)])),
-            Err(_) => Err("it is none of `debian`, `python`, `base` and names of packages".to_owned()),
+            Err(_) => Err("it is none of `debian`, `python`, `base`, `apt` and names of packages".to_owned()),
         },
     }
 }

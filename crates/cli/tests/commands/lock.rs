@@ -64,7 +64,7 @@ fn what_is_not_there_cannot_be_upgraded() {
     let refused = [
         "the lock does not pin alpah",
         "did you mean `alpha`?",
-        "`debian`, `python`, `base`, and the packages alpha",
+        "`debian`, `python`, `base`, `apt`, and the packages alpha",
     ];
     // Without a lock, what is pinned in the end says which names are right.
     upgrade("alpah").expect(2).says(&refused);

@@ -1,6 +1,6 @@
 //! `apt_packages` are installed by the base's own apt, once, and what they are is told.
 
-use crate::support::{Docker, Peers, Workshop, assert_valid, network, unique};
+use crate::support::{Docker, Offline, Peers, Report, Workshop, assert_valid, network, unique};
 
 fn has(packages: &[String], name: &str) -> bool {
     packages.iter().any(|package| package.split(' ').next() == Some(name))
@@ -80,4 +80,42 @@ fn a_package_that_does_not_exist_is_named() {
         "E: Unable to locate package nosuch-package",
         "hint: check how it is written, and whether Debian bookworm has it",
     ]);
+}
+
+#[test]
+fn what_cannot_be_installed_is_refused_before_any_work() {
+    let Some(world) = Offline::new() else { return };
+    let build = |apt: &str| {
+        world.spec_with(&["gamma"], &format!("apt_packages: [{apt}]\n"));
+        world.workshop.run(&["build", "image.yaml"]).expect(2).never_says(&["gamma 1.0"])
+    };
+    build("curl").says(&[
+        "error: apt_packages: the base image has no apt-get, it is the base",
+        "hint: start from Debian, Ubuntu or what follows them, or leave `base_image` out",
+    ]);
+    build("curl, -o Dpkg::Options::=--force-all")
+        .says(&["error: apt_packages[1]: `-o` is an option of apt-get, and no package"]);
+}
+
+#[test]
+fn an_image_of_ours_is_configured_before_anything_runs_in_it() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("base.yaml", "name: base\npython_version: '3.11'\npackages: [six]\n");
+    workshop.build("base.yaml", &["--output", "oci:base"]);
+    let spec =
+        "name: over\nbase_image: oci:base\npackages: [idna]\ncommands: ['dpkg --audit > /opt/audit']\n";
+    workshop.write("image.yaml", spec);
+    let titles =
+        |report: &Report| -> Vec<String> { report.produced().into_iter().map(|layer| layer.kind).collect() };
+    let kinds = titles(&workshop.build("image.yaml", &[]));
+    assert!(kinds.contains(&"configuration".to_owned()), "{kinds:?}");
+    let said =
+        |spec: &str, command: &str| workshop.run(&["run", spec, "--", "sh", "-c", command]).expect(0).stdout;
+    let states = "cat /opt/audit; dpkg-query -W -f '${db:Status-Abbrev}\\n' | sort -u; test -e /etc/shadow";
+    assert_eq!(said("image.yaml", states), "ii \n");
+    workshop.run(&["build", "image.yaml", "--output", "oci:over"]).expect(0);
+    workshop.write("more.yaml", spec.replace("over", "more").replace("oci:base", "oci:over"));
+    let kinds = titles(&workshop.build("more.yaml", &[]));
+    assert!(!kinds.contains(&"configuration".to_owned()), "once is enough: {kinds:?}");
 }

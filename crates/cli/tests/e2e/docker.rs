@@ -4,6 +4,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use imagewright_oci::Platform;
+use imagewright_testkit::image::ImageBuilder;
 use serde_json::Value;
 
 use crate::support::{Docker, Offline, Peers, Report, Workshop, run_within, unique};
@@ -34,6 +36,8 @@ fn normalised(world: &Offline, text: &str) -> String {
 #[test]
 fn a_dockerfile_says_what_the_plan_has() {
     let Some(world) = Offline::new() else { return };
+    let base = ImageBuilder::like_debian(Platform::linux_amd64(), "3.11.2");
+    base.file("usr/bin/apt-get", "").put(&world.registry, "base", "1");
     world.workshop.write("data/a.csv", "a,b\n");
     world.workshop.write("netrc", "machine index.test\n");
     world.spec_with(

@@ -2,6 +2,7 @@
 
 mod answers;
 mod apt;
+mod apt_versions;
 mod asked;
 mod attached;
 mod bad_machine;

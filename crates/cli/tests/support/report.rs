@@ -9,6 +9,8 @@ pub(crate) struct Report(Value);
 pub(crate) struct Layer {
     pub(crate) digest: String,
     pub(crate) size: u64,
+    /// What it is for, as `package` or `skeleton`.
+    pub(crate) kind: String,
     /// `name version` of each distribution.
     pub(crate) packages: Vec<String>,
     /// `cached`, `produced`, `base` or `mounted`.
@@ -79,6 +81,7 @@ impl Layer {
             digest: text("digest"),
             size: value["size"].as_u64().expect("a layer has a size"),
             packages: packages.filter_map(|package| package.as_str().map(str::to_owned)).collect(),
+            kind: text("kind"),
             source: text("source"),
         }
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use accounts::{Accounts, Group, User};
 pub use python::{Environment, Installed, Interpreter, roots};
+use tree::PACKAGE_STATUS;
 pub use tree::{Node, NodeKind, Tree, wanted};
 
 /// Facts of one image for one platform: derived from its layers, and so as constant as its digest.
@@ -36,6 +37,10 @@ pub struct BaseFacts {
     pub accounts: Accounts,
     /// Whether `/etc/ssl/certs/ca-certificates.crt` is there.
     pub ca_bundle: bool,
+    /// Whether it has apt.
+    pub apt: bool,
+    /// Whether Debian packages of it are unpacked, and not configured yet.
+    pub unconfigured: bool,
     /// Owners and modes of the directories that the skeleton may touch, by path without a leading slash.
     pub directories: Vec<Directory>,
     /// Links in the place of directories: top-level ones of a merged `/usr`, such as `bin` to `usr/bin`, and those
@@ -69,7 +74,7 @@ pub struct Link {
 
 impl BaseFacts {
     /// The current version of the document.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// Reads the facts off a replayed tree; `path_variable` is the image's `PATH`.
     pub fn from_tree(tree: &Tree, path_variable: &str) -> Self {
@@ -84,6 +89,8 @@ impl BaseFacts {
             environments,
             accounts: Accounts::from_tree(tree),
             ca_bundle: tree.resolve("etc/ssl/certs/ca-certificates.crt").is_some(),
+            apt: tree.resolve("usr/bin/apt-get").is_some(),
+            unconfigured: has_unconfigured(tree),
             directories: directories(tree),
             links: directory_links(tree),
         }
@@ -99,6 +106,11 @@ fn system_name(tree: &Tree) -> Option<String> {
     let text = tree.text("etc/os-release").or_else(|| tree.text("usr/lib/os-release"))?;
     let value = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(value.trim_matches('"').to_owned())
+}
+
+fn has_unconfigured(tree: &Tree) -> bool {
+    let status = tree.text(PACKAGE_STATUS).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("Status: ") && line.ends_with(" unpacked"))
 }
 
 /// What the skeleton may touch.

@@ -1,6 +1,9 @@
 use std::collections::BTreeMap;
 
 /// Most bytes that are kept of one file: the RECORD of the largest known wheel is a third of this.
+/// Where dpkg keeps which packages there are, and how far each is installed.
+pub(super) const PACKAGE_STATUS: &str = "var/lib/dpkg/status";
+
 const KEPT_BYTES: u64 = 8 << 20;
 /// How many links one path may go through before it counts as broken, as in Linux.
 const LINK_LIMIT: usize = 40;
@@ -47,7 +50,8 @@ pub enum NodeKind {
 
 /// Whether the content of the file at `path` (without a leading slash), of `size` bytes, is needed for the facts.
 pub fn wanted(path: &str, size: u64) -> bool {
-    const EXACT: [&str; 4] = ["etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release"];
+    const EXACT: [&str; 5] =
+        ["etc/passwd", "etc/group", "etc/os-release", "usr/lib/os-release", PACKAGE_STATUS];
     let name = path.rsplit('/').next().unwrap_or(path);
     let in_metadata = path.contains(".dist-info/") && matches!(name, "METADATA" | "RECORD");
     let is_binary = super::binary::is_python(name) || super::libc::is_libc(name);

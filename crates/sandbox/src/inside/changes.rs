@@ -21,8 +21,29 @@ pub(super) fn place(root: &Path, change: &Change) -> PathBuf {
 }
 
 /// The changes in the writable directory of an overlay, sorted by path.
-pub(super) fn of_overlay(upper: &Path) -> Result<Vec<Change>, Failure> {
-    described(upper, &walk(upper)?)
+pub(super) fn of_overlay(upper: &Path, roots: &[PathBuf]) -> Result<Vec<Change>, Failure> {
+    without_touched_directories(described(upper, &walk(upper)?)?, roots)
+}
+
+/// Leaves out directories in which something was made and removed again: the overlay has copies of them.
+fn without_touched_directories(changes: Vec<Change>, roots: &[PathBuf]) -> Result<Vec<Change>, Failure> {
+    let is_new = |change: &&Change| matches!(change.kind, ChangeKind::Directory { opaque: true });
+    let new: BTreeSet<Vec<u8>> =
+        changes.iter().filter(is_new).map(|change| change.path.as_bytes().to_vec()).collect();
+    let (mut kept, mut needed) = (Vec::new(), BTreeSet::new());
+    for change in changes.into_iter().rev() {
+        let path = change.path.as_bytes();
+        // What is below a new directory is new, whatever other layers have at that path.
+        let may_be_copy = matches!(change.kind, ChangeKind::Directory { opaque: false })
+            && !needed.contains(path)
+            && !ancestors(path).any(|above| new.contains(above));
+        if !(may_be_copy && is_as_before(&change, roots)?) {
+            needed.extend(parent(path).map(<[u8]>::to_vec));
+            kept.push(change);
+        }
+    }
+    kept.reverse();
+    Ok(kept)
 }
 
 /// These files below `root`; of several names of one file, the first has it and the others link to it.

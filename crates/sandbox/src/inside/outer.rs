@@ -80,7 +80,9 @@ fn run(
             enter_namespaces(request.network)?;
             overlay::prepare(scratch)?;
             let result = overlay::mount_root(request).and_then(|upper| {
-                run_init(assignment)?.then(|| after(&upper, &|| changes::of_overlay(&upper))).transpose()
+                run_init(assignment)?
+                    .then(|| after(&upper, &|| changes::of_overlay(&upper, &request.roots)))
+                    .transpose()
             });
             (result, overlay::clear(scratch))
         }
