@@ -213,6 +213,7 @@ fn docker_kind(error: &DockerError) -> FailureKind {
         | DockerError::SeveralPlatforms { .. }
         | DockerError::Unwritable { .. }
         | DockerError::LocalBase { .. }
+        | DockerError::Login { .. }
         | DockerError::OnlyInDocker { .. } => FailureKind::Usage,
     }
 }

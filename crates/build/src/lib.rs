@@ -82,3 +82,4 @@ pub use provenance::{AnnotationError, LockDigests, Provenance};
 pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport, PartReport};
 pub use secrets::SecretError;
 pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};
+pub use surroundings::connections;

@@ -1,6 +1,7 @@
 //! What a command of a spec sees of the machine while it runs, and what is in no key and no layer: certificates, proxies,
 //! uv, and caches of package managers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::uv::Host;
@@ -50,6 +51,20 @@ pub(crate) struct Surroundings {
 impl Surroundings {
     /// What this machine has; `uv` is its executable.
     pub(crate) fn of(host: &Host, store: &Store, uv: Option<&Path>) -> Result<Self, BuildError> {
+        let mut surroundings = Self::connections(host);
+        for (name, folder) in CACHES {
+            let seen = surroundings.show(store.cache(folder)?, folder, true);
+            surroundings.variables.push(format!("{name}={seen}"));
+        }
+        if let Some(uv) = uv {
+            surroundings.show(uv.to_owned(), "bin/uv", false);
+            surroundings.programs = Some(format!("{PLACE}/bin"));
+        }
+        Ok(surroundings)
+    }
+
+    /// What it takes to speak with others: certificates and proxies.
+    fn connections(host: &Host) -> Self {
         let mut surroundings = Self::default();
         if let Some(bundle) = bundle(host) {
             let seen = surroundings.show(bundle, "certificates.crt", false);
@@ -60,15 +75,7 @@ impl Surroundings {
                 surroundings.variables.extend(host.variable(&name).map(|value| format!("{name}={value}")));
             }
         }
-        for (name, folder) in CACHES {
-            let seen = surroundings.show(store.cache(folder)?, folder, true);
-            surroundings.variables.push(format!("{name}={seen}"));
-        }
-        if let Some(uv) = uv {
-            surroundings.show(uv.to_owned(), "bin/uv", false);
-            surroundings.programs = Some(format!("{PLACE}/bin"));
-        }
-        Ok(surroundings)
+        surroundings
     }
 
     /// The environment of a command whose own variables are `own`.
@@ -87,6 +94,14 @@ impl Surroundings {
         self.binds.push(Bind { source, target: seen.clone().into(), writable });
         seen
     }
+}
+
+/// What a program in an image needs to speak with others as this machine does: the certificates that it trusts, and
+/// variables.
+pub fn connections(host: &Host) -> (Vec<Bind>, BTreeMap<String, String>) {
+    let Surroundings { binds, variables, .. } = Surroundings::connections(host);
+    let variables = variables.iter().filter_map(|variable| variable.split_once('='));
+    (binds, variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 fn bundle(host: &Host) -> Option<PathBuf> {

@@ -15,6 +15,7 @@ mod failure;
 mod interrupt;
 mod lock_file;
 mod progress;
+mod runtime_packages;
 mod sandbox_arguments;
 mod session;
 mod sink_arguments;

@@ -264,7 +264,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::RuntimePackages,
         "runtime_packages",
         "a list of texts",
-        "Packages that are installed when a container starts.",
+        "Packages that are installed when a container starts, see [Packages at start](#packages-at-start).",
         "runtime_packages: [ruff]",
     ),
     info(

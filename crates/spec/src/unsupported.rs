@@ -59,7 +59,6 @@ pub const PENDING: &[Pending] = &[
     partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
         spec.source_copy_mode == SourceCopyMode::LoadedModules
     }),
-    pending(Field::RuntimePackages, 2, |spec| !spec.runtime_packages.is_empty()),
 ];
 
 impl ImageSpec {

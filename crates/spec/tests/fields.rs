@@ -140,7 +140,7 @@ fn files_say_which_notation_they_are_in() {
 #[test]
 fn what_the_native_builder_does_not_do_is_named() {
     let names: Vec<&str> = yaml(EVERY_FIELD).unsupported().iter().map(|item| item.field.name()).collect();
-    let expected = "conda_packages conda_channels cuda cudnn runtime_packages";
+    let expected = "conda_packages conda_channels cuda cudnn";
     assert_eq!(names.join(" "), expected);
     assert!(
         yaml("packages: [numpy]\ncommands: []\ncopy: []\nplatform: linux/arm64").check_supported().is_ok()

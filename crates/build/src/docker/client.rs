@@ -34,6 +34,8 @@ pub(super) struct Build<'a> {
     pub(super) secrets: &'a [BuildSecret],
     /// What of them may not be told.
     pub(super) mask: &'a Mask,
+    /// The folder of the client's configuration, if it is not the user's.
+    pub(super) configuration: Option<&'a Path>,
     pub(super) no_cache: bool,
     pub(super) push: bool,
     /// What the user adds to the command line.
@@ -60,7 +62,7 @@ impl Frontend {
     pub(super) async fn build(self, build: &Build<'_>, reporter: &Reporter) -> Result<(), DockerError> {
         let arguments = self.arguments(build);
         let subject = build.names.first().map(ToString::to_string).unwrap_or_default();
-        let Ended { status, last_lines } = logged(&arguments, &subject, build.mask, reporter).await?;
+        let Ended { status, last_lines } = logged(&arguments, &subject, build, reporter).await?;
         if !status.success() {
             return Err(DockerError::Build { what: self.words().join(" "), status, last_lines });
         }
@@ -68,7 +70,7 @@ impl Frontend {
             for name in build.names {
                 let image = name.to_string();
                 let push = ["push".to_owned(), image.clone()];
-                let Ended { status, last_lines } = logged(&push, &subject, build.mask, reporter).await?;
+                let Ended { status, last_lines } = logged(&push, &subject, build, reporter).await?;
                 if !status.success() {
                     return Err(DockerError::Push { image, status, last_lines });
                 }
@@ -139,16 +141,19 @@ async fn output(arguments: &[&str]) -> Result<Output, DockerError> {
 async fn logged(
     arguments: &[String],
     subject: &str,
-    mask: &Mask,
+    build: &Build<'_>,
     reporter: &Reporter,
 ) -> Result<Ended, DockerError> {
     let failed = |source| started(arguments, source);
-    let mut child =
-        command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
+    let mut command = command(arguments);
+    if let Some(folder) = build.configuration {
+        command.env("DOCKER_CONFIG", folder);
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(failed)?;
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let last = std::sync::Mutex::new(VecDeque::new());
     let tell = |line: &str| {
-        let line = mask.hide(line).into_owned();
+        let line = build.mask.hide(line).into_owned();
         let mut last = last.lock().expect("no holder panics");
         if last.len() == TAIL {
             last.pop_front();
@@ -223,6 +228,7 @@ mod tests {
                 },
             ],
             mask: &Mask::default(),
+            configuration: None,
             no_cache: true,
             push: true,
             further: &["--network=host".to_owned()],

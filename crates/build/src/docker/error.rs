@@ -1,4 +1,5 @@
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use imagewright_oci::Platform;
@@ -75,6 +76,15 @@ pub enum DockerError {
         /// As the spec names it.
         image: String,
     },
+    /// A file of credentials that cannot be read.
+    #[error("the credentials in {} cannot be read", path.display())]
+    Login {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// The context cannot be written.
     #[error("the build context could not be written")]
     Context {
@@ -111,6 +121,7 @@ impl DockerError {
                 "name one with `--platform`, or leave out `builder: docker`: the native builder makes an index"
             }
             Self::Unwritable { .. } => "the native builder can: leave out `builder: docker`",
+            Self::Login { .. } => "it has to be JSON, as `docker login` writes it",
             Self::LocalBase { .. } => "push it to a registry, or leave out `builder: docker`",
             Self::OnlyInDocker { .. } => {
                 "push it to a registry, use Docker's own commands, or build with `--builder native`"

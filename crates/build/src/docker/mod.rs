@@ -7,6 +7,7 @@ mod client;
 mod context;
 mod dockerfile;
 mod error;
+mod login;
 mod pylock;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use crate::last_build::LastBuild;
 use crate::native::{BuildRequest, Machine};
 use crate::provenance::LockDigests;
 use client::{Build, Frontend, inspect};
+use login::Login;
 
 impl Machine {
     /// The Dockerfile of a spec, whatever its builder; with `folder`, written there with all that it needs.
@@ -87,6 +89,8 @@ impl Job<'_> {
         let context = self.context(inputs, lock, &planned)?;
         let scratch = machine.store.scratch_directory()?;
         self.write_context(&context, inputs, lock, scratch.path()).await?;
+        let login = request.spec.registry_config.as_deref();
+        let login = login.map(|path| Login::of(path, &machine.host, &machine.store)).transpose()?;
         machine.reporter.started(Stage::Docker, self.target.to_string());
         let names: Vec<&ImageReference> = [&self.target].into_iter().chain(&self.further_tags).collect();
         let build = Build {
@@ -95,6 +99,7 @@ impl Job<'_> {
             platform,
             secrets: &context.secrets,
             mask: inputs.secrets.mask(),
+            configuration: login.as_ref().map(Login::folder),
             no_cache: request.no_cache,
             push: request.push,
             further: &machine.docker_arguments,

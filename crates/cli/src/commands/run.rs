@@ -9,6 +9,7 @@ use crate::arguments::{LockArguments, ProgressStyle};
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::runtime_packages::install_first;
 use crate::sandbox_arguments::SandboxArguments;
 use crate::subject::{Subject, SubjectArguments};
 use crate::{interrupt, progress, session};
@@ -17,7 +18,8 @@ use crate::{interrupt, progress, session};
 ///
 /// The command has this terminal, the image's environment, user, working directory and entry point, and a file
 /// system of its own that is gone afterwards. The exit code is the command's: 128 and the signal's number if one
-/// killed it, 127 if the image has no such program, 126 if it cannot be executed.
+/// killed it, 127 if the image has no such program, 126 if it cannot be executed. The `runtime_packages` of a spec are
+/// installed first, by the image's user; the exit code is 125 if that fails.
 #[derive(Debug, Args)]
 #[command(mut_arg("image", |image| image.required(false).required_unless_present("failed").index(1)))]
 pub(crate) struct RunArguments {
@@ -58,13 +60,16 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
     // Boxed, because a build is a large future.
     let find = async || Box::pin(obtain(environment, &machine, &subject, &arguments.lock)).await;
     let (image, roots) = interrupt::run(machine.unpacked(&sandbox, find))?;
-    let request = arguments.container.request(
+    let mut request = arguments.container.request(
         environment,
         &image.config.config,
         &arguments.command,
         roots,
         scratch.path(),
     );
+    if let Subject::Spec { spec, .. } = &subject {
+        install_first(&mut request, spec, &machine.host)?;
+    }
     let exit = sandbox.run(request)?;
     Ok(ExitCode::from(exit.code()))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use imagewright_oci::Platform;
 use imagewright_testkit::image::ImageBuilder;
+use imagewright_testkit::registry::{Login, Rules, TestRegistry};
 use serde_json::Value;
 
 use crate::support::{Docker, Offline, Peers, Report, Workshop, run_within, unique};
@@ -231,6 +232,24 @@ fn docker_builds_pushes_and_knows_its_images() {
         Report::parse(&engine.run(&["build", "image.yaml", "--json"]).expect(0).stdout).text("status"),
         "exists"
     );
+}
+
+#[test]
+fn docker_pushes_with_the_credentials_of_the_spec() {
+    let Some(engine) = Engine::find() else { return };
+    let private = TestRegistry::start_with(Rules { login: Login::basic(), ..Rules::default() });
+    let name = unique("login");
+    let login = format!("{{\"auths\": {{\"{}\": {{\"auth\": \"dXNlcjpzZWNyZXQ=\"}}}}}}", private.host());
+    engine.workshop.write("ci/login.json", login);
+    engine.spec(&name, "packages: []\nregistry_config: ci/login.json\n");
+    let built = engine.run(&["build", "image.yaml", "--registry", &private.host(), "--json"]).expect(0);
+    let image = Report::parse(&built.stdout).text("image").to_owned();
+    assert_eq!(private.tags(&name).len(), 1, "{image}");
+    let _forgotten = Docker::loaded(&engine.peers.docker, &image);
+
+    engine.workshop.write("ci/login.json", "no json");
+    let again = ["build", "image.yaml", "--registry", &private.host(), "--force"];
+    engine.run(&again).expect(2).says(&["login.json"]);
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod nested;
 mod outputs;
 mod pushed;
 mod reproducible;
+mod secrets;
 mod several;
 mod specs;
 mod together;

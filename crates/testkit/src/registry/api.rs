@@ -241,12 +241,14 @@ impl<'a> Call<'a> {
         with(answer(200, index.to_bytes()), CONTENT_TYPE, MediaType::OciIndex.as_str())
     }
 
-    /// Answers with the session's location, which carries a state as real ones do.
+    /// Answers with the session's location, which carries a state as real ones do, and with what it has so far.
     fn in_session(&self, state: &State, session: u64, status: u16) -> Answer {
         let base =
             if state.rules.absolute_locations { format!("http://{}", self.host) } else { String::new() };
         let location = format!("{base}/v2/{}/blobs/uploads/{session}?_state=a%2Fb%3D", self.repository);
-        with(answer(status, ""), "location", &location)
+        let received = state.sessions.get(&session).map_or(0, BytesMut::len);
+        let range = format!("0-{}", received.saturating_sub(1));
+        with(with(answer(status, ""), "location", &location), "range", &range)
     }
 }
 

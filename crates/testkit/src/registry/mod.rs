@@ -131,6 +131,11 @@ impl TestRegistry {
         self.lock().tags(repository)
     }
 
+    /// The bytes of every blob and every manifest that it keeps.
+    pub fn contents(&self) -> Vec<Bytes> {
+        self.lock().contents()
+    }
+
     /// Upload sessions that were opened and neither completed nor cancelled.
     pub fn open_sessions(&self) -> usize {
         self.lock().sessions.len()

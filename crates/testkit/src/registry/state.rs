@@ -162,6 +162,12 @@ impl State {
         known.manifests.insert(stored.digest, stored);
     }
 
+    /// The bytes of every blob and every manifest.
+    pub(super) fn contents(&self) -> Vec<Bytes> {
+        let manifests = self.repositories.values().flat_map(|repository| repository.manifests.values());
+        self.blobs.values().cloned().chain(manifests.map(|stored| stored.bytes.clone())).collect()
+    }
+
     /// Blobs and manifests that a manifest names and its repository lacks.
     pub(super) fn missing(&self, repository: &str, named: &[Digest]) -> Vec<Digest> {
         let has = |digest: &Digest| {
