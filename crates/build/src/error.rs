@@ -254,6 +254,12 @@ pub enum BuildError {
     /// Docker did not build the image.
     #[error(transparent)]
     Docker(#[from] DockerError),
+    /// An image over one of the same name.
+    #[error("base_image: {image} would be made on top of an image of the same name")]
+    OwnBase {
+        /// The name.
+        image: ImageReference,
+    },
     /// The builder names the base, and there is none that has a name.
     #[error("the noop builder names the base image, and the spec has none that is in a registry")]
     NoBaseName,
@@ -322,6 +328,9 @@ impl BuildError {
             )),
             Self::Sink(source) => source.hint(),
             Self::Docker(source) => source.hint(),
+            Self::OwnBase { .. } => {
+                Some("give one of them another `name`, or a `tag_format` with `{spec_hash}`".to_owned())
+            }
             Self::NoBaseName => Some("write `base_image:` with the name of an image".to_owned()),
             Self::NothingBuilt => {
                 Some("ask for the base image by its name, or set another `builder`".to_owned())

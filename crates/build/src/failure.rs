@@ -53,6 +53,7 @@ impl BuildError {
             | Self::NoLock
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName
+            | Self::OwnBase { .. }
             | Self::NothingBuilt
             | Self::NoShell { .. }
             | Self::NothingFailed { .. }

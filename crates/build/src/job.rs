@@ -106,6 +106,7 @@ impl<'a> Job<'a> {
         let recipe = lower(&request.spec, request.fallback_python)?;
         let (declared, sources) = declared(&request.spec, &context)?;
         let target = request.spec.image_name(&request.directory)?;
+        let homes = homes(&request.spec, &target, &request.directory)?;
         let further_tags =
             request.further_tags.iter().map(|tag| target.with_tag(tag)).collect::<Result<_, _>>()?;
         let job = Self {
@@ -115,7 +116,7 @@ impl<'a> Job<'a> {
             target,
             name: request.spec.image_name_text(&request.directory)?,
             further_tags,
-            homes: homes(&request.spec, &request.directory)?,
+            homes,
             built_base: None,
             declared,
             sources,

@@ -95,16 +95,35 @@ impl<'a> Job<'a> {
 
 /// The repositories that may have the base of a spec and its layers, the likeliest first: a nested spec that has a
 /// registry has all of them there once it is pushed, and one that has none only those of its own base.
-pub(crate) fn homes(spec: &ImageSpec, directory: &Path) -> Result<Vec<ImageReference>, BuildError> {
+///
+/// An image that goes by the name of what it is made on top of is refused: each would take the other's tag.
+pub(crate) fn homes(
+    spec: &ImageSpec,
+    target: &ImageReference,
+    directory: &Path,
+) -> Result<Vec<ImageReference>, BuildError> {
     let mut homes = Vec::new();
+    let mut names = vec![target.clone()];
+    let mut name = |image: ImageReference| {
+        if names.contains(&image) {
+            return Err(BuildError::OwnBase { image });
+        }
+        names.push(image);
+        Ok(())
+    };
     let mut next = &spec.base_image;
     while let Some(base) = next {
         next = &None;
         match base {
-            BaseImage::Registry(reference) => homes.push(reference.clone()),
+            BaseImage::Registry(reference) => {
+                name(reference.clone())?;
+                homes.push(reference.clone());
+            }
             BaseImage::Spec(base) => {
+                let image = base.image_name(directory)?;
+                name(image.clone())?;
                 if base.registry.is_some() {
-                    homes.push(base.image_name(directory)?);
+                    homes.push(image);
                 }
                 next = &base.base_image;
             }

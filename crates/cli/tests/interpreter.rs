@@ -5,10 +5,10 @@ mod archive;
 use std::process::Command;
 use std::time::Duration;
 
-use archive::Archives;
+use archive::{Archives, copy_a_real_python};
 use serde_json::Value;
 
-use crate::support::{Docker, Peers, Workshop, assert_valid, run_within, unique};
+use crate::support::{Docker, Peers, Workshop, assert_valid, run, run_within, small, unique};
 
 const LIMIT: Duration = Duration::from_mins(5);
 /// A mirror that does not answer.
@@ -65,6 +65,69 @@ fn a_base_without_python_gets_one() {
         let refused = run_within(with(&mut elsewhere.command(&["build", "image.yaml"]), NOBODY), LIMIT);
         refused.expect(4).says(&["no compiler for the bytecode", "cannot be had", "`bytecode: false`"]);
     }
+}
+
+/// A Python in a prefix of its own, with what conda keeps there, and two packages: no environment of `venv`.
+const CONDA: &str = "set -e; cp -a /python /opt/conda; mkdir /opt/conda/conda-meta
+echo '==> conda <==' >/opt/conda/conda-meta/history
+cd /opt/conda/lib/python3.*; rm -rf site-packages/* config-* idlelib lib2to3 tkinter turtledemo; cd /
+/opt/conda/bin/python3 -m ensurepip --default-pip
+/opt/conda/bin/python3 -m pip install --no-cache-dir --no-index --find-links /wheels idna six";
+
+/// Makes a base with a conda prefix, first on `PATH`.
+fn push_conda(peers: &Peers, workshop: &Workshop, base: &str) {
+    for wheel in [small("idna", "1.0"), small("six", "1.16.0")] {
+        workshop.write(&format!("wheels/{}", wheel.filename()), wheel.bytes());
+    }
+    let shown = |path: std::path::PathBuf, at: &str| format!("{}:{at}:ro", path.display());
+    let wheels = shown(workshop.project().join("wheels"), "/wheels");
+    let python = shown(workshop.path("python"), "/python");
+    let (host, container) = (format!("unix://{}", peers.docker), unique("conda"));
+    let docker = |arguments: &[&str]| run("docker", &[&["--host", &*host], arguments].concat());
+    let debian = format!("{}/debian:bookworm", peers.bases);
+    let made = ["run", "--name", &container, "--network", "none", "--volume", &wheels, "--volume", &python];
+    docker(&[&made[..], &[&debian, "sh", "-c", CONDA]].concat());
+    let path = "ENV PATH=/opt/conda/bin:/usr/local/bin:/usr/bin:/bin";
+    docker(&["commit", "--change", path, "--change", "CMD [\"bash\"]", &container, base]);
+    docker(&["rm", &container]);
+    docker(&["push", "--quiet", base]);
+    docker(&["image", "rm", base]);
+}
+
+#[test]
+fn a_conda_prefix_of_the_base_is_continued() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let Some(version) = copy_a_real_python(&workshop.path("python")) else { return };
+    let base = format!("{}/{}:1", peers.registry, unique("conda-base"));
+    push_conda(&peers, &workshop, &base);
+    let spec = format!(
+        "name: {}\nregistry: {}\nbase_image: {base}\npackages: [idna==3.10, six, requests]\n\
+         builder_options: {{bytecode: false}}\n",
+        unique("over-conda"),
+        peers.registry
+    );
+    workshop.write("image.yaml", spec);
+    let report = workshop.build("image.yaml", &[]);
+    let image = report.text("image");
+    assert_valid(image);
+    let new = report.packages();
+    assert!(new.contains(&"idna 3.10".to_owned()), "{new:?}");
+    assert!(!new.iter().any(|package| package.starts_with("six ")), "the base has it: {new:?}");
+
+    let container = Docker::pull(&peers.docker, image);
+    let program = "import idna, importlib.metadata as m, platform, requests, six, sys\n\
+                   found = [d.version for d in m.distributions() if d.metadata['Name'] == 'idna']\n\
+                   print(sys.prefix, sys.executable, platform.python_version(), found, idna.__file__)";
+    let minor = version.rsplit_once('.').unwrap().0;
+    let site = format!("/opt/conda/lib/python{minor}/site-packages");
+    assert_eq!(
+        container.python(program),
+        format!("/opt/conda /opt/conda/bin/python {version} ['3.10'] {site}/idna/__init__.py")
+    );
+    let script = format!("cat /opt/conda/conda-meta/history; ls /opt; find {site} -name idna.py");
+    assert_eq!(container.run(&["sh", "-c", &script]), "==> conda <==\nconda");
+    container.check_requirements();
 }
 
 #[test]

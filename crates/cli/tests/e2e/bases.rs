@@ -1,6 +1,10 @@
 //! Images on top of others: what is there is kept, and none of its bytes move.
 
-use crate::support::{Docker, Peers, Report, Workshop, assert_valid, unique};
+use imagewright_oci::Platform;
+use imagewright_testkit::image::ImageBuilder;
+use imagewright_testkit::wheel::WheelBuilder;
+
+use crate::support::{Docker, Offline, Peers, Report, Workshop, assert_valid, unique};
 
 /// What documents may add to the bytes of layers.
 const DOCUMENTS: u64 = 64 << 10;
@@ -112,4 +116,39 @@ fn a_package_of_one_of_our_images_is_replaced_and_nothing_downloaded() {
     assert_eq!(versions(&container, &["numpy", "requests"]).lines().next(), Some("numpy 1 2.2.6"));
     assert_eq!(container.python("import numpy, requests; print(numpy.__version__)"), "2.2.6");
     container.check_requirements();
+}
+
+#[test]
+fn a_musl_base_gets_the_wheels_that_are_made_for_it() {
+    let Some(world) = Offline::new() else { return };
+    // What the loader of Alpine 3.20 says of itself.
+    let loader = "\0musl libc (x86_64)\nVersion %s\nDynamic Program Loader\n\x001.2.5\0";
+    ImageBuilder::new(Platform::linux_amd64())
+        .file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+        .file("etc/group", "root:x:0:\n")
+        .file("etc/os-release", "PRETTY_NAME=\"Alpine Linux v3.20\"\n")
+        .file("lib/ld-musl-x86_64.so.1", loader)
+        .link("lib/libc.musl-x86_64.so.1", "ld-musl-x86_64.so.1")
+        .file("usr/local/bin/python3.11", "\x003.11.2\0")
+        .link("usr/local/bin/python3", "python3.11")
+        .put(&world.registry, "alpine", "1");
+    for libc in ["musllinux_1_2", "musllinux_1_3", "manylinux_2_17"] {
+        let native = WheelBuilder::new("native", "1.0").tag(&format!("cp311-cp311-{libc}_x86_64"));
+        let native = native.wheel_file("Wheel-Version: 1.0\nRoot-Is-Purelib: false\n");
+        world.index.add(&native.file(&format!("of_{libc}.py"), ""));
+    }
+    world.spec(&["native"]);
+    let spec = fs_err::read_to_string(world.workshop.project().join("image.yaml")).unwrap();
+    world.workshop.write("image.yaml", spec.replace("/base:1", "/alpine:1"));
+    let report = world.workshop.build("image.yaml", &[]);
+    let paths = assert_valid(report.text("image")).paths;
+    let is_native = |path: &&String| path.contains("/site-packages/of_");
+    let native: Vec<&String> = paths.iter().filter(is_native).collect();
+    assert_eq!(native, ["opt/venv/lib/python3.11/site-packages/of_musllinux_1_2.py"]);
+
+    // Wheels for glibc alone are none.
+    world.spec(&["alpha"]);
+    let spec = fs_err::read_to_string(world.workshop.project().join("image.yaml")).unwrap();
+    world.workshop.write("image.yaml", spec.replace("/base:1", "/alpine:1"));
+    world.workshop.run(&["build", "image.yaml"]).expect(3).says(&["alpha", "musl"]);
 }

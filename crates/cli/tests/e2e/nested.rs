@@ -1,6 +1,6 @@
 //! A base that another spec makes.
 
-use crate::support::{Docker, Peers, Workshop, assert_valid, unique};
+use crate::support::{Docker, Offline, Peers, Workshop, assert_valid, unique};
 
 #[test]
 fn a_spec_over_a_spec_over_a_spec_replaces_a_version() {
@@ -69,4 +69,32 @@ fn commands_run_in_a_base_that_is_in_no_registry() {
     container.check_requirements();
     let said = workshop.run(&["run", "image.yaml", "--", "cat", "/opt/above"]).expect(0);
     assert_eq!(said.stdout.trim(), "from below");
+}
+
+#[test]
+fn an_image_is_not_its_own_base() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    let refused = |spec: &str, says: &str| {
+        workshop.write("image.yaml", spec);
+        for command in ["build", "exists", "lock"] {
+            workshop.run(&[command, "image.yaml"]).expect(2).says(&[says, "hint: "]);
+        }
+    };
+    workshop.write("image.yaml", "&a\nname: app\nbase_image: *a\n");
+    workshop.run(&["build", "image.yaml"]).expect(2).says(&["an alias refers to what it is part of"]);
+    let named = "name: app\ntag_format: latest\npackages: [gamma]\nbase_image:\n  ";
+    let same = format!("{named}name: app\n  tag_format: latest\n  packages: [beta]\n");
+    refused(
+        &same,
+        "base_image: docker.io/library/app:latest would be made on top of an image of the same name",
+    );
+    let between = format!("{named}name: between\n  base_image: {{name: app, tag_format: latest}}\n");
+    refused(&between, "app:latest");
+    let host = world.registry.host();
+    refused(
+        &format!("name: app\nregistry: {host}\ntag_format: latest\nbase_image: {host}/app:latest\n"),
+        "app:latest",
+    );
+    assert!(world.registry.tags("app").is_empty());
 }

@@ -36,17 +36,7 @@ impl Archives {
     /// of: one of a minor release that Debian does not have, if there is one. Without any the caller skips.
     pub(super) fn of_a_real_python() -> Option<Self> {
         let oracle = oracle()?;
-        let own = PathBuf::from(run_python(&oracle, "import sys; print(sys.base_prefix)"));
-        let beside = fs::read_dir(own.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
-        let mut prefixes: Vec<PathBuf> = beside.filter(|path| is_compiler(name(path))).collect();
-        prefixes.sort();
-        prefixes.insert(0, own);
-        let Some((prefix, version, path)) =
-            prefixes.into_iter().rev().find_map(|prefix| known(&oracle, prefix))
-        else {
-            skip("no Python of this machine can be moved");
-            return None;
-        };
+        let (prefix, version, path) = movable(&oracle)?;
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let archive = folder.path().join("mirror").join(&path);
         stage(&prefix, &version, &folder.path().join("python"));
@@ -71,6 +61,28 @@ impl Drop for Archives {
         self.server.kill().expect("the server runs until now");
         self.server.wait().expect("it was not waited for");
     }
+}
+
+/// Copies a Python of this machine to a folder, from where it can be moved on; its version. Without any the caller
+/// skips.
+pub(super) fn copy_a_real_python(to: &Path) -> Option<String> {
+    let (prefix, version, _) = movable(&oracle()?)?;
+    stage(&prefix, &version, to);
+    Some(version)
+}
+
+/// A Python that can be moved: where it is, its version, and the path of its archive.
+fn movable(oracle: &Path) -> Option<(PathBuf, String, String)> {
+    let own = PathBuf::from(run_python(oracle, "import sys; print(sys.base_prefix)"));
+    let beside = fs::read_dir(own.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
+    let mut prefixes: Vec<PathBuf> = beside.filter(|path| is_compiler(name(path))).collect();
+    prefixes.sort();
+    prefixes.insert(0, own);
+    let found = prefixes.into_iter().rev().find_map(|prefix| known(oracle, prefix));
+    if found.is_none() {
+        skip("no Python of this machine can be moved");
+    }
+    found
 }
 
 /// Whether a version is of a minor release that none of Debian's suites has.
