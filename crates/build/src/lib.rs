@@ -45,6 +45,7 @@ mod progress;
 mod report;
 
 mod contents;
+mod files;
 mod found;
 mod inspect;
 mod layer_bytes;
@@ -62,6 +63,7 @@ pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
 pub use failed::{FailedStep, Revisit};
 pub use failure::FailureKind;
+pub use files::LayerListings;
 pub use forecast::{
     BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,
 };

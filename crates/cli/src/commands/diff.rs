@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use imagewright_build::{ImageContents, Reporter};
+use imagewright_build::{ImageContents, LayerListings, Reporter};
 use serde::Serialize;
 
 use super::print;
@@ -15,7 +15,8 @@ use crate::{interrupt, session};
 
 /// Say how two images differ: packages, environment, user, working directory, entry point, labels; and their sizes.
 ///
-/// The exit code is 0 if they are equal but for their sizes, and 1 if they differ. Builds nothing.
+/// Files are compared with `--files`. The exit code is 0 if they are equal but for their sizes, and 1 if they differ.
+/// Builds nothing.
 #[derive(Debug, Args)]
 pub(crate) struct DiffArguments {
     /// A spec, or the name of an image, as in `inspect`.
@@ -24,6 +25,9 @@ pub(crate) struct DiffArguments {
     /// Another one.
     #[arg(value_name = "SPEC|IMAGE")]
     right: String,
+    /// Compare the files too: permissions, owners, contents. That reads all layers.
+    #[arg(long)]
+    files: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -33,7 +37,7 @@ pub(crate) struct DiffArguments {
 #[derive(Debug, Serialize)]
 struct Difference {
     equal: bool,
-    /// By what it is about: `python`, `debian`, `environment`, `start`, `labels`.
+    /// By what it is about: `python`, `debian`, `environment`, `start`, `labels`, `files`.
     changes: BTreeMap<&'static str, Vec<Change>>,
     left: Side,
     right: Side,
@@ -55,9 +59,10 @@ struct Side {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &DiffArguments) -> Result<ExitCode, Failure> {
-    let left = contents(environment, &arguments.left)?;
-    let right = contents(environment, &arguments.right)?;
-    let side = |name: &str, contents: &ImageContents| Side {
+    let mut listings = arguments.files.then(LayerListings::default);
+    let left = contents(environment, &arguments.left, listings.as_mut())?;
+    let right = contents(environment, &arguments.right, listings.as_mut())?;
+    let side = |name: &str, Compared { contents, .. }: &Compared| Side {
         image: name.to_owned(),
         size: contents.size,
         layers: contents.layers,
@@ -77,7 +82,19 @@ pub(crate) fn run(environment: &Environment, arguments: &DiffArguments) -> Resul
     Ok(if difference.equal { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
-fn contents(environment: &Environment, image: &str) -> Result<ImageContents, Failure> {
+/// What of an image is compared.
+#[derive(Debug)]
+struct Compared {
+    contents: ImageContents,
+    /// In words, by path; empty unless they are compared.
+    files: BTreeMap<String, String>,
+}
+
+fn contents(
+    environment: &Environment,
+    image: &str,
+    listings: Option<&mut LayerListings>,
+) -> Result<Compared, Failure> {
     let subject = SubjectArguments::of(image).subject()?;
     let machine = session::machine_with(environment, subject.registry_config(), Reporter::silent())?;
     let image = match subject {
@@ -91,16 +108,24 @@ fn contents(environment: &Environment, image: &str) -> Result<ImageContents, Fai
         }
         Subject::Image { reference, platform, .. } => interrupt::run(machine.find(&reference, &platform))?,
     };
-    interrupt::run(machine.contents(&image))
+    let contents = interrupt::run(machine.contents(&image))?;
+    let files = match listings {
+        Some(listings) => interrupt::run(machine.files(&image, listings))?,
+        None => BTreeMap::new(),
+    };
+    Ok(Compared { contents, files })
 }
 
-fn changes(left: &ImageContents, right: &ImageContents) -> BTreeMap<&'static str, Vec<Change>> {
+fn changes(left: &Compared, right: &Compared) -> BTreeMap<&'static str, Vec<Change>> {
+    let files = ("files", &left.files, &right.files);
+    let (left, right) = (&left.contents, &right.contents);
     let parts = [
         ("python", &left.python, &right.python),
         ("debian", &left.debian, &right.debian),
         ("environment", &left.environment, &right.environment),
         ("start", &left.start, &right.start),
         ("labels", &left.labels, &right.labels),
+        files,
     ];
     let parts = parts.into_iter().map(|(name, left, right)| (name, between(left, right)));
     parts.filter(|(_, changes)| !changes.is_empty()).collect()

@@ -12,6 +12,7 @@ mod bases;
 mod commands;
 mod copies;
 mod damaged;
+mod differences;
 mod docker;
 mod engines;
 mod execution;
