@@ -79,11 +79,8 @@ pub(crate) fn machine_with(
 ) -> Result<Machine, Failure> {
     if let Some(path) = registry_config {
         // It is read when a registry asks for credentials, which may be after a long download, or never.
-        fs_err::metadata(environment.directory.join(path)).map_err(|source| SpecError::File {
-            field: Field::RegistryConfig,
-            path: path.to_owned(),
-            source,
-        })?;
+        fs_err::metadata(environment.directory.join(path))
+            .map_err(|source| SpecError::file(Field::RegistryConfig, path.to_owned(), source))?;
     }
     let configuration = Configuration::load(environment)?;
     let points = Failpoints::of(environment);

@@ -243,7 +243,7 @@ impl Inputs<'_> {
 /// The digest and the size of the file at `place`, which `field` names `path`.
 pub(crate) fn read(field: Field, path: &Path, place: &Path) -> Result<(Digest, u64), SpecError> {
     let (mut hasher, mut size) = (Hasher::new(), 0);
-    let error = |source| SpecError::File { field, path: path.to_owned(), source };
+    let error = |source| SpecError::file(field, path.to_owned(), source);
     read_chunks(place, |bytes| {
         hasher.update(bytes);
         size += bytes.len() as u64;

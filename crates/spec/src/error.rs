@@ -78,6 +78,14 @@ pub enum SpecError {
         /// Each of these, in the order of the fields; never empty.
         unsupported: Vec<Unsupported>,
     },
+    /// A file that the spec names is not there.
+    #[error("{field}: there is no `{}`", path.display())]
+    Missing {
+        /// The field that names it.
+        field: Field,
+        /// As the spec names it.
+        path: PathBuf,
+    },
     /// A file that the spec names cannot be read.
     #[error("{field}: cannot read `{}`", path.display())]
     File {
@@ -146,8 +154,18 @@ impl SpecError {
                 "the tag is made by `tag_format`; a tag has at most 128 of a-z, A-Z, 0-9, `_`, `.` and `-`",
             ),
             Self::Requirements { source } => source.hint(),
-            Self::File { .. } => fixed("paths in a spec are relative to the working directory"),
+            Self::Missing { .. } | Self::File { .. } => {
+                fixed("paths in a spec are relative to the working directory")
+            }
             Self::Read { .. } | Self::Syntax { .. } | Self::FileName { .. } => None,
+        }
+    }
+
+    /// That the file which `field` names cannot be read, for this reason.
+    pub fn file(field: Field, path: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { field, path },
+            _ => Self::File { field, path, source },
         }
     }
 

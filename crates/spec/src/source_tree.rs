@@ -35,10 +35,10 @@ pub(crate) struct SourceFile {
 pub(crate) fn source_files(root: &Path, directory: &Path) -> Result<Vec<SourceFile>, SpecError> {
     let field = Field::SourceRoot;
     let folder = directory.join(root);
-    let error = |source| SpecError::File { field, path: root.to_owned(), source };
+    let error = |source| SpecError::file(field, root.to_owned(), source);
     if !fs_err::metadata(&folder).map_err(error)?.is_dir() {
         let source = std::io::Error::from(std::io::ErrorKind::NotADirectory);
-        return Err(SpecError::File { field, path: root.to_owned(), source });
+        return Err(SpecError::file(field, root.to_owned(), source));
     }
     let ignore = Ignore::of(root, &folder).map_err(error)?;
     let mut files = Vec::new();
@@ -78,7 +78,7 @@ pub(crate) fn copy_digest(paths: &[PathBuf], directory: &Path) -> Result<String,
     let mut hasher = Md5::new();
     for path in paths {
         let full = directory.join(path);
-        let error = |source| SpecError::File { field, path: path.clone(), source };
+        let error = |source| SpecError::file(field, path.clone(), source);
         let metadata = fs_err::metadata(&full).map_err(error)?;
         if metadata.is_dir() {
             for file in folder_files(field, path, directory)? {
@@ -98,7 +98,7 @@ pub(crate) fn folder_files(
     path: &Path,
     directory: &Path,
 ) -> Result<Vec<SourceFile>, SpecError> {
-    let error = |source| SpecError::File { field, path: path.to_owned(), source };
+    let error = |source| SpecError::file(field, path.to_owned(), source);
     let found = walk(&directory.join(path), &|_| false).map_err(error)?;
     let file = |(path, relative): (PathBuf, PathBuf)| {
         Ok(SourceFile { relative: utf8(field, &path, &relative)?, path })

@@ -101,7 +101,7 @@ fn credentials_that_the_spec_names_must_be_there() {
     world.spec_with(&["gamma"], "registry_config: none.json\n");
     for command in [["build", "image.yaml"], ["exists", "image.yaml"], ["plan", "image.yaml"]] {
         let refused = world.workshop.run(&command).expect(2);
-        refused.says(&["registry_config: cannot read `none.json`"]).never_says(&["checking"]);
+        refused.says(&["registry_config: there is no `none.json`"]).never_says(&["checking"]);
     }
     world.workshop.write("none.json", "{}");
     world.workshop.run(&["build", "image.yaml"]).expect(0);

@@ -68,6 +68,7 @@ fn packages_are_installed_over_a_base_and_pins_are_kept() {
         "apt_packages[0]: apt-get cannot install `git=1:1.0-1`",
         "E: Version '1:1.0-1' for 'git' was not found",
     ]);
+    workshop.run(&["exists", "image.yaml"]).expect(1);
 }
 
 #[test]

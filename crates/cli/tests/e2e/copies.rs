@@ -211,7 +211,10 @@ fn a_source_that_cannot_be_copied_is_named() {
         }
         assert!(world.registry.requests().iter().all(|request| request.method != "PUT"), "{fields}");
     };
-    refused("copy: [data, missing.csv]\n", &["copy: cannot read `missing.csv`", "No such file"]);
+    refused(
+        "copy: [data, missing.csv]\n",
+        &["error: copy: there is no `missing.csv`", "hint: paths in a spec"],
+    );
     refused(
         "source_root: data/a.csv\nsource_copy_mode: ALL\n",
         &["cannot read `data/a.csv`", "not a folder"],

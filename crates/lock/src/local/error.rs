@@ -124,6 +124,12 @@ impl LocalImageError {
                 format!("it is there for {}", found.join(", "))
             }
             Self::Changed { .. } => "make the lock anew with `imagewright lock SPEC`".to_owned(),
+            Self::Missing { name } if name == "index.json" => {
+                "what `docker save` writes is named with `docker-archive:`".to_owned()
+            }
+            Self::Missing { name } if name == "manifest.json" => {
+                "a folder or archive in OCI's layout is named with `oci:` or `oci-archive:`".to_owned()
+            }
             Self::Read { .. } => {
                 "check the path in `base_image`, which is relative to the working directory".to_owned()
             }

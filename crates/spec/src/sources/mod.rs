@@ -183,7 +183,7 @@ impl Named<'_> {
     }
 
     fn error(&self, path: &str, source: std::io::Error) -> SpecError {
-        SpecError::File { field: self.field, path: self.shown(path), source }
+        SpecError::file(self.field, self.shown(path), source)
     }
 }
 
