@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
 /// A shorter text would be found in what has nothing to do with it.
@@ -27,9 +30,12 @@ impl std::fmt::Debug for Mask {
 
 impl Mask {
     /// Hides each line of these secrets, and in it what is a password by its name, by its place in an address, or by its
-    /// looks.
+    /// looks; and what HTTP makes of a user and a password.
     pub(crate) fn of<'a>(secrets: impl Iterator<Item = &'a str>) -> Self {
-        let texts: BTreeSet<String> = secrets.flat_map(str::lines).flat_map(secrets_of).collect();
+        let secrets: Vec<&str> = secrets.collect();
+        let logins = secrets.iter().flat_map(|secret| logins(secret));
+        let lines = secrets.iter().flat_map(|secret| secret.lines()).flat_map(secrets_of);
+        let texts: BTreeSet<String> = lines.chain(logins).collect();
         let mut texts: Vec<String> = texts.into_iter().collect();
         texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
         Self { texts }
@@ -63,6 +69,23 @@ fn secrets_of(line: &str) -> Vec<String> {
     long.map(str::to_owned).collect()
 }
 
+/// `user:password` as a header has it, of netrc's words and of addresses.
+fn logins(secret: &str) -> Vec<String> {
+    let mut logins = Vec::new();
+    let mut user = "";
+    let words: Vec<&str> = secret.split_whitespace().collect();
+    for pair in words.windows(2) {
+        match pair[0] {
+            "login" | "user" => user = pair[1],
+            "password" => logins.push(format!("{user}:{}", pair[1])),
+            _ => {}
+        }
+    }
+    let addresses = words.iter().filter_map(|word| user_of_address(word));
+    logins.extend(addresses.filter(|user| user.contains(':')).map(str::to_owned));
+    logins.into_iter().map(|login| BASE64_STANDARD.encode(login)).collect()
+}
+
 /// What follows the name of something secret.
 fn named<'a>(words: &[&'a str]) -> Vec<&'a str> {
     words.windows(2).filter(|pair| is_name(pair[0])).map(|pair| pair[1]).collect()
@@ -84,9 +107,13 @@ fn is_random(word: &str) -> bool {
 
 /// The password of `https://user:password@host/`, or the token of `https://token@host/`.
 fn of_address(word: &str) -> Option<&str> {
-    let (_, rest) = word.split_once("://")?;
-    let (user, _) = rest.split('/').next()?.rsplit_once('@')?;
+    let user = user_of_address(word)?;
     Some(user.split_once(':').map_or(user, |(_, password)| password))
+}
+
+fn user_of_address(word: &str) -> Option<&str> {
+    let (_, rest) = word.split_once("://")?;
+    Some(rest.split('/').next()?.rsplit_once('@')?.0)
 }
 
 #[cfg(test)]
@@ -110,6 +137,8 @@ mod tests {
             ),
             ("[url \"https://t0ken@git/\"]\n", "t0ken git", "*** git"),
             ("{\"auths\":{\"host\":{\"auth\":\"bWU6aHVudGVy\"}}}", "host bWU6aHVudGVy", "host ***"),
+            ("machine a\nlogin me\npassword hunter", "Basic bWU6aHVudGVy", "Basic ***"),
+            ("https://me:hunter@host/simple", "Basic bWU6aHVudGVy", "Basic ***"),
             ("{\"password\":\"hunter\"}", "hunter", "***"),
             ("password = \"a b c\"", "a b c d", "*** d"),
             ("ghp_0123456789abcdef\n", "xghp_0123456789abcdefx", "x***x"),

@@ -9,7 +9,7 @@ impl ProblemKind {
         let fixed = |text: &str| Some(text.to_owned());
         match self {
             Self::UnknownField { nearest, .. } | Self::UnknownOption { nearest, .. } => {
-                nearest.map(|nearest| format!("did you mean `{nearest}`?"))
+                nearest.map(|nearest| format!("did you mean `{nearest}`?")).or_else(|| options_of(path))
             }
             Self::Builder { nearest, .. } => Some(match nearest {
                 Some(nearest) => format!("did you mean `{nearest}`?"),
@@ -59,6 +59,20 @@ impl ProblemKind {
             Self::Conflict { reason, .. } => fixed(reason),
         }
     }
+}
+
+/// The options that there are.
+fn options_of(path: &str) -> Option<String> {
+    let options = if path.contains("builder_config.") {
+        "`uv_image` and `micromamba_image`"
+    } else if path.contains("builder_options.copy[") {
+        "`source`, `destination`, `owner` and `mode`"
+    } else if path.contains("builder_options.") {
+        "`bytecode`, `commands` and `copy`"
+    } else {
+        return None;
+    };
+    Some(format!("there are {options}"))
 }
 
 fn type_hint(field: &str, wanted: Wanted, written: Option<&str>) -> Option<String> {

@@ -46,6 +46,8 @@ fn unknown_and_mistyped_fields() {
         "pip_secret_mounts: [.netrc]",
         "pip_secret_mounts: [[.netrc, .netrc], ['', /x], ['env:A B', /y], [a, /z], [b, '~/../z'], [c, /z]]",
         "builder_config: {uv_imag: x}",
+        "builder_config: {foo: x}",
+        "builder_options: {foo: x, copy: [{foo: x, source: y}]}",
         "builder_config: {uv_image: 1}",
         "builder_options: {bytecode: maybe}",
         "builder_options: {bytecod: true}",

@@ -202,14 +202,14 @@ fn docker_builds_pushes_and_knows_its_images() {
     engine.workshop.write("data.csv", "a,b\n");
     engine.workshop.write("token", "s3cr3t-0f-the-build\n");
     let more = "packages: [six==1.17.0, requests]\nenv: {COLOUR: 'light \"green\"', SEARCH: '/x:$PATH'}\n\
-                copy: [data.csv]\npip_secret_mounts: [[token, /run/token]]\n\
-                commands: [export A=$(wc -c </run/token), 'echo \"$A $COLOUR\" >/opt/made']\n";
+                copy: [data.csv]\npip_secret_mounts: [[token, /run/token], [token, 'env:TOKEN']]\n\
+                commands: [export A=$(wc -c </run/token), 'echo \"$A ${#TOKEN} $COLOUR\" >/opt/made']\n";
     engine.spec(&name, more);
     let report = Report::parse(&engine.run(&["build", "image.yaml", "--json"]).expect(0).stdout);
     assert_eq!(report.text("status"), "built");
     let image = report.text("image").to_owned();
     let container = Docker::pull(&engine.peers.docker, &image);
-    assert_eq!(container.run(&["cat", "/opt/made", "/root/data.csv"]), "20 light \"green\"\na,b");
+    assert_eq!(container.run(&["cat", "/opt/made", "/root/data.csv"]), "20 19 light \"green\"\na,b");
     assert_eq!(container.run(&["sh", "-c", "id -un; pwd; stat -c %U data.csv"]), "flytekit\n/root\nflytekit");
     assert_eq!(container.python("import six; print(six.__version__)"), "1.17.0");
     container.check_requirements();

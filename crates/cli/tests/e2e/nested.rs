@@ -47,6 +47,32 @@ fn a_spec_over_a_spec_over_a_spec_replaces_a_version() {
 }
 
 #[test]
+fn an_entry_point_is_kept_or_replaced_or_removed() {
+    let Some(peers) = Peers::find() else { return };
+    let workshop = Workshop::warm();
+    let spec = |entrypoint: &str| {
+        format!(
+            "name: {}\nregistry: {}\n{entrypoint}\nbase_image:\n  name: greeting\n\
+             \x20 base_image: {}/debian-python:bookworm\n  entrypoint: [env, GREETING=hello]\n",
+            unique("entrypoint"),
+            peers.registry,
+            peers.bases
+        )
+    };
+    let question = ["sh", "-c", "echo ${GREETING:-silence}"];
+    for (entrypoint, answer) in
+        [("", "hello"), ("entrypoint: [env, GREETING=bye]", "bye"), ("entrypoint: []", "silence")]
+    {
+        workshop.write("image.yaml", spec(entrypoint));
+        let built = workshop.build("image.yaml", &[]);
+        let said = workshop.run(&[&["run", "image.yaml", "--"], &question[..]].concat()).expect(0).stdout;
+        assert_eq!(said.trim_end(), answer, "{entrypoint}");
+        let container = Docker::pull(&peers.docker, built.text("image"));
+        assert_eq!(container.run(&question), answer, "docker, {entrypoint}");
+    }
+}
+
+#[test]
 fn commands_run_in_a_base_that_is_in_no_registry() {
     let Some(peers) = Peers::find() else { return };
     let workshop = Workshop::warm();

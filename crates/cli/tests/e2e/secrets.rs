@@ -286,6 +286,30 @@ fn are_gone_when_a_build_is_killed_in_a_step() {
 }
 
 #[test]
+fn are_nowhere_when_they_are_in_the_address_of_an_index() {
+    let Some(world) = Offline::new() else { return };
+    world.index.ask_for_password(ENCODED);
+    let (host, index) = (world.registry.host(), world.index.host());
+    let settings = format!("[global]\nindex-url = http://tester:{PASSWORD}@{index}/simple\n");
+    world.workshop.write("secret/pip.conf", settings);
+    let spec = format!(
+        "name: app\nregistry: {host}\nbase_image: {host}/base:1\npackages: [gamma]\n\
+         builder_options: {{bytecode: false}}\npip_secret_mounts: [[secret/pip.conf, /root/.config/pip/pip.conf]]\n"
+    );
+    world.workshop.write("image.yaml", &spec);
+    let built = world.workshop.run(&["build", "image.yaml", "--json", "--progress", "json"]).expect(0);
+    world.workshop.write("image.yaml", spec.replace("[gamma]", "[nosuch-package]"));
+    let failed = world.workshop.run(&["build", "image.yaml"]).expect(3).says(&["nosuch-package"]);
+    for text in [&built.stdout, &built.stderr, &failed.stderr] {
+        assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
+    }
+    assert_eq!(holding(world.workshop.store_path()), Vec::<String>::new());
+    let kept = world.workshop.path("registry");
+    dump(&world.registry, &kept);
+    assert_eq!(holding(&kept), Vec::<String>::new());
+}
+
+#[test]
 fn are_gone_when_a_build_is_killed_while_it_resolves() {
     let Some(world) = Offline::new() else { return };
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
