@@ -14,7 +14,8 @@ use imagewright_testkit::wheel::WheelBuilder;
 use serde_json::Value;
 
 use crate::support::{
-    Docker, Offline, Peers, Report, Workshop, is_skipped_without, run, run_within, skopeo_digest, unique,
+    Docker, Offline, Peers, Report, Workshop, assert_valid, is_skipped_without, run, run_within,
+    skopeo_digest, unique,
 };
 
 const BOTH: &str = "linux/arm64,linux/amd64";
@@ -208,9 +209,50 @@ fn a_store_that_lost_a_part_makes_it_again() {
 }
 
 #[test]
+fn a_nested_base_is_made_for_the_platforms_of_what_is_over_it() {
+    let Some(world) = world() else { return };
+    let (workshop, host) = (&world.workshop, world.registry.host());
+    // The base says nothing of its platform, so it is for amd64 by itself.
+    let spec = |platform: &str, registry: &str| {
+        format!(
+            "name: over\nregistry: {host}\nplatform: {platform}\npip_index: {index}\npackages: [native]\n\
+             builder_options: {{bytecode: false}}\nbase_image:\n  name: below\n{registry}\
+             \x20 base_image: {host}/base:both\n  pip_index: {index}\n  packages: [gamma]\n\
+             \x20 builder_options: {{bytecode: false}}\n",
+            index = world.index.url()
+        )
+    };
+    for registry in ["", &format!("  registry: {host}\n")] {
+        workshop.write("image.yaml", spec(BOTH, registry));
+        let report = workshop.build("image.yaml", &[]);
+        for image in assert_both(&RegistryImage::new(report.text("image").parse().unwrap())) {
+            let site = "opt/venv/lib/python3.11/site-packages";
+            assert!(image.paths.contains(&format!("{site}/gamma.py")), "{:?}", image.paths);
+            assert!(image.paths.contains(&format!("{site}/native.py")), "{:?}", image.paths);
+        }
+        assert_eq!(world.registry.tags("below").is_empty(), registry.is_empty());
+        let plan = workshop.run(&["plan", "image.yaml"]).expect(0).stdout;
+        assert!(plan.contains("linux/amd64: ") && plan.contains("linux/arm64: "), "{plan}");
+        workshop.run(&["lock", "image.yaml"]).expect(0);
+        let frozen = workshop.build("image.yaml", &["--frozen", "--force"]);
+        assert_eq!(frozen.digest(), report.digest());
+        fs_err::remove_file(workshop.project().join("image.lock")).unwrap();
+        // Of one platform, there is no index over it; the base stays there for both.
+        workshop.write("image.yaml", spec("linux/arm64", registry));
+        let report = workshop.build("image.yaml", &[]);
+        assert_eq!(assert_valid(report.text("image")).config.platform.to_string(), "linux/arm64");
+    }
+    let tag = world.registry.tags("below").pop_first().unwrap();
+    assert_both(&RegistryImage::new(format!("{host}/below:{tag}").parse().unwrap()));
+}
+
+#[test]
 fn what_no_emulator_executes_is_named() {
     let Some(world) = Offline::new() else { return };
-    // No emulator is registered for this anywhere.
+    if fs_err::metadata("/proc/sys/fs/binfmt_misc/qemu-riscv64").is_ok() {
+        // A machine that executes it has nothing to tell; this is asked of one that does not.
+        return;
+    }
     let base = ImageBuilder::like_debian(Platform::new("linux", "riscv64"), "3.11.2");
     put_index(&world.registry, "base", "foreign", vec![base.file("usr/bin/apt-get", "")]);
     let host = world.registry.host();
