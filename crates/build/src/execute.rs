@@ -36,6 +36,8 @@ pub(crate) struct Executor<'a> {
     secrets: Arc<Secrets>,
     sandbox: OnceCell<Sandbox>,
     surroundings: OnceCell<Surroundings>,
+    /// Where all of them write, each above the one before.
+    scratch: OnceCell<Arc<ScratchDirectory>>,
 }
 
 impl<'a> Executor<'a> {
@@ -45,7 +47,8 @@ impl<'a> Executor<'a> {
         plan: &'a Plan,
         secrets: Arc<Secrets>,
     ) -> Self {
-        Self { machine, image, plan, secrets, sandbox: OnceCell::new(), surroundings: OnceCell::new() }
+        let (sandbox, surroundings, scratch) = Default::default();
+        Self { machine, image, plan, secrets, sandbox, surroundings, scratch }
     }
 
     /// The same for another plan over the same base.
@@ -55,7 +58,8 @@ impl<'a> Executor<'a> {
     {
         let secrets = Arc::clone(&self.secrets);
         let (sandbox, surroundings) = (self.sandbox.clone(), self.surroundings.clone());
-        Executor { machine: self.machine, image: self.image, plan, secrets, sandbox, surroundings }
+        let scratch = self.scratch.clone();
+        Executor { machine: self.machine, image: self.image, plan, secrets, sandbox, surroundings, scratch }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -194,7 +198,9 @@ impl<'a> Executor<'a> {
             LayerKind::Configuration => Arc::default(),
             _ => Arc::clone(&self.secrets),
         };
+        let make_scratch = async || Ok::<_, BuildError>(Arc::new(self.machine.store.scratch_directory()?));
         Ok(Step {
+            scratch: Arc::clone(self.scratch.get_or_try_init(make_scratch).await?),
             apt: AptRun::of(self.machine, execution, purpose).await?,
             image: self.image.clone(),
             below: unpacked,
@@ -224,6 +230,7 @@ impl<'a> Executor<'a> {
 
 /// One command, and where what it changes goes.
 struct Step {
+    scratch: Arc<ScratchDirectory>,
     image: ImageReference,
     below: Below,
     sandbox: Sandbox,
@@ -240,8 +247,7 @@ struct Step {
 
 impl Step {
     fn run(self) -> Result<LayerRecord, BuildError> {
-        let scratch = self.producer.store.scratch_directory()?;
-        let StepOutcome { exit, changes } = self.execute(&scratch)?;
+        let StepOutcome { exit, changes } = self.execute(&self.scratch, true)?;
         self.output.tell_lost(&changes.lost_owners);
         if !exit.success() {
             return Err(self.failed(exit, changes.entries));
@@ -256,14 +262,14 @@ impl Step {
 
     fn choose(self) -> Result<Vec<SystemPackage>, BuildError> {
         let scratch = self.producer.store.scratch_directory()?;
-        let StepOutcome { exit, changes } = self.execute(&scratch)?;
+        let StepOutcome { exit, changes } = self.execute(&scratch, false)?;
         if !exit.success() {
             return Err(self.failed(exit, changes.entries));
         }
         self.apt.as_ref().map_or_else(|| Ok(Vec::new()), AptRun::chosen)
     }
 
-    fn execute(&self, scratch: &ScratchDirectory) -> Result<StepOutcome, BuildError> {
+    fn execute(&self, scratch: &ScratchDirectory, is_of_series: bool) -> Result<StepOutcome, BuildError> {
         let Execution { argv, environment, working_directory, .. } = self.execution.clone();
         let running = self.sandbox.start_step(RunRequest {
             roots: self.below.roots.clone(),
@@ -275,6 +281,7 @@ impl Step {
             binds: self.binds(),
             secrets: self.secrets.files().to_vec(),
             network: Network::Host,
+            is_of_series,
         })?;
         self.running.set(running.stopper());
         let outcome = running.wait(|line| self.output.tell(line));

@@ -56,7 +56,9 @@ fn drive(arguments: &[&str]) -> Result<u8, SandboxError> {
         }
         ["step", mode, request, tar] => {
             let request = request_of(request);
-            let sandbox = sandbox(mode, request.scratch.to_str().expect("test paths are text"))?;
+            // That of a series has a root in it.
+            let probed = request.scratch.with_file_name("scratch");
+            let sandbox = sandbox(mode, probed.to_str().expect("test paths are text"))?;
             let outcome = sandbox.step(request, |line| println!("{line}"))?;
             write_layer(outcome.changes, Path::new(tar)).expect("the layer can be written");
             return Ok(outcome.exit.code());

@@ -28,6 +28,9 @@ pub struct RunRequest {
     pub secrets: Vec<SecretFile>,
     /// What network it has.
     pub network: Network,
+    /// Whether it is a step after which others run in the same scratch directory, each above what the one before has
+    /// changed. Where that saves work, the directory is not empty then when it has ended.
+    pub is_of_series: bool,
 }
 
 /// A file or directory of the machine that is seen in the image.
@@ -71,6 +74,7 @@ impl RunRequest {
             binds: Vec::new(),
             secrets: Vec::new(),
             network: Network::default(),
+            is_of_series: false,
         }
     }
 }

@@ -122,6 +122,7 @@ impl Sandbox {
             binds: Vec::new(),
             secrets: Vec::new(),
             network: Network::Host,
+            is_of_series: false,
         }));
         let removed = fs_err::remove_dir(&root);
         probed?;

@@ -178,6 +178,7 @@ impl Caller {
             binds: Vec::new(),
             secrets: Vec::new(),
             network: imagewright_sandbox::Network::Host,
+            is_of_series: false,
         }
     }
 
@@ -205,7 +206,9 @@ impl Caller {
         let mode = self.who.mode();
         let output =
             self.call(&["step".as_ref(), mode.as_ref(), file.as_os_str(), tar.as_os_str()], b"not read");
-        assert_eq!(entries(&request.scratch), Vec::<String>::new(), "{:?}: scratch is empty", self.who);
+        if !request.is_of_series {
+            assert_eq!(entries(&request.scratch), Vec::<String>::new(), "{:?}: scratch is empty", self.who);
+        }
         let bytes = fs_err::read(&tar)
             .unwrap_or_else(|_| panic!("{:?}: {} {}", self.who, text(&output.stdout), text(&output.stderr)));
         let list = fs_err::read_to_string(tar.with_extension("list")).unwrap();

@@ -11,4 +11,5 @@ mod layers;
 mod lifetime;
 mod modes;
 mod run;
+mod series;
 mod step;

@@ -6,7 +6,7 @@ use crate::caller::{Caller, Who, may_be_root, text};
 use crate::image::{Image, Tar};
 
 /// Everything that a command can do to a file system.
-const SCRIPT: &str = r#"
+pub(crate) const SCRIPT: &str = r#"
 echo to output; echo to error >&2
 rm /replaced; rm -r /again; mkdir /again; echo x >/again/inside
 rm -r /opaque; echo file >/opaque

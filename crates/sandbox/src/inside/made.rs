@@ -92,6 +92,10 @@ impl Listed {
         self.directories.iter().chain(&self.mount_points).map(Vec::as_slice)
     }
 
+    pub(super) fn mount_points(&self) -> impl Iterator<Item = &[u8]> {
+        self.mount_points.iter().map(Vec::as_slice)
+    }
+
     /// Whether a path is a mount point, or below one.
     pub(super) fn is_mounted(&self, path: &[u8]) -> bool {
         std::iter::once(path).chain(ancestors(path)).any(|path| self.mount_points.contains(path))

@@ -95,7 +95,8 @@ fn run(
                 chroot::hand_back(request)?;
                 ended?.then(|| after(&chroot::tree(scratch), &|| assembled.changes())).transpose()
             });
-            (result, chroot::clear(scratch))
+            let has_ended = matches!(result, Ok(Some(())));
+            (result, chroot::clear(request, has_ended))
         }
     };
     result?;

@@ -3,7 +3,7 @@ use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Gid, Mode, Stat, Timespec, Timestamps, UTIME_OMIT, Uid, XattrFlags, chmod,
@@ -14,17 +14,13 @@ use super::super::changes::{describe, walk};
 use crate::change::{Change, ChangeKind};
 use crate::task::{Failure, Trying as _};
 
-/// Copies the layers into one directory, lowest first, as an overlay would show them.
+/// Copies a layer over those below it, as an overlay would show them; only what is `wanted`.
 ///
 /// Every layer has an entry for each directory above its files, and directories come before what is in them: so a
 /// link of a lower layer is replaced before anything could be written through it.
-pub(super) fn assemble(roots: &[PathBuf], tree: &Path) -> Result<(), Failure> {
-    roots.iter().try_for_each(|root| add_layer(root, tree))
-}
-
-fn add_layer(root: &Path, tree: &Path) -> Result<(), Failure> {
+pub(super) fn add_layer(root: &Path, tree: &Path, wanted: impl Fn(&[u8]) -> bool) -> Result<(), Failure> {
     let mut first_names = HashMap::new();
-    for (path, found) in walk(root)? {
+    for (path, found) in walk(root)?.into_iter().filter(|(path, _)| wanted(path)) {
         let name = OsStr::from_bytes(&path);
         let (from, to) = (root.join(name), tree.join(name));
         let change = describe(&from, &path, &found)?;
@@ -83,7 +79,8 @@ fn modified(found: &Stat) -> Timestamps {
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+/// Removes what is at a path, if something is.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     match fs_err::symlink_metadata(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(())

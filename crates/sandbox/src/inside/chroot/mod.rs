@@ -3,9 +3,11 @@
 //! The layers are copied into one directory, which the command enters with chroot. What it would find mounted is
 //! copied into place, what it may write is linked and handed back; and what a step has changed is found by comparing
 //! metadata. All of it is below the scratch directory: removing that, after a kill, removes secrets and copies, too.
+//! Of a series of steps, each above what the one before has changed, the directory is kept, without what was put into it.
 
 mod assemble;
 mod compare;
+mod kept;
 mod mirror;
 mod places;
 
@@ -35,11 +37,8 @@ pub(super) struct Assembled {
 impl Assembled {
     /// Copies the layers of a run.
     pub(super) fn of(request: &RunRequest) -> Result<Self, Failure> {
+        kept::make(request)?;
         let tree = tree(&request.scratch);
-        fs_err::create_dir(&tree).trying(|| "make the root directory".to_owned())?;
-        rustix::fs::chmod(&tree, rustix::fs::Mode::from_raw_mode(0o755))
-            .trying(|| "open the root directory to everybody".to_owned())?;
-        assemble::assemble(&request.roots, &tree)?;
         Ok(Self { before: Before::of(&tree)?, tree })
     }
 
@@ -54,9 +53,12 @@ pub(super) fn hand_back(request: &RunRequest) -> Result<(), Failure> {
     places::hand_back(request, &tree(&request.scratch))
 }
 
-/// Removes everything.
-pub(super) fn clear(scratch: &Path) -> Result<(), Failure> {
-    fs_err::remove_dir_all(tree(scratch))
+/// Removes everything, or what the next step of a series has no use for.
+pub(super) fn clear(request: &RunRequest, has_ended: bool) -> Result<(), Failure> {
+    let scratch = &request.scratch;
+    let is_kept = request.is_of_series && has_ended && kept::keep(request).is_ok();
+    let removed = if is_kept { Ok(()) } else { assemble::remove(&tree(scratch)) };
+    removed
         .and_then(|()| super::made::forget(scratch))
         .trying(|| format!("clear the scratch directory {}", scratch.display()))
 }
