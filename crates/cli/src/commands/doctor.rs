@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use imagewright_lock::uv::{Host, UvSearch, find};
+use imagewright_oci::Platform;
 use imagewright_registry::{Credentials, CredentialsError};
-use imagewright_sandbox::Sandbox;
+use imagewright_sandbox::{Processor, Sandbox, executed_by};
 use imagewright_store::Store;
 use serde::Serialize;
 
@@ -56,6 +57,7 @@ pub(crate) fn run(environment: &Environment, arguments: &DoctorArguments) -> Res
     diagnosis.uv(environment, &configuration, store.as_ref())?;
     diagnosis.credentials(&session::credentials(environment, None))?;
     diagnosis.sandbox(store.as_ref());
+    diagnosis.emulators();
     diagnosis.ok = diagnosis.facts.iter().all(|fact| fact.problem.is_none());
     if arguments.json {
         print(serde_json::to_string(&diagnosis).expect("a diagnosis serialises"))?;
@@ -196,6 +198,21 @@ impl Diagnosis {
             }
             Err(error) => {
                 self.add("sandbox", format!("not tried: {}", with_causes(&error)));
+            }
+        }
+    }
+
+    /// Whether commands of images for other machines run here. Their wheels need none of it.
+    fn emulators(&mut self) {
+        for platform in ["amd64", "arm64"].map(|architecture| Platform::new("linux", architecture)) {
+            match executed_by(&platform) {
+                Ok(Processor::Own) => {}
+                Ok(Processor::Emulated { emulator }) => {
+                    self.add("emulator", format!("{platform}: {}", emulator.display()));
+                }
+                Err(error) => {
+                    self.add("emulator", format!("{platform}: none, {error}"));
+                }
             }
         }
     }

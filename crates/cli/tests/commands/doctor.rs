@@ -34,6 +34,8 @@ fn a_machine_that_can_build_is_said_to_and_no_secret_is_printed() {
     assert_eq!(fact(&diagnosis, "credentials")["value"], "gcr.io (credHelpers gcloud), ghcr.io");
     assert_eq!(fact(&diagnosis, "https")["value"], "localhost:5443");
     assert!(fact(&diagnosis, "sandbox")["value"].as_str().unwrap().starts_with("root: "));
+    let foreign = if std::env::consts::ARCH == "x86_64" { "linux/arm64: " } else { "linux/amd64: " };
+    assert!(fact(&diagnosis, "emulator")["value"].as_str().unwrap().starts_with(foreign));
     let text = workshop.run(&["doctor"]).expect(0).stdout;
     assert!(text.ends_with("builds can work\n"), "{text}");
     assert!(!text.contains("dXNlcjpodW50ZXIy") && !text.contains("hunter2"), "{text}");
