@@ -170,7 +170,7 @@ fn every_exit_code_has_a_message_that_helps() {
     );
     workshop.write("field.yaml", "pakages: [gamma]\n");
     check("a field that there is not", &mut workshop.command(&["build", "field.yaml"]));
-    workshop.write("pending.yaml", "packages: [gamma]\nruntime_packages: [ruff]\n");
+    workshop.write("pending.yaml", "packages: [gamma]\nconda_packages: [gcc]\n");
     check("a field that is not done yet", &mut workshop.command(&["build", "pending.yaml"]));
     world.spec(&["delta"]);
     check("no such package", &mut workshop.command(&["build", "image.yaml"]));

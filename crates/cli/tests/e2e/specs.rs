@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use imagewright_spec::{FIELDS, PENDING};
+use imagewright_spec::{Arrives, FIELDS, PENDING};
 
 use super::asked::{Asked, names, specs};
 
@@ -61,6 +61,8 @@ fn only_what_is_pending_is_refused() {
         let pending = PENDING.iter().any(|pending| pending.field.name() == *name && pending.what.is_none());
         assert_eq!(asked(name).is_refused(), pending, "{name}");
     }
+    let later = [Arrives::Part(3), Arrives::Part(4), Arrives::Part(6), Arrives::Never];
+    assert!(PENDING.iter().all(|pending| later.contains(&pending.arrives)), "{PENDING:?}");
 }
 
 #[test]
