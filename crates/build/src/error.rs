@@ -30,7 +30,7 @@ pub enum BuildError {
     Recipe(#[from] RecipeError),
     /// Something could not be pinned.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(LockError),
     /// uv is not to be had.
     #[error(transparent)]
     Uv(#[from] UvError),
@@ -232,6 +232,37 @@ pub enum BuildError {
         #[source]
         source: std::io::Error,
     },
+    /// A project without a wheel could not be built.
+    #[error("{source_name} cannot be built: its backend ended with {exit}{}", told(last_lines))]
+    WheelBuild {
+        /// The source.
+        source_name: String,
+        /// How the backend ended.
+        exit: Exit,
+        /// The last lines that it wrote.
+        last_lines: Vec<String>,
+    },
+    /// What a build works with could not be read or written.
+    #[error("the files of the build of {source_name} cannot be read or written")]
+    BuildFiles {
+        /// The source.
+        source_name: String,
+        /// Which, and why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A wheel that was built again is not what it was.
+    #[error("{filename}, built again from {source_name}, is {built} and not {pinned}, which the lock pins")]
+    OtherWheel {
+        /// The wheel.
+        filename: String,
+        /// The source.
+        source_name: String,
+        /// What it was.
+        pinned: Digest,
+        /// What it is.
+        built: Digest,
+    },
     /// No command can be run here, and the spec asks for one.
     #[error("{origin} needs a sandbox, and none works here")]
     NoSandbox {
@@ -281,6 +312,19 @@ pub enum BuildError {
         /// The number.
         id: u64,
     },
+}
+
+/// A builder of wheels that the resolver has called says itself why it failed.
+impl From<LockError> for BuildError {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Builder { source } => match source.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(source) => Self::Lock(LockError::Builder { source }),
+            },
+            other => Self::Lock(other),
+        }
+    }
 }
 
 impl BuildError {
@@ -342,6 +386,25 @@ impl BuildError {
             Self::NotMended { .. } => {
                 Some("build the image again; what is still in the store is not made again".to_owned())
             }
+            Self::Apt { .. }
+            | Self::Step { .. }
+            | Self::AptGone { .. }
+            | Self::NothingFailed { .. }
+            | Self::NoShell { .. }
+            | Self::WheelBuild { .. }
+            | Self::OtherWheel { .. } => self.step_hint(),
+            Self::BuildFiles { .. }
+            | Self::AptFiles { .. }
+            | Self::AptChoice { .. }
+            | Self::Reference(_)
+            | Self::Artifact { .. }
+            | Self::Owner { .. } => None,
+        }
+    }
+
+    /// What to do about something that was executed.
+    fn step_hint(&self) -> Option<String> {
+        match self {
             Self::Apt { unknown_in: Some(system), .. } => Some(format!(
                 "check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`"
             )),
@@ -355,13 +418,40 @@ impl BuildError {
             Self::NoShell { .. } => {
                 Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
-            Self::AptFiles { .. } | Self::AptChoice { .. } | Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::WheelBuild { last_lines, .. } => compiler_hint(last_lines),
+            Self::OtherWheel { .. } => Some(REPIN.to_owned()),
+            _ => None,
         }
     }
 }
 
+/// What to do about a build that is not reproducible.
+const REPIN: &str = "its build is not reproducible: pin what it is now with `imagewright lock --refresh`";
+
 /// How to find out more about a step that failed.
 const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
+
+/// Signs that a build lacks a compiler, and that it lacks the headers of Python.
+const NO_COMPILER: [&str; 5] = [
+    "command 'gcc' failed",
+    "command 'cc' failed",
+    "-gcc' failed: No such file",
+    "Unknown compiler(s)",
+    "unable to execute 'gcc'",
+];
+const NO_HEADERS: [&str; 1] = ["Python.h: No such file"];
+
+/// What a base lacks that a build would need.
+fn compiler_hint(last_lines: &[String]) -> Option<String> {
+    let has = |marks: &[&str]| last_lines.iter().any(|line| marks.iter().any(|mark| line.contains(mark)));
+    if has(&NO_HEADERS) {
+        Some("the base has no headers of Python: with apt they are `apt_packages: [python3-dev]`".to_owned())
+    } else if has(&NO_COMPILER) {
+        Some("the base has no compiler: with apt it is `apt_packages: [gcc, libc6-dev]`".to_owned())
+    } else {
+        None
+    }
+}
 
 fn what(package: Option<&String>) -> String {
     package.map_or_else(|| "the packages".to_owned(), |package| format!("`{package}`"))

@@ -92,6 +92,8 @@ pub enum Stage {
     Index,
     /// Packages are resolved.
     Resolve,
+    /// A project without a wheel is built in the sandbox.
+    Build,
     /// An artifact is downloaded.
     Download,
     /// A layer is made.

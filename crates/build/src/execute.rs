@@ -40,6 +40,13 @@ pub(crate) struct Executor<'a> {
     scratch: OnceCell<Arc<ScratchDirectory>>,
 }
 
+/// What a step is run with.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) surroundings: Surroundings,
+}
+
 impl<'a> Executor<'a> {
     pub(crate) fn of(
         machine: &'a Machine,
@@ -113,6 +120,10 @@ impl<'a> Executor<'a> {
         let mut fields: Vec<String> =
             origins.map(|origin| origin.split('[').next().unwrap_or(origin).to_owned()).collect();
         fields.dedup();
+        if fields.is_empty() {
+            // Nothing but the build of a package.
+            fields.push("packages".to_owned());
+        }
         fields
     }
 
@@ -125,6 +136,12 @@ impl<'a> Executor<'a> {
             }
         }
         Ok(None)
+    }
+
+    /// What a step is run with that makes no layer.
+    pub(crate) async fn means(&self, origin: &str) -> Result<Means, BuildError> {
+        let sandbox = self.sandbox(origin).await?.clone();
+        Ok(Means { sandbox, surroundings: self.surroundings().await?.clone() })
     }
 
     async fn sandbox(&self, origin: &str) -> Result<&Sandbox, BuildError> {
@@ -163,7 +180,7 @@ impl<'a> Executor<'a> {
     ) -> Result<LayerRecord, BuildError> {
         let step = self.step(producer, definition, execution, below, AptPurpose::Install).await?;
         // When nobody waits any more, the command is stopped.
-        let _stopped = StopOnDrop(step.running.clone());
+        let _stopped = StopOnDrop::of(&step.running);
         blocking(move || step.run()).await
     }
 
@@ -176,7 +193,7 @@ impl<'a> Executor<'a> {
         below: &[&FinishedLayer],
     ) -> Result<Vec<SystemPackage>, BuildError> {
         let step = self.step(producer, definition, execution, below, AptPurpose::Choose).await?;
-        let _stopped = StopOnDrop(step.running.clone());
+        let _stopped = StopOnDrop::of(&step.running);
         blocking(move || step.choose()).await
     }
 
@@ -217,7 +234,11 @@ impl<'a> Executor<'a> {
     }
 
     /// What is below, unpacked.
-    async fn below(&self, sandbox: &Sandbox, below: &[&FinishedLayer]) -> Result<Below, BuildError> {
+    pub(crate) async fn below(
+        &self,
+        sandbox: &Sandbox,
+        below: &[&FinishedLayer],
+    ) -> Result<Below, BuildError> {
         let homes: Vec<ImageReference> = self.plan.base.homes.iter().map(ImageReference::name_only).collect();
         self.machine.keep_local_base(&self.plan.base).await?;
         let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
@@ -322,7 +343,7 @@ impl Step {
 
 /// The step that is under way.
 #[derive(Clone, Debug, Default)]
-struct Running(Arc<Mutex<State>>);
+pub(crate) struct Running(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 enum State {
@@ -334,7 +355,7 @@ enum State {
 
 impl Running {
     /// Remembers what stops the step, which is at once if nobody waits for it any more.
-    fn set(&self, stopper: Stopper) {
+    pub(crate) fn set(&self, stopper: Stopper) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if matches!(*state, State::Abandoned) {
             stopper.stop();
@@ -344,7 +365,13 @@ impl Running {
     }
 }
 
-struct StopOnDrop(Running);
+pub(crate) struct StopOnDrop(Running);
+
+impl StopOnDrop {
+    pub(crate) fn of(running: &Running) -> Self {
+        Self(running.clone())
+    }
+}
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {

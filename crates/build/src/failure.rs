@@ -10,7 +10,7 @@ use std::io;
 use imagewright_debian::{DebProblem, DebianError, FetchError};
 use imagewright_layer::{LayerError, WheelProblem, ZipProblem};
 use imagewright_lock::python::PythonErrorKind;
-use imagewright_lock::{DownloadError, LockError};
+use imagewright_lock::{DownloadError, LockError, SourceError};
 use imagewright_registry::RegistryError;
 use imagewright_sandbox::SandboxError;
 use imagewright_store::StoreError;
@@ -58,7 +58,7 @@ impl BuildError {
             | Self::NoShell { .. }
             | Self::NothingFailed { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
-            Self::AptGone { .. } => FailureKind::Resolution,
+            Self::AptGone { .. } | Self::OtherWheel { .. } => FailureKind::Resolution,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),
             Self::Download(source) => download_kind(source),
@@ -71,7 +71,7 @@ impl BuildError {
             | Self::ForeignAnnotation { .. }
             | Self::NoImage { .. }
             | Self::NoImagePlatform { .. } => FailureKind::Network,
-            Self::Step { .. } | Self::Apt { .. } => FailureKind::Step,
+            Self::Step { .. } | Self::Apt { .. } | Self::WheelBuild { .. } => FailureKind::Step,
             Self::Sandbox(source) | Self::NoSandbox { source, .. } => sandbox_kind(source),
             Self::Sink(source) => sink_kind(source),
             Self::Docker(source) => docker_kind(source),
@@ -83,6 +83,7 @@ impl BuildError {
             | Self::Artifact { .. }
             | Self::AptFiles { .. }
             | Self::AptChoice { .. }
+            | Self::BuildFiles { .. }
             | Self::Bytecode(_) => FailureKind::Machine,
         }
     }
@@ -101,6 +102,8 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NoLibc
         | LockError::NoArchive { .. }
         | LockError::NoArchivePlatform { .. } => FailureKind::Resolution,
+        LockError::Source(source) => source_kind(source),
+        LockError::Builder { .. } => FailureKind::Step,
         LockError::NoCompiler { source, .. } => lock_kind(source),
         LockError::Download(source) => download_kind(source),
         LockError::Archive { source, .. } => download_kind(source),
@@ -125,6 +128,24 @@ fn lock_kind(error: &LockError) -> FailureKind {
         | LockError::NotChosen { .. }
         | LockError::Malformed { .. }
         | LockError::OtherVersion { .. } => FailureKind::Usage,
+    }
+}
+
+fn source_kind(error: &SourceError) -> FailureKind {
+    match error {
+        SourceError::Git { .. } | SourceError::GitTime { .. } => FailureKind::Network,
+        SourceError::Folder(_) | SourceError::NoRevision { .. } | SourceError::NoGit { .. } => {
+            FailureKind::Usage
+        }
+        SourceError::Files { .. } => FailureKind::Machine,
+        SourceError::Changed { .. }
+        | SourceError::HashMismatch { .. }
+        | SourceError::Archive { .. }
+        | SourceError::NoProject { .. }
+        | SourceError::NoSubdirectory { .. }
+        | SourceError::Project { .. }
+        | SourceError::OtherName { .. }
+        | SourceError::Circle { .. } => FailureKind::Resolution,
     }
 }
 

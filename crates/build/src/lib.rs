@@ -53,6 +53,7 @@ mod local_base;
 mod settle;
 mod sink;
 mod unpack;
+mod wheel;
 
 pub use attachment::LOCK_TYPE;
 pub use bytecode::BytecodeError;

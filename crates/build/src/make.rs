@@ -49,7 +49,7 @@ impl Job<'_> {
         });
         let pusher = pusher.as_ref();
         // One for all, because it bounds what is in memory.
-        let mut producer = self.producer(self.shelves(), inputs, lock);
+        let mut producer = self.producer(self.shelves(), inputs, lock.epoch);
         let executor = |plan| Executor::of(machine, &self.target, plan, Arc::clone(&inputs.secrets));
         let executors: Vec<Executor<'_>> = plans.iter().map(executor).collect();
         // What cannot be executed here is said before anything is made.
@@ -63,6 +63,9 @@ impl Job<'_> {
             lock = part.lock;
             there.extend(part.there);
             settled.push(part.plan);
+        }
+        for plan in &settled {
+            self.restore_wheels_of(inputs, plan, &lock, &producer).await?;
         }
         let executors: Vec<Executor<'_>> =
             settled.iter().zip(&executors).map(|(plan, executor)| executor.with_plan(plan)).collect();
@@ -110,7 +113,7 @@ impl Job<'_> {
     }
 
     /// What makes layers, and takes those that are on `shelves`.
-    pub(crate) fn producer(&self, shelves: Shelves, inputs: &Inputs, lock: &Lock) -> Producer {
+    pub(crate) fn producer(&self, shelves: Shelves, inputs: &Inputs, epoch: u64) -> Producer {
         let machine = self.machine;
         Producer {
             shelves,
@@ -119,7 +122,7 @@ impl Job<'_> {
             mirrors: machine.mirrors.clone(),
             python_mirror: machine.python_mirror.clone(),
             threads: machine.threads,
-            epoch: lock.epoch,
+            epoch,
             reporter: machine.reporter.clone(),
             places: Places::of(&self.sources),
             memory: Memory::default(),

@@ -79,7 +79,8 @@ impl Job<'_> {
             sources,
             platforms: [].into(),
         };
-        self.resolve(inputs, &mut lock, previous.as_ref()).await?;
+        // Boxed, because to resolve may be to build, and that is a large future.
+        Box::pin(self.resolve(inputs, &mut lock, previous.as_ref())).await?;
         if previous.is_none() {
             // All of it is new, so that only the result can tell a mistyped name.
             request.upgrade.check(&lock, &inputs.asked.requirements)?;
@@ -123,6 +124,7 @@ impl Job<'_> {
     ) -> Result<(), BuildError> {
         let (machine, request) = (self.machine, self.request);
         let uv = self.machine.uv().await?;
+        let builder = self.wheel_maker(inputs, lock.epoch);
         let locker = Locker {
             client: &machine.client,
             store: &machine.store,
@@ -135,6 +137,8 @@ impl Job<'_> {
             built_base: self.built_base.as_ref(),
             homes: &self.homes,
             upgrade: &request.upgrade,
+            builder: &builder,
+            left_out: &request.left_out,
             refresh: request.refresh,
             offline: request.offline,
         };

@@ -74,7 +74,7 @@ fn verb(stage: Stage) -> &'static str {
         Stage::Resolve => "resolving",
         Stage::Download => "  getting",
         Stage::Produce => "   making",
-        Stage::Docker => " building",
+        Stage::Docker | Stage::Build => " building",
         Stage::Unpack => "unpacking",
         Stage::Push => "  pushing",
         Stage::Output => "  writing",

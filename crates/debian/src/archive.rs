@@ -8,10 +8,11 @@ use imagewright_pypa::PythonMinor;
 
 use crate::index::PackageIndex;
 use crate::release::{FileEntry, Release};
-use crate::roots::{Roots, base_roots, compiler_roots};
+use crate::roots::{Roots, base_roots, compiler_roots, tools_roots};
 use crate::solve::solve;
 use crate::{
-    Architecture, DebianError, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, Pocket, Suite,
+    Architecture, DebianError, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, PackageGroup, Pocket,
+    Suite,
 };
 
 /// The signed indexes of a suite: what its archive holds at this time.
@@ -120,6 +121,13 @@ impl Archive {
     /// The packages of the interpreter that compiles bytecode for the suite's Python.
     pub fn compiler(&self) -> Result<DebianLock, DebianError> {
         self.solve(&compiler_roots(self.suite.python()))
+    }
+
+    /// The packages that building from source needs above a base, with the headers of the suite's Python or without.
+    pub fn tools(&self, python: Option<PythonMinor>) -> Result<DebianLock, DebianError> {
+        let mut lock = self.solve(&tools_roots(self.suite, python))?;
+        lock.packages.retain(|package| package.group == PackageGroup::Tools);
+        Ok(lock)
     }
 
     /// Whether every package of a lock is listed here, with the same file.

@@ -65,6 +65,8 @@ pub enum PackageGroup {
     Python,
     /// What compiles bytecode; no part of an image.
     Compiler,
+    /// What builds from source; no part of an image.
+    Tools,
 }
 
 impl PackageGroup {
@@ -77,6 +79,7 @@ impl PackageGroup {
             Self::Userland => "userland",
             Self::Python => "python",
             Self::Compiler => "compiler",
+            Self::Tools => "tools",
         }
     }
 }

@@ -52,6 +52,16 @@ pub(crate) fn compiler_roots(minor: PythonMinor) -> Vec<Roots> {
     all
 }
 
+/// The roots of what builds from source above a base: compilers of C and C++ with the headers of the C library.
+pub(crate) fn tools_roots(suite: Suite, python: Option<PythonMinor>) -> Vec<Roots> {
+    let mut roots = base_roots(suite, python);
+    let headers = python.map(|minor| format!("libpython{minor}-dev"));
+    let tools = ["gcc", "g++", "libc6-dev", "make"].map(str::to_owned).into_iter().chain(headers);
+    let group = PackageGroup::Tools;
+    roots.push(Roots { group, names: names(tools), essential: false, dependencies: true });
+    roots
+}
+
 fn python_names(minor: PythonMinor) -> Vec<String> {
     ["python3".to_owned(), format!("python{minor}")].into_iter().chain(distutils(minor)).collect()
 }

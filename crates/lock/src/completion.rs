@@ -4,8 +4,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::LockError;
 use crate::download::{Downloads, Wanted};
-use crate::locker::wheel_url;
-use crate::python::{ChosenPackage, LockedPackage};
+use crate::python::{ChosenPackage, LockedPackage, WheelSource};
 
 /// How many answers about sizes are waited for at once.
 const SIZES_AT_ONCE: usize = 16;
@@ -22,15 +21,16 @@ pub async fn complete(
 }
 
 async fn complete_one(downloads: &Downloads, package: ChosenPackage) -> Result<LockedPackage, LockError> {
-    let url = wheel_url(&package.source);
-    let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: package.sha256 };
-    let size = match (package.sha256, package.size) {
-        (Some(_), None) => downloads.size(&wanted).await?,
-        (_, stated) => stated,
+    let file_name = package.filename.as_str();
+    let size = match (&package.source, package.sha256, package.size) {
+        (WheelSource::Url(url), Some(digest), None) => {
+            downloads.size(&Wanted { url, file_name, digest: Some(digest) }).await?
+        }
+        (_, _, stated) => stated,
     };
     if let (Some(sha256), Some(size)) = (package.sha256, size) {
         return Ok(package.pinned(sha256, size)?);
     }
-    let artifact = downloads.artifact(&wanted).await?;
+    let artifact = downloads.wheel(&package.source, file_name, package.sha256).await?;
     Ok(package.pinned(artifact.digest, artifact.size)?)
 }

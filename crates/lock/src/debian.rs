@@ -48,6 +48,10 @@ pub enum Purpose {
     Python,
     /// The interpreter that compiles bytecode.
     Compiler,
+    /// What a base lacks to build from source.
+    Tools,
+    /// The same, with the headers of the suite's Python.
+    ToolsForPython,
 }
 
 impl fmt::Display for Purpose {
@@ -55,6 +59,7 @@ impl fmt::Display for Purpose {
         f.write_str(match self {
             Self::Userland | Self::Python => "the base",
             Self::Compiler => "the compiler",
+            Self::Tools | Self::ToolsForPython => "building from source",
         })
     }
 }
@@ -172,6 +177,8 @@ async fn solution(files: PackageFiles, suite: Suite, purpose: Purpose) -> Result
             Purpose::Userland => archive.base(None),
             Purpose::Python => archive.base(Some(suite.python())),
             Purpose::Compiler => archive.compiler(),
+            Purpose::Tools => archive.tools(None),
+            Purpose::ToolsForPython => archive.tools(Some(suite.python())),
         }
     });
     Ok(solved.await.expect("solving does not panic")?)

@@ -15,7 +15,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::python::{Credentials, IndexSettings};
+use crate::python::{Credentials, IndexSettings, WheelSource};
 use crate::uv::Host;
 
 /// How many downloads run at once; more only divides the same line.
@@ -140,6 +140,12 @@ pub enum DownloadError {
         /// The limit.
         limit: u64,
     },
+    /// A wheel that is built, and is not there.
+    #[error("{file_name} is built from source, and is not in the store")]
+    NotBuilt {
+        /// What was wanted.
+        file_name: String,
+    },
     /// It could not be kept, or is not what it should be.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -158,7 +164,9 @@ impl DownloadError {
             Self::Refused { status, .. } if matches!(status.as_u16(), 401 | 403) => {
                 Some("give the index's credentials in its URL, in `UV_INDEX_…` or in `.netrc`".to_owned())
             }
-            Self::Refused { .. } | Self::OtherPart { .. } | Self::TooLarge { .. } => None,
+            Self::Refused { .. } | Self::OtherPart { .. } | Self::TooLarge { .. } | Self::NotBuilt { .. } => {
+                None
+            }
             Self::Transport { .. } => {
                 Some("check the network, and the proxy settings if there is one".to_owned())
             }
@@ -208,6 +216,27 @@ impl Downloads {
         drop(lease);
         self.note_sound(digest);
         Ok(artifact)
+    }
+
+    /// A wheel, from the store or from where it is. One that is built has to be in the store.
+    pub async fn wheel(
+        &self,
+        source: &WheelSource,
+        file_name: &str,
+        digest: Option<Digest>,
+    ) -> Result<ArtifactFile, DownloadError> {
+        let url = match source {
+            WheelSource::Url(url) => url.clone(),
+            WheelSource::Path(path) => Url::from_file_path(path).expect("a lock has absolute paths"),
+            WheelSource::Built(_) => {
+                let kept = match digest {
+                    Some(digest) => self.kept(file_name, digest).await?,
+                    None => None,
+                };
+                return kept.ok_or_else(|| DownloadError::NotBuilt { file_name: file_name.to_owned() });
+            }
+        };
+        self.artifact(&Wanted { url: &url, file_name, digest }).await
     }
 
     /// The file of the store, if it is there and sound.
@@ -390,7 +419,11 @@ impl DownloadError {
             Self::Refused { status, .. } => {
                 status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429)
             }
-            Self::Offline { .. } | Self::OtherPart { .. } | Self::TooLarge { .. } | Self::Store(_) => false,
+            Self::Offline { .. }
+            | Self::OtherPart { .. }
+            | Self::TooLarge { .. }
+            | Self::NotBuilt { .. }
+            | Self::Store(_) => false,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::local::LocalImageError;
 use crate::python::PythonError;
 use crate::upgrade::{upgradable, upgradable_by_apt};
 use crate::uv::UvError;
+use crate::wheel_build::{BuilderFailure, SourceError};
 
 /// Why a recipe could not be locked.
 #[derive(Debug, Error)]
@@ -73,6 +74,15 @@ pub enum LockError {
     Python {
         /// Why.
         source: Box<PythonError>,
+    },
+    /// A project could not be had, or not be used.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A project could not be built.
+    #[error(transparent)]
+    Builder {
+        /// What the builder says.
+        source: BuilderFailure,
     },
     /// The base image has no C library that wheels are made for.
     #[error("the C library of the base image could not be found out")]
@@ -245,6 +255,11 @@ impl From<PythonError> for LockError {
 }
 
 impl LockError {
+    /// What a builder says.
+    pub(crate) fn builder(source: BuilderFailure) -> Self {
+        Self::Builder { source }
+    }
+
     pub(crate) fn registry(reference: &ImageReference, source: RegistryError) -> Self {
         Self::Registry { reference: reference.clone(), source: Box::new(source) }
     }
@@ -266,6 +281,7 @@ impl LockError {
             Self::NotPinned { name, pinned } => Some(upgradable(name, pinned)),
             Self::NotChosen { name, chosen } => Some(upgradable_by_apt(name, chosen)),
             Self::Python { source } => source.hint(),
+            Self::Source(source) => source.hint(),
             Self::Download(source) => source.hint(),
             Self::Store(source) => source.hint(),
             Self::Registry { source, .. } => source.hint(),
@@ -302,7 +318,8 @@ impl LockError {
                     .to_owned(),
             ),
             Self::NoLibc => Some("wheels need a base with the GNU C library or musl".to_owned()),
-            Self::NoArchiveListing { .. }
+            Self::Builder { .. }
+            | Self::NoArchiveListing { .. }
             | Self::ArchiveListingAnswer { .. }
             | Self::NoWheels { .. }
             | Self::BaseManifest { .. }

@@ -26,6 +26,7 @@ mod locker;
 mod results;
 mod threshold;
 mod upgrade;
+mod wheel_build;
 
 pub mod facts;
 pub mod python;
@@ -51,7 +52,11 @@ pub use download::{DownloadError, Downloads, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
 pub use local::{LocalImageError, OpenedImage};
-pub use locker::{Locked, Locker, locked_base, wheel_url};
+pub use locker::{Locked, Locker, locked_base};
 pub use results::{AptResult, Results, SystemPackage};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_COPY_LAYERS, MOST_LAYERS, copy_layers, threshold};
 pub use upgrade::{Pin, Upgrade};
+pub use wheel_build::{
+    ArchiveProblem, BuildRoot, BuilderFailure, BuiltWheel, Commit, Project, SourceError, SourceFetcher,
+    SourceFolder, SourcePin, WheelBuild, WheelBuilder,
+};

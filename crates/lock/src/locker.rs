@@ -1,6 +1,6 @@
 //! Makes the lock of one platform: base, interpreter, environment, packages, in this order.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use imagewright_debian::{Architecture, Suite};
 use imagewright_oci::{ImageReference, Platform};
@@ -8,7 +8,6 @@ use imagewright_pypa::{Libc, PackageName, PythonMinor, StatedVersion, TargetPyth
 use imagewright_recipe::{Base, Recipe};
 use imagewright_registry::Client;
 use imagewright_store::Store;
-use url::Url;
 
 use crate::LockError;
 use crate::archive::PythonMirror;
@@ -18,17 +17,16 @@ use crate::base_image::{BaseImage, BuiltBase};
 use crate::choice::{InterpreterChoice, choose};
 use crate::completion::complete;
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
-use crate::document::{BaseLock, CompilerLock, Distribution, InterpreterLock, PlatformLock};
+use crate::document::{BaseLock, Distribution, PlatformLock};
 use crate::download::Downloads;
 use crate::facts::Installed;
 use crate::implied::implied;
-use crate::python::{
-    Asked, LockedPackage, PythonRequest, PythonResolution, PythonWarning, Refresh, WheelSource, resolve,
-};
+use crate::python::{Asked, LockedPackage, PythonResolution, PythonWarning, Refresh};
 use crate::results::Results;
-use crate::threshold::{copy_layers, threshold};
+use crate::threshold::{LEAST_THRESHOLD, copy_layers, threshold};
 use crate::upgrade::Upgrade;
 use crate::uv::{Host, Uv};
+use crate::wheel_build::{BuildRoot, Building, WheelBuilder};
 
 /// What resolving needs of the machine.
 #[derive(Clone, Debug)]
@@ -55,6 +53,10 @@ pub struct Locker<'a> {
     pub upgrade: &'a Upgrade,
     /// Where archives of interpreters are.
     pub python_mirror: &'a PythonMirror,
+    /// Builds what has no wheel.
+    pub builder: &'a dyn WheelBuilder,
+    /// Files that are about the image and not of it: they are no part of a project that is built.
+    pub left_out: &'a [PathBuf],
     /// How old an index page may be.
     pub refresh: Refresh,
     /// Whether only what is in caches may be used.
@@ -103,12 +105,23 @@ impl Locker<'_> {
         } else {
             None
         };
-        let python = (&interpreter, compiler.as_ref());
         let earlier = previous.map(|previous| Earlier {
             packages: &previous.packages,
             is_over_this_base: previous.base.is_of_same_name(&pinned),
         });
-        let resolution = self.resolve(platform, &base, &choice, python, earlier).await?;
+        let root = PlatformLock {
+            base: pinned,
+            interpreter,
+            compiler,
+            environment: choice.environment(&base.facts),
+            packages: Vec::new(),
+            kept: Vec::new(),
+            replaced: Vec::new(),
+            threshold: LEAST_THRESHOLD,
+            // What is built may need what apt has chosen before.
+            results: previous.map(|previous| previous.results.clone()).unwrap_or_default(),
+        };
+        let resolution = self.resolve(platform, &base, &choice, &root, earlier).await?;
         let PythonResolution { packages, kept, warnings } = resolution;
         let packages = complete(self.downloads, packages).await?;
         let replaced = choice.owned(&base.facts);
@@ -119,10 +132,6 @@ impl Locker<'_> {
                 &sizes,
                 base.layers.len() + OWN_LAYERS + copy_layers(recipe.copies().count()),
             ),
-            base: pinned,
-            interpreter,
-            compiler,
-            environment: choice.environment(&base.facts),
             replaced: replaced
                 .into_iter()
                 .filter(|installed| is_new(&installed.name))
@@ -137,6 +146,7 @@ impl Locker<'_> {
                 .collect(),
             packages,
             results: Results::default(),
+            ..root
         };
         Ok(Locked { lock, base, warnings })
     }
@@ -201,10 +211,10 @@ impl Locker<'_> {
         platform: &Platform,
         base: &BaseImage,
         choice: &InterpreterChoice,
-        (interpreter, compiler): (&InterpreterLock, Option<&CompilerLock>),
+        root: &PlatformLock,
         earlier: Option<Earlier<'_>>,
     ) -> Result<PythonResolution, LockError> {
-        let minor = interpreter.minor;
+        let (interpreter, minor) = (&root.interpreter, root.interpreter.minor);
         let target = target(platform, minor, interpreter.full.as_ref(), base.facts.libc)?;
         let mut asked = self.asked.clone();
         let (installed, odd) = installed(&choice.visible(&base.facts));
@@ -215,25 +225,19 @@ impl Locker<'_> {
         let implied = implied(&asked.requirements, minor, is_given);
         asked.requirements.extend(implied);
         // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
-        let bearings = match compiler {
+        let bearings = match &root.compiler {
             Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.program(&root)),
             None => None,
         };
-        let scratch = self.store.scratch_directory()?;
         let previous = earlier.map_or_else(Vec::new, |earlier| earlier.preferred(&installed));
-        let request = PythonRequest {
-            asked: &asked,
+        let building = Building {
+            locker: self,
+            root: BuildRoot { platform, lock: root, base },
             target: &target,
-            installed: &installed,
+            bearings: bearings.as_deref(),
             previous: &previous,
-            refresh: self.refresh,
-            offline: self.offline,
-            interpreter: bearings.as_deref(),
-            cache: &self.store.cache("uv")?,
-            scratch: scratch.path(),
-            host: self.host,
         };
-        let mut resolution = resolve(self.uv, &request).await?;
+        let mut resolution = building.resolve(asked, &installed).await?;
         resolution.warnings.extend(odd);
         Ok(resolution)
     }
@@ -285,14 +289,6 @@ pub async fn locked_base(
             let file = debian_artifact(debian.downloads, debian.mirrors, accounts).await?;
             assembled_base(packages, platform, (accounts, file))
         }
-    }
-}
-
-/// Where a wheel is, as a URL: files of this machine too.
-pub fn wheel_url(source: &WheelSource) -> Url {
-    match source {
-        WheelSource::Url(url) => url.clone(),
-        WheelSource::Path(path) => Url::from_file_path(path).expect("a lock has absolute paths"),
     }
 }
 

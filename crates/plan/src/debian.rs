@@ -1,5 +1,5 @@
 use imagewright_debian::{BASE_FORMAT, DebianLock, DebianPackage, PackageGroup};
-use imagewright_lock::BaseLock;
+use imagewright_lock::{BaseLock, WheelBuild};
 
 use crate::definition::{Content, DebianGroup, LayerDefinition, LayerKind};
 use crate::planner::Scope;
@@ -30,6 +30,16 @@ fn group_layer(
     let inputs = inputs(scope, lock, &packages);
     let group = DebianGroup { suite: lock.suite, architecture: lock.architecture, packages };
     LayerDefinition::new(kind, title, inputs, vec![because], Content::Debian(group))
+}
+
+/// What building from source needs of Debian above an assembled base; in no image.
+pub(crate) fn tools_layer(scope: &Scope<'_>, build: &WheelBuild) -> Option<LayerDefinition> {
+    let lock = build.tools.as_ref()?;
+    let title = format!("Debian {} tools ({} packages), to build", lock.suite, lock.packages.len());
+    let (packages, because) = (lock.packages.clone(), vec![format!("{build} may need a compiler")]);
+    let inputs = inputs(scope, lock, &packages);
+    let group = DebianGroup { suite: lock.suite, architecture: lock.architecture, packages };
+    Some(LayerDefinition::new(LayerKind::Userland, title, inputs, because, Content::Debian(group)))
 }
 
 fn database_layer(scope: &Scope<'_>, lock: &DebianLock) -> LayerDefinition {

@@ -59,7 +59,7 @@ pub(crate) fn command_layers(
 
 /// The image's variables. That of its own id says nothing to a command, and would make any change of the spec run all of
 /// them again.
-fn variables(container: &ContainerConfig) -> Vec<String> {
+pub(crate) fn variables(container: &ContainerConfig) -> Vec<String> {
     let all = container.env.iter().flatten();
     all.filter(|variable| !variable.starts_with("_F_IMG_ID=")).cloned().collect()
 }

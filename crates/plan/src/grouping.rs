@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
-use imagewright_lock::python::{LockedPackage, Requirement};
-use imagewright_lock::{BUCKETS, PlatformLock, is_implied};
+use imagewright_lock::python::{LockedPackage, Requirement, WheelSource};
+use imagewright_lock::{BUCKETS, PlatformLock, SourcePin, is_implied};
 use imagewright_oci::Digest;
 use imagewright_pypa::PackageName;
+use imagewright_spec::clean;
+use imagewright_spec::requirements::{editable_target, local_path};
 
 use crate::definition::{Content, LayerDefinition, LayerKind, WheelGroup};
 use crate::planner::Scope;
@@ -49,7 +52,7 @@ fn layer(scope: &Scope<'_>, kind: LayerKind, title: String, packages: &[&LockedP
     }
     let because = packages.iter().map(|package| because(scope, package)).collect();
     let origins = packages.iter().filter_map(|package| {
-        let origin = package.requested.then(|| asker(scope, &package.name).to_string())?;
+        let origin = package.requested.then(|| asker(scope, package).to_string())?;
         Some((format!("package {}", package.name), origin))
     });
     let origins = origins.collect();
@@ -68,17 +71,45 @@ fn wheel(package: &LockedPackage) -> String {
 
 fn because(scope: &Scope<'_>, package: &LockedPackage) -> String {
     let LockedPackage { name, version, required_by, .. } = package;
+    let built = built(scope, package);
     if package.requested {
-        return match asker(scope, name) {
-            Asker::EveryEnvironment => format!("{} has {name} {version}", Asker::EveryEnvironment),
-            Asker::User { place } => format!("{place} asks for {name} {version}"),
+        return match asker(scope, package) {
+            Asker::EveryEnvironment => format!("{} has {name} {version}{built}", Asker::EveryEnvironment),
+            Asker::User { place } => format!("{place} asks for {name} {version}{built}"),
         };
     }
     let names: Vec<&str> = required_by.iter().map(PackageName::as_str).collect();
     match names[..] {
-        [] => format!("{name} {version} is needed by another package"),
-        _ => format!("{name} {version} is needed by {}", names.join(", ")),
+        [] => format!("{name} {version} is needed by another package{built}"),
+        _ => format!("{name} {version} is needed by {}{built}", names.join(", ")),
     }
+}
+
+/// What a distribution is built from, and why, when it is.
+fn built(scope: &Scope<'_>, package: &LockedPackage) -> String {
+    let WheelSource::Built(build) = &package.source else { return String::new() };
+    let is_asked = match &build.source {
+        SourcePin::Git { .. } | SourcePin::Folder { .. } => true,
+        SourcePin::File { .. } | SourcePin::Archive { .. } => named(scope, package).is_some(),
+    };
+    let because = if is_asked { "" } else { ", because no wheel of it fits" };
+    format!("; it is built from {build}{because}")
+}
+
+/// The place in the spec that names the source of a distribution that is built.
+fn named<'a>(scope: &'a Scope<'_>, package: &LockedPackage) -> Option<&'a str> {
+    let WheelSource::Built(build) = &package.source else { return None };
+    let names = |text: &str| match &build.source {
+        SourcePin::Git { url, .. } | SourcePin::Archive { url, .. } => text.contains(url.path()),
+        SourcePin::Folder { path, .. } | SourcePin::File { path, .. } => {
+            let target = text.trim().strip_prefix("-e").or(text.trim().strip_prefix("--editable"));
+            let target = target.map_or_else(|| text.to_owned(), editable_target);
+            let named = local_path(&target);
+            named.is_some_and(|named| named == *path || Path::new(&clean(&named)) == path)
+        }
+    };
+    let asked = scope.recipe.packages().packages.iter().find(|asked| names(&asked.text))?;
+    Some(&asked.origin)
 }
 
 /// Who asks for a distribution that no other brings.
@@ -99,13 +130,17 @@ impl fmt::Display for Asker {
     }
 }
 
-fn asker(scope: &Scope<'_>, name: &PackageName) -> Asker {
+fn asker(scope: &Scope<'_>, package: &LockedPackage) -> Asker {
+    let name = &package.name;
     let step = scope.recipe.packages();
     let asks = |asked: &&imagewright_recipe::Requirement| {
         Requirement::of_field(&asked.text, &asked.origin).name().as_ref() == Some(name)
     };
     if let Some(asked) = step.packages.iter().find(asks) {
         return Asker::User { place: asked.origin.clone() };
+    }
+    if let Some(place) = named(scope, package) {
+        return Asker::User { place: place.to_owned() };
     }
     match &step.requirements_file {
         _ if is_implied(name.as_str(), scope.lock.interpreter.minor) => Asker::EveryEnvironment,

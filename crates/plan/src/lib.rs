@@ -8,6 +8,7 @@
 //! user has copied, and what the spec's commands change.
 
 mod apt;
+mod building;
 mod certificates;
 mod container;
 mod copies;
@@ -22,6 +23,7 @@ mod removal;
 mod skeleton;
 
 pub use apt::{APT_CACHE, APT_NOTES, AptAccess, AptVersions, AskedPackage};
+pub use building::{BUILD_ENVIRONMENT, WheelPlan, plan_wheel};
 pub use container::UnsetVariable;
 pub use definition::{
     Content, DebianGroup, InterpreterGroup, LayerDefinition, LayerKind, TreeFile, TreeKind, WheelGroup,

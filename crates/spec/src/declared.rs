@@ -7,10 +7,11 @@ use imagewright_oci::{Digest, Hasher, canonical_json};
 use serde::{Deserialize, Serialize};
 
 use crate::requirements::{
-    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, local_path, split_options,
+    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, editable_target, local_path,
+    split_options,
 };
 use crate::source_tree::{folder_files, read_chunks};
-use crate::sources::{Source, SourceEntry, SourceTree, Sources, sources};
+use crate::sources::{Source, SourceEntry, SourceTree, Sources, clean, project, sources};
 use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, SourceCopyMode, SpecError};
 
 /// What a spec reaches beside its text, and where from.
@@ -154,7 +155,8 @@ impl Inputs<'_> {
             LineKind::Constraints { target } => {
                 requirements::read_constraints(Path::new(target), directory, environment)
             }
-            LineKind::Option(_) | LineKind::Editable { .. } => return Ok(()),
+            LineKind::Editable { target } => return self.local(field, &editable_target(target)),
+            LineKind::Option(_) => return Ok(()),
         };
         self.requirements(read.map_err(|source| SpecError::Requirements { source })?)
     }
@@ -195,12 +197,15 @@ impl Inputs<'_> {
         self.requirements(read.unwrap_or_default())
     }
 
-    /// A wheel or other archive of this machine. Of a folder, which has to be built, only its name counts.
+    /// A wheel or other archive of this machine, or a folder that is built.
     fn local(&mut self, field: Field, requirement: &str) -> Result<(), SpecError> {
-        match local_path(requirement) {
-            Some(path) if !self.context.directory.join(&path).is_dir() => self.file(field, &path),
-            _ => Ok(()),
+        let Some(path) = local_path(requirement) else { return Ok(()) };
+        if !self.context.directory.join(&path).is_dir() {
+            return self.file(field, &path);
         }
+        let Source { tree, .. } = project(field, &path, self.context.directory, self.context.left_out)?;
+        self.digests.insert(format!("{}/", clean(Path::new(&self.name(&path)))), tree.digest());
+        Ok(())
     }
 
     /// The archives in a folder of them, or a page that lists some.

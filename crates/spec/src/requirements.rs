@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use local::local_path;
+pub use local::{editable_target, local_path};
 pub use options::{OptionValue, split_options};
 
 /// Values of environment variables, for `${NAME}`; given by the caller, because no library reads the environment.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use imagewright_lock::python::{LockedPackage, WheelSource};
 use imagewright_lock::{InterpreterArchive, InterpreterSource, Lock, interpreter_artifact};
-use imagewright_lock::{Wanted, wheel_url};
 use imagewright_plan::{LayerDefinition, LayerKind};
 use imagewright_spec::SecretSource;
 use imagewright_store::Store;
@@ -73,7 +72,7 @@ impl Job<'_> {
         let Planned { lock: pinned, plan } = planned;
         let host = &inputs.host;
         let is_beside = |package: &LockedPackage| match &package.source {
-            WheelSource::Path(_) => true,
+            WheelSource::Path(_) | WheelSource::Built(_) => true,
             // The password of an index stays on this machine.
             WheelSource::Url(url) => inputs.asked.indexes.credentials(url, host).is_some(),
         };
@@ -164,10 +163,8 @@ impl Job<'_> {
         let artifact = match source {
             Source::Text(text) => return Ok(fs_err::write(path, text).map_err(unwritten)?),
             Source::Wheel(package) => {
-                let url = wheel_url(&package.source);
                 let file_name = package.filename.as_str();
-                let wanted = Wanted { url: &url, file_name, digest: Some(package.sha256) };
-                inputs.downloads.artifact(&wanted).await?
+                inputs.downloads.wheel(&package.source, file_name, Some(package.sha256)).await?
             }
             Source::Interpreter(archive) => {
                 interpreter_artifact(&inputs.downloads, &self.machine.python_mirror, archive).await?
@@ -175,7 +172,7 @@ impl Job<'_> {
             Source::Copies(definition) => {
                 let store = &self.machine.store;
                 let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
-                let producer = self.producer(shelves, inputs, lock);
+                let producer = self.producer(shelves, inputs, lock.epoch);
                 let make = Box::pin(producer.make(definition));
                 let record = producer.obtain(definition, make).await?.record;
                 return layer_file(store.clone(), record.digest, path).await;

@@ -48,6 +48,7 @@ impl Machine {
         let context = job.context(&inputs, &lock, &planned)?;
         if let Some(folder) = folder {
             fs_err::create_dir_all(folder).map_err(context::unwritten)?;
+            job.restore_wheels(&inputs, &planned.plan, &lock, &planned.lock.packages).await?;
             job.write_context(&context, &inputs, &lock, folder).await?;
         }
         Ok(context)
@@ -88,6 +89,7 @@ impl Job<'_> {
         self.warn_of_unset(&planned.plan);
         let context = self.context(inputs, lock, &planned)?;
         let scratch = machine.store.scratch_directory()?;
+        self.restore_wheels(inputs, &planned.plan, lock, &planned.lock.packages).await?;
         self.write_context(&context, inputs, lock, scratch.path()).await?;
         let login = request.spec.registry_config.as_deref();
         let login = login.map(|path| Login::of(path, &machine.host, &machine.store)).transpose()?;

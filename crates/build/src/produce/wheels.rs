@@ -6,7 +6,6 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use imagewright_layer::{InstallScheme, InstalledWheel, Wheel, splice_wheels};
 use imagewright_lock::facts::{Installed, roots};
 use imagewright_lock::python::LockedPackage;
-use imagewright_lock::{Wanted, wheel_url};
 use imagewright_plan::{LayerDefinition, WheelGroup};
 use imagewright_store::{ArtifactFile, LayerRecord};
 
@@ -36,9 +35,8 @@ impl Producer {
     }
 
     async fn fetch(&self, package: &LockedPackage) -> Result<ArtifactFile, BuildError> {
-        let url = wheel_url(&package.source);
-        let wanted = Wanted { url: &url, file_name: package.filename.as_str(), digest: Some(package.sha256) };
-        Ok(self.downloads.artifact(&wanted).await?)
+        let file_name = package.filename.as_str();
+        Ok(self.downloads.wheel(&package.source, file_name, Some(package.sha256)).await?)
     }
 
     fn splice(

@@ -27,6 +27,7 @@ mod pushed;
 mod reproducible;
 mod secrets;
 mod several;
+mod sources;
 mod specs;
 mod together;
 mod told;

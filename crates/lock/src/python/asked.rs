@@ -2,7 +2,7 @@ use std::path::Path;
 
 use imagewright_recipe::PackagesStep;
 use imagewright_spec::requirements::{
-    LineKind, OptionValue, RequirementLine, RequirementsFile, parse, read, read_constraints,
+    LineKind, OptionValue, RequirementLine, RequirementsFile, editable_target, parse, read, read_constraints,
 };
 
 use super::{
@@ -141,9 +141,10 @@ impl Asked {
                 self.take_options(options, &origin, host)
             }
             LineKind::Option(option) => self.take_options(std::slice::from_ref(option), &origin, host),
-            LineKind::Editable { .. } => {
-                let requirement = Requirement::of_line(line, &line.text, &[], origin);
-                Err(PythonError::NeedsBuild { requirement })
+            LineKind::Editable { target } => {
+                let target = editable_target(target);
+                self.requirements.push(Requirement::of_line(line, &target, &[], origin));
+                Ok(())
             }
             LineKind::Include { target } | LineKind::Constraints { target } if target.contains("://") => {
                 Err(PythonError::RemoteFile { target: IndexUrl::new(target), origin })

@@ -7,7 +7,7 @@ use imagewright_spec::requirements::RequirementsError;
 use thiserror::Error;
 
 use super::option::{OptionProblem, Written};
-use super::{IndexUrl, Origin, Requirement, Setting, explain};
+use super::{IndexUrl, Lacking, Origin, Requirement, Setting, explain};
 use crate::uv::UvError;
 
 /// Why Python packages could not be pinned.
@@ -133,6 +133,8 @@ pub enum PythonError {
         involved: Vec<Requirement>,
         /// What was found out on the way that helps.
         findings: Vec<Finding>,
+        /// What might be built from source instead.
+        lacking: Vec<Lacking>,
     },
     /// A wheel is there, and is not what a wheel has to be.
     #[error("a wheel cannot be read\n{explanation}{}", asked(involved))]
@@ -277,16 +279,18 @@ impl PythonError {
 
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
-        const SANDBOX: &str = "building from source needs the sandbox, which this version does not have";
         match self {
             Self::Uv(error) => error.hint(),
             Self::Requirements(error) | Self::OptionFile { source: error, .. } => error.hint(),
             Self::NoIndex { .. } => {
                 Some("write a URL such as `https://index.example/simple`, or the directory of one".to_owned())
             }
-            Self::NeedsBuild { .. } => Some(format!("{SANDBOX}; name a wheel, or a package of an index")),
+            Self::NeedsBuild { .. } => Some(
+                "what is built is named in `packages` or `requirements`; of repositories, git's are fetched"
+                    .to_owned(),
+            ),
             Self::NoWheel { name, .. } => {
-                Some(format!("choose a version of {name} that has a wheel for this platform; {SANDBOX}"))
+                Some(format!("choose a version of {name} that has a wheel for this platform"))
             }
             Self::Option { problem: OptionProblem::Unknown { nearest }, .. } => {
                 nearest.map(|name| format!("did you mean `{name}`?"))
@@ -295,11 +299,7 @@ impl PythonError {
                 Some("loosen one of the versions that the explanation names".to_owned())
             }
             Self::Unresolvable { findings, .. } => {
-                let mut hint = findings.iter().map(Finding::said).collect::<Vec<_>>().join("\n");
-                if findings.iter().any(Finding::is_about_wheels) {
-                    hint = format!("{hint}\n{SANDBOX}");
-                }
-                Some(hint)
+                Some(findings.iter().map(Finding::said).collect::<Vec<_>>().join("\n"))
             }
             Self::Unreachable { explanation } if explain::is_about_passwords(explanation) => Some(
                 "give the index's user and password in uv's or pip's configuration, in UV_INDEX_<NAME>_USERNAME \
@@ -334,10 +334,6 @@ impl PythonError {
 }
 
 impl Finding {
-    fn is_about_wheels(&self) -> bool {
-        matches!(self, Self::OtherPlatforms { .. } | Self::OtherVersion { .. } | Self::NoWheels { .. })
-    }
-
     fn said(&self) -> String {
         match self {
             Self::Misnomer { name, meant } => format!("the package that brings `{name}` is called {meant}"),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use imagewright_pypa::{PackageName, TargetPython};
 
 use super::error::Finding;
-use super::{PythonError, Requirement, misnomer};
+use super::{Lacking, PythonError, Requirement, misnomer};
 
 /// Lines of uv that advise options of uv, which the user did not set and cannot set.
 const FOREIGN_ADVICE: [&str; 2] =
@@ -172,8 +172,10 @@ pub(super) fn unresolvable(
     involved: Vec<Requirement>,
     findings: Vec<Finding>,
     target: &TargetPython,
+    lacking: Vec<Lacking>,
 ) -> PythonError {
     PythonError::Unresolvable {
+        lacking,
         target: Box::new(target.clone()),
         explanation: tidy(explanation),
         involved,

@@ -181,7 +181,7 @@ impl IndexSettings {
     }
 
     /// `text` with every password of these settings replaced.
-    pub(super) fn redact(&self, text: &str) -> String {
+    pub(crate) fn redact(&self, text: &str) -> String {
         let urls = self.indexes().map(|index| &index.url).chain(&self.proxy).chain(&self.wheels);
         let secrets = urls.filter_map(IndexUrl::secret);
         let links: Vec<IndexUrl> = self.find_links.iter().map(IndexUrl::new).collect();

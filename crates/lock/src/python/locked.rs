@@ -6,6 +6,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
+use crate::wheel_build::WheelBuild;
+
 /// A distribution, pinned to one wheel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,6 +42,8 @@ pub enum WheelSource {
     /// In a file of this machine, as an absolute path.
     #[serde(deserialize_with = "absolute")]
     Path(PathBuf),
+    /// In the store of whoever builds it from this.
+    Built(Box<WheelBuild>),
 }
 
 /// What a relative path starts from, a lock does not say.

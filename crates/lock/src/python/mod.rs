@@ -2,7 +2,8 @@
 //!
 //! uv resolves, this module asks it and judges its answer: [`resolve`] writes the requirements, the preferences
 //! and a configuration with the user's index settings into a temporary folder, runs one `uv pip compile`, and
-//! chooses each distribution's wheel by the target's own tags. Nothing is built and nothing of a package runs.
+//! chooses each distribution's wheel by the target's own tags. Nothing is built and nothing of a package runs; what has
+//! no wheel is told, and built elsewhere.
 //! Credentials are in the configuration file or the environment, never on a command line, in a lock or a message.
 
 mod asked;
@@ -26,8 +27,10 @@ mod pylock;
 mod request;
 mod requirement;
 mod resolve;
+mod sdist;
 mod select;
 mod setting;
+mod source_requirement;
 mod stub_wheel;
 mod uv_config;
 mod warning;
@@ -42,5 +45,7 @@ pub use option::{InstallOptions, OptionProblem, OverrideFile, Written};
 pub use request::{PythonRequest, PythonResolution, Refresh};
 pub use requirement::{Origin, Requirement};
 pub use resolve::resolve;
+pub use sdist::{Lacking, sdist};
 pub use setting::Setting;
+pub use source_requirement::{SourceLocation, SourceRequirement};
 pub use warning::{NetrcProblem, PythonWarning};

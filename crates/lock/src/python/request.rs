@@ -16,6 +16,8 @@ pub struct PythonRequest<'a> {
     pub installed: &'a [(PackageName, Version)],
     /// The wheels of the previous lock: preferred, so that adding a package moves no other.
     pub previous: &'a [LockedPackage],
+    /// Distributions whose wheel was built from what the user allows: it has no hash that anyone could write.
+    pub built: &'a [PackageName],
     /// How old an index page may be.
     pub refresh: Refresh,
     /// Whether only what is in the cache may be used.

@@ -88,7 +88,8 @@ impl Requirement {
 
     /// The URLs in it that hold a password.
     pub(super) fn private_urls(&self) -> Vec<IndexUrl> {
-        self.text.split_whitespace().map(IndexUrl::new).filter(|url| url.secret().is_some()).collect()
+        let words = self.text.split_whitespace().map(|word| word.strip_prefix("git+").unwrap_or(word));
+        words.map(IndexUrl::new).filter(|url| url.secret().is_some()).collect()
     }
 
     /// The distribution it is about, when the text says.
@@ -108,6 +109,15 @@ impl Requirement {
     }
 
     pub(super) fn parse(&self, host: &Host) -> Result<Parsed, PythonError> {
+        if self.source(host)?.is_some() {
+            return Err(PythonError::NeedsBuild { requirement: self.clone() });
+        }
+        let (text, hashes) = self.without_hashes()?;
+        Ok(Parsed { line: absolute_location(&text, host), name: self.name(), hashes })
+    }
+
+    /// The text without comment and hashes, and the hashes.
+    pub(super) fn without_hashes(&self) -> Result<(String, Vec<Digest>), PythonError> {
         let mut words = Vec::new();
         let mut hashes = Vec::new();
         let mut rest = without_comment(&self.text).split_whitespace();
@@ -122,28 +132,18 @@ impl Requirement {
             };
             hashes.push(self.hash(hash.unwrap_or_default())?);
         }
-        let line = absolute_location(&words.join(" "), host);
-        self.refuse_source(&line)?;
-        Ok(Parsed { line, name: self.name(), hashes })
+        Ok((words.join(" "), hashes))
+    }
+
+    /// What was written, with another text in its place for the resolver.
+    pub(super) fn replaced(&self, text: String) -> Self {
+        Self { text, ..self.clone() }
     }
 
     /// Only sha256 is taken: it is what indexes state, so the only one that can be compared before a download.
     fn hash(&self, text: &str) -> Result<Digest, PythonError> {
         let digits = text.strip_prefix("sha256:").and_then(|digits| Digest::from_hex(digits).ok());
         digits.ok_or_else(|| PythonError::Hash { text: text.to_owned(), requirement: self.clone() })
-    }
-
-    /// What pip would build from source, which needs a sandbox.
-    fn refuse_source(&self, line: &str) -> Result<(), PythonError> {
-        let location = line.split_once(" @ ").map_or(line, |(_, url)| url.trim());
-        let location = location.split([' ', ';', '#']).next().unwrap_or_default();
-        let is_control = ["git+", "hg+", "svn+", "bzr+"].iter().any(|scheme| location.starts_with(scheme));
-        let is_archive = [".tar.gz", ".zip", ".tar.bz2", ".tgz"].iter().any(|end| location.ends_with(end));
-        let is_folder = location.starts_with('/') && !is_wheel(location);
-        if is_control || is_archive || is_folder {
-            return Err(PythonError::NeedsBuild { requirement: self.clone() });
-        }
-        Ok(())
     }
 }
 
@@ -249,9 +249,14 @@ mod tests {
 
     #[test]
     fn refuses_what_must_be_built_and_hashes_that_prove_nothing() {
-        for text in
-            ["git+https://host/x", "x @ git+ssh://host/x@main", "./folder", ".", "https://h/x-1.tar.gz"]
-        {
+        for text in [
+            "git+https://host/x",
+            "x @ git+ssh://host/x@main",
+            "./folder",
+            ".",
+            "https://h/x-1.tar.gz",
+            "hg+a://b",
+        ] {
             let error = Requirement::of_field(text, "packages").parse(&host()).unwrap_err();
             assert!(matches!(error, PythonError::NeedsBuild { .. }), "{text}: {error}");
         }

@@ -15,7 +15,7 @@ use super::select::Selection;
 use super::stub_wheel::stub_wheel;
 use super::{
     ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh,
-    Requirement, config_file, interpreter, preferences, setting,
+    Requirement, config_file, interpreter, preferences, sdist, setting,
 };
 use crate::uv::{Finished, Invocation, PrivateFile, Uv};
 
@@ -52,7 +52,7 @@ const STUBS: &str = "base";
 
 /// Everything that one resolution is made of, in the folder for it.
 #[derive(Debug)]
-struct Question<'a> {
+pub(super) struct Question<'a> {
     uv: &'a Uv,
     request: &'a PythonRequest<'a>,
     platform: &'a str,
@@ -65,7 +65,7 @@ struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    fn of(uv: &'a Uv, request: &'a PythonRequest<'a>) -> Result<Self, PythonError> {
+    pub(super) fn of(uv: &'a Uv, request: &'a PythonRequest<'a>) -> Result<Self, PythonError> {
         let platform = uv.capabilities().platform_for(request.target);
         let platform =
             platform.ok_or_else(|| PythonError::Platform { target: Box::new(request.target.clone()) })?;
@@ -130,7 +130,7 @@ impl<'a> Question<'a> {
 
     /// The question itself: all requirements, with preferences.
     async fn ask_all(&self) -> Result<(Finished, Said), PythonError> {
-        let finished = self.ask(&lines(&self.requirements), &["--output-file", OUTPUT]).await?;
+        let finished = self.ask(&lines(&self.requirements), &["--no-build", "--output-file", OUTPUT]).await?;
         let said = Said::parse(&self.request.asked.indexes.redact(&finished.stderr));
         Ok((finished, said))
     }
@@ -149,9 +149,8 @@ impl<'a> Question<'a> {
         let patch = self.request.target.patch().map(|patch| format!(".{patch}")).unwrap_or_default();
         let version = format!("{major}.{minor}{patch}");
         let fixed =
-            ["pip", "compile", "--format", "pylock.toml", "--no-build", "--no-header", "--python-version"];
+            ["pip", "compile", "--format", "pylock.toml", "--no-header", "--python-version", &version];
         let mut arguments: Vec<String> = fixed.iter().map(|&word| word.to_owned()).collect();
-        arguments.push(version);
         if !further.contains(&"--universal") {
             arguments.extend(["--python-platform".to_owned(), self.platform.to_owned()]);
         }
@@ -222,9 +221,12 @@ impl<'a> Question<'a> {
     fn answer(&self, pylock: &str, said: &Said) -> Result<PythonResolution, PythonError> {
         let pylock: Pylock = toml::from_str(pylock)
             .map_err(|error| PythonError::Answer { explanation: error.message().to_owned() })?;
-        let hashes = self.hashes();
+        let built = self.request.built;
+        let mut hashes = self.hashes();
+        hashes.retain(|name, _| !built.contains(name));
         let asked = self.request.asked.requirements.iter();
-        let implied = asked.filter(|it| it.is_implied()).filter_map(Requirement::name).collect();
+        let implied = asked.filter(|it| it.is_implied()).filter_map(Requirement::name);
+        let implied = implied.chain(built.iter().cloned()).collect();
         let selection = Selection {
             target: self.request.target,
             preference: self.request.target.preference(),
@@ -262,14 +264,20 @@ impl<'a> Question<'a> {
         ChosenPackage { size: package.size.or(known), ..package }
     }
 
-    fn hashes(&self) -> BTreeMap<PackageName, Vec<Digest>> {
+    /// The hashes that are written, by distribution.
+    pub(super) fn hashes(&self) -> BTreeMap<PackageName, Vec<Digest>> {
         let mut hashes: BTreeMap<PackageName, Vec<Digest>> = BTreeMap::new();
-        for parsed in self.requirements.iter().chain(&self.constraints).chain(&self.overrides) {
+        for parsed in self.written() {
             if let Some(name) = parsed.name.clone().filter(|_| !parsed.hashes.is_empty()) {
                 hashes.entry(name).or_default().extend(&parsed.hashes);
             }
         }
         hashes
+    }
+
+    /// Every line for uv, of whatever kind.
+    pub(super) fn written(&self) -> impl Iterator<Item = &Parsed> {
+        self.requirements.iter().chain(&self.constraints).chain(&self.overrides)
     }
 
     fn warnings(&self, said: &Said) -> Vec<PythonWarning> {
@@ -320,7 +328,13 @@ impl<'a> Question<'a> {
                         findings.extend(self.wheels_of(&requirement).await);
                     }
                 }
-                explain::unresolvable(explanation, involved, findings, self.request.target)
+                explain::unresolvable(
+                    explanation,
+                    involved,
+                    findings,
+                    self.request.target,
+                    sdist::lacking(explanation),
+                )
             }
         }
     }
@@ -332,13 +346,13 @@ impl<'a> Question<'a> {
             return Vec::new();
         };
         let tags: BTreeSet<String> = self
-            .try_ask(&parsed.line, &["--universal", "--no-deps"])
+            .try_ask(&parsed.line, &["--no-build", "--universal", "--no-deps"])
             .await
             .iter()
             .flat_map(|package| package.wheels.iter().filter_map(File::filename))
             .filter_map(|text| Some(text.parse::<WheelFilename>().ok()?.tag_text().to_owned()))
             .collect();
-        let newest = self.try_ask(name.as_str(), &["--no-deps"]).await;
+        let newest = self.try_ask(name.as_str(), &["--no-build", "--no-deps"]).await;
         let newest = newest.first().and_then(|package| package.version.as_deref()?.parse().ok());
         let of_target = match newest {
             Some(version) => Finding::OtherVersion { name: name.clone(), version },
@@ -350,7 +364,7 @@ impl<'a> Question<'a> {
     }
 
     /// A further question whose failure only means that less can be said about the first.
-    async fn try_ask(&self, line: &str, further: &[&str]) -> Vec<Package> {
+    pub(super) async fn try_ask(&self, line: &str, further: &[&str]) -> Vec<Package> {
         match self.ask(&format!("{line}\n"), further).await {
             Ok(finished) if finished.status.success() => toml::from_str::<Pylock>(&finished.stdout)
                 .map_or_else(|_| Vec::new(), |pylock| pylock.packages),

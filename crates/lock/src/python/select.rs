@@ -65,7 +65,7 @@ impl Selection<'_> {
         let (filename, file) = &fitting[best];
         let source = self.source(file)?;
         let (sha256, size) = match &source {
-            WheelSource::Url(_) => (sha256(file), file.size),
+            WheelSource::Url(_) | WheelSource::Built(_) => (sha256(file), file.size),
             WheelSource::Path(path) => {
                 let (digest, size) = local_wheel::digest(path)
                     .map_err(|source| PythonError::File { path: path.clone(), source })?;

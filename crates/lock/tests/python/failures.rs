@@ -70,12 +70,7 @@ async fn each_says_what_and_where_and_what_to_do() {
             &["`dangling` is in `packages[0]`", "no configured index has not-there"],
         ),
         (&["sklearn"], "", Unresolvable, &["the package that brings `sklearn` is called scikit-learn"]),
-        (
-            &["native==1.0"],
-            "",
-            Unresolvable,
-            &["native 2.0 has a wheel for this Python and platform", "needs the sandbox"],
-        ),
+        (&["native==1.0"], "", Unresolvable, &["native 2.0 has a wheel for this Python and platform"]),
         (
             &["foreign"],
             "",
@@ -84,7 +79,7 @@ async fn each_says_what_and_where_and_what_to_do() {
         ),
         (&[&wrong], "", Unresolvable, &["no wheel of alpha 1.0", &stated]),
         (&["alpha"], "--require-hashes", Unresolvable, &["alpha 2.0 is needed, but no hash"]),
-        (&["git+https://host/x"], "", Unresolvable, &["must be built from source", "sandbox"]),
+        (&["git+https://host/x"], "", Unresolvable, &["must be built from source", "`packages` or"]),
         (
             &["alpha", "beta==one two"],
             "",

@@ -100,6 +100,7 @@ impl Machine {
             target: &ask.target,
             installed: &ask.installed,
             previous: &ask.previous,
+            built: &[],
             refresh: Refresh::WhenOld,
             offline: ask.offline,
             interpreter: None,

@@ -29,6 +29,16 @@ pub fn local_path(requirement: &str) -> Option<PathBuf> {
     (is_path || is_archive).then(|| PathBuf::from(path))
 }
 
+/// What follows `-e` as a requirement: there, a plain word is a folder.
+pub fn editable_target(target: &str) -> String {
+    let target = target.trim();
+    if target.contains("://") || target.contains(" @ ") || target.starts_with(['.', '/', '~']) {
+        target.to_owned()
+    } else {
+        format!("./{target}")
+    }
+}
+
 /// Whether what is before an `@` is the name of a package, with or without extras.
 fn is_name(text: &str) -> bool {
     let name = text.split('[').next().unwrap_or(text).trim();

@@ -119,6 +119,16 @@ pub(crate) fn sources(
     Ok(sources)
 }
 
+/// The folder `path` of a project that `field` has built: all of it but what is ignored, as it would be copied.
+pub fn project(
+    field: Field,
+    path: &Path,
+    directory: &Path,
+    left_out: &[PathBuf],
+) -> Result<Source, SpecError> {
+    Named { field, path }.source(directory, left_out)
+}
+
 /// The name of what `field` has copied, as an input of the image. One file or folder has one name, however often it
 /// is copied; a source root, which may be anywhere, has the same on all machines.
 pub fn source_name(field: Field, path: &Path) -> String {

@@ -1,0 +1,288 @@
+//! Wheels of projects that have none: built in the sandbox, in the image as far as it is without Python packages.
+
+mod run;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use imagewright_lock::python::{LockedPackage, WheelSource};
+use imagewright_lock::{
+    AptResult, BuildRoot, BuilderFailure, BuiltWheel, Lock, Project, SourceFetcher, SystemPackage,
+    WheelBuild, WheelBuilder,
+};
+use imagewright_oci::{Digest, canonical_json};
+use imagewright_plan::{AptVersions, Content, Plan, WheelPlan, plan_wheel};
+use imagewright_pypa::WheelFilename;
+use imagewright_store::DocumentKind;
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use crate::BuildError;
+use crate::blocking::lease;
+use crate::event::{Event, Stage};
+use crate::execute::Executor;
+use crate::image::FinishedLayer;
+use crate::job::{Inputs, Job};
+use crate::lookup::Shelves;
+use crate::native::Machine;
+use crate::obtain::{Obtaining, There};
+use crate::produce::Producer;
+
+use self::run::{Answer, Hook};
+
+/// A wheel, by all that it was built from.
+const WHEEL: DocumentKind = DocumentKind("built-wheel");
+/// What a backend asks for, by the same.
+const REQUIREMENTS: DocumentKind = DocumentKind("build-requirements");
+
+#[derive(Serialize, Deserialize)]
+struct Known {
+    filename: WheelFilename,
+    sha256: Digest,
+    size: u64,
+}
+
+/// Builds wheels for one image.
+#[derive(Debug)]
+pub(crate) struct WheelMaker<'a> {
+    job: &'a Job<'a>,
+    inputs: &'a Inputs,
+    /// The machine, with events of the image's layers only.
+    machine: Machine,
+    producer: Producer,
+    epoch: u64,
+    /// The versions that apt chooses for the image.
+    chosen: OnceCell<Vec<SystemPackage>>,
+}
+
+impl Job<'_> {
+    /// What builds wheels, with files of the time `epoch`.
+    pub(crate) fn wheel_maker<'b>(&'b self, inputs: &'b Inputs, epoch: u64) -> WheelMaker<'b> {
+        let mut machine = self.machine.clone();
+        let reporter = self.machine.reporter.clone();
+        machine.reporter = crate::event::Reporter::new(move |event| {
+            // What a wheel is built in is no image.
+            if !matches!(event, Event::Layer { .. }) {
+                reporter.report(event);
+            }
+        });
+        let shelves = Shelves { store: machine.store.clone(), target: None, takes_lossy: false };
+        let producer = Producer {
+            no_cache: false,
+            reporter: machine.reporter.clone(),
+            ..self.producer(shelves, inputs, epoch)
+        };
+        WheelMaker { job: self, inputs, machine, producer, epoch, chosen: OnceCell::new() }
+    }
+}
+
+impl Job<'_> {
+    /// Builds the wheels that a layer is to be made of and the store does not have any more.
+    pub(crate) async fn restore_wheels_of(
+        &self,
+        inputs: &Inputs,
+        plan: &Plan,
+        lock: &Lock,
+        producer: &Producer,
+    ) -> Result<(), BuildError> {
+        for definition in &plan.layers {
+            let Content::Wheels(group) = &definition.content else { continue };
+            let is_built = |package: &LockedPackage| matches!(package.source, WheelSource::Built(_));
+            if group.packages.iter().any(is_built) && producer.kept(definition).await?.is_none() {
+                self.restore_wheels(inputs, plan, lock, &group.packages).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Builds what of `packages` is built and is not in the store any more.
+    pub(crate) async fn restore_wheels(
+        &self,
+        inputs: &Inputs,
+        plan: &Plan,
+        lock: &Lock,
+        packages: &[LockedPackage],
+    ) -> Result<(), BuildError> {
+        let platform = &plan.platform;
+        let pinned = lock.platform(platform);
+        let pinned = pinned.ok_or_else(|| BuildError::NoPlatform { platform: platform.clone() })?;
+        let maker = self.wheel_maker(inputs, lock.epoch);
+        maker.restore(BuildRoot { platform, lock: pinned, base: &plan.base }, packages).await
+    }
+}
+
+impl WheelMaker<'_> {
+    /// Where sources come from.
+    fn fetcher(&self) -> SourceFetcher<'_> {
+        let store = &self.machine.store;
+        let Inputs { asked, downloads, host, .. } = self.inputs;
+        let request = self.job.request;
+        let (left_out, offline) = (&request.left_out[..], request.offline);
+        SourceFetcher { store, downloads, indexes: &asked.indexes, host, left_out, offline }
+    }
+
+    /// Builds what of `packages` is built and is not in the store any more, from what the lock says.
+    pub(crate) fn restore<'s>(
+        &'s self,
+        root: BuildRoot<'s>,
+        packages: &'s [LockedPackage],
+    ) -> LocalBoxFuture<'s, Result<(), BuildError>> {
+        async move {
+            for package in packages {
+                let WheelSource::Built(build) = &package.source else { continue };
+                if self.machine.store.artifact(&package.sha256)?.is_some() {
+                    continue;
+                }
+                let wheel = self.built(root, build).await?;
+                if wheel.sha256 != package.sha256 {
+                    return Err(BuildError::OtherWheel {
+                        filename: package.filename.to_string(),
+                        source_name: build.to_string(),
+                        pinned: package.sha256,
+                        built: wheel.sha256,
+                    });
+                }
+            }
+            Ok(())
+        }
+        .boxed_local()
+    }
+
+    fn plan(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
+        Ok(plan_wheel(&self.job.recipe, root, build, self.epoch)?)
+    }
+
+    /// The plan with the versions that apt chooses, where they are not chosen yet.
+    async fn settled(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
+        let plan = self.plan(root, build)?;
+        let layers = &plan.root.layers;
+        let open = layers.iter().enumerate().find_map(|(at, definition)| {
+            let execution = definition.execution()?;
+            let access = execution.apt.as_ref()?;
+            matches!(access.versions, AptVersions::Preferred(_))
+                .then_some((at, definition, execution, access.of))
+        });
+        let Some((at, definition, execution, of)) = open else { return Ok(plan) };
+        let choose = async || {
+            let executor = self.executor(&plan);
+            let mut producer = self.producer.clone();
+            executor.check(&mut producer).await?;
+            let below = self.obtaining(&plan, &producer, &executor).layers_before(at).await?;
+            let below: Vec<&FinishedLayer> =
+                layers[..at].iter().filter_map(|layer| below.get(&layer.key)).map(|it| &it.0).collect();
+            executor.choose(&producer, definition, execution, &below).await
+        };
+        let packages = self.chosen.get_or_try_init(choose).await?.clone();
+        let mut lock = root.lock.clone();
+        lock.results.apt = AptResult { of: Some(of), packages, after: lock.results.apt.after };
+        self.plan(BuildRoot { lock: &lock, ..root }, build)
+    }
+
+    fn executor<'s>(&'s self, plan: &'s WheelPlan) -> Executor<'s> {
+        Executor::of(&self.machine, &self.job.target, &plan.root, Arc::clone(&self.inputs.secrets))
+    }
+
+    fn obtaining<'s>(
+        &'s self,
+        plan: &'s WheelPlan,
+        producer: &'s Producer,
+        executor: &'s Executor<'s>,
+    ) -> Obtaining<'s> {
+        Obtaining { machine: &self.machine, plan: &plan.root, producer, pusher: None, executor }
+    }
+
+    fn kept(&self, plan: &WheelPlan) -> Result<Option<BuiltWheel>, BuildError> {
+        let Some(Known { filename, sha256, size }) = self.machine.store.document(WHEEL, &plan.key)? else {
+            return Ok(None);
+        };
+        let is_there = self.machine.store.artifact(&sha256)?.is_some();
+        Ok(is_there.then_some(BuiltWheel { filename, sha256, size }))
+    }
+
+    async fn built(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<BuiltWheel, BuildError> {
+        let plan = self.settled(root, build).await?;
+        let _lease = lease(&self.machine.store, plan.key).await?;
+        if let Some(wheel) = self.kept(&plan)? {
+            return Ok(wheel);
+        }
+        let store = &self.machine.store;
+        let subject = build.to_string();
+        self.machine.reporter.started(Stage::Build, &subject);
+        let Answer::Wheel(filename, file) = self.ask(root, build, &plan, Hook::Wheel).await? else {
+            unreachable!("a wheel was asked for")
+        };
+        let artifact = store.insert_artifact(None, filename.as_str(), file)?;
+        let (sha256, size) = (artifact.digest, artifact.size);
+        store.put_document(WHEEL, &plan.key, &Known { filename: filename.clone(), sha256, size })?;
+        self.machine.reporter.ended(Stage::Build, &subject);
+        Ok(BuiltWheel { filename, sha256, size })
+    }
+
+    async fn required(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<Vec<String>, BuildError> {
+        let plan = self.settled(root, build).await?;
+        let key = Digest::of(&canonical_json(&("requirements", plan.key)));
+        if let Some(known) = self.machine.store.document(REQUIREMENTS, &key)? {
+            return Ok(known);
+        }
+        let Answer::Requirements(requirements) = self.ask(root, build, &plan, Hook::Requirements).await?
+        else {
+            unreachable!("requirements were asked for")
+        };
+        self.machine.store.put_document(REQUIREMENTS, &key, &requirements)?;
+        Ok(requirements)
+    }
+
+    /// Runs the backend of a project.
+    async fn ask(
+        &self,
+        root: BuildRoot<'_>,
+        build: &WheelBuild,
+        plan: &WheelPlan,
+        hook: Hook,
+    ) -> Result<Answer, BuildError> {
+        let executor = self.executor(plan);
+        // Whether it can be done at all is found out before any work.
+        let means = executor.means(&format!("building {build}")).await?;
+        let mut producer = self.producer.clone();
+        executor.check(&mut producer).await?;
+        self.restore(root, &build.requirements).await?;
+        let obtaining = self.obtaining(plan, &producer, &executor);
+        let layers = Box::pin(obtaining.layers(&There::new())).await?;
+        let below: Vec<&FinishedLayer> = layers.iter().map(|(layer, _)| layer).collect();
+        let roots = executor.below(&means.sandbox, &below).await?.roots;
+        let source = self.fetcher().lay_out(build).await?;
+        let project = Project::read(&source.project, build).map_err(imagewright_lock::LockError::from)?;
+        let run = run::Run {
+            machine: &self.machine,
+            means,
+            plan,
+            build,
+            secrets: Arc::clone(&self.inputs.secrets),
+            is_offline: self.job.request.offline,
+        };
+        run.ask(roots, source, &project, hook).await
+    }
+}
+
+impl WheelBuilder for WheelMaker<'_> {
+    fn known(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<Option<BuiltWheel>, BuilderFailure> {
+        Ok(self.kept(&self.plan(root, build)?)?)
+    }
+
+    fn requirements<'a>(
+        &'a self,
+        root: BuildRoot<'a>,
+        build: &'a WheelBuild,
+    ) -> LocalBoxFuture<'a, Result<Vec<String>, BuilderFailure>> {
+        async move { Ok(self.required(root, build).await?) }.boxed_local()
+    }
+
+    fn wheel<'a>(
+        &'a self,
+        root: BuildRoot<'a>,
+        build: &'a WheelBuild,
+    ) -> LocalBoxFuture<'a, Result<BuiltWheel, BuilderFailure>> {
+        async move { Ok(self.built(root, build).await?) }.boxed_local()
+    }
+}

@@ -1,0 +1,137 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use imagewright_lock::{Project, SourceFolder, WheelBuild};
+use imagewright_plan::{BUILD_ENVIRONMENT, WheelPlan};
+use imagewright_pypa::WheelFilename;
+use imagewright_sandbox::{Bind, Network, RunRequest, StepOutcome};
+use serde::Serialize;
+
+use crate::BuildError;
+use crate::blocking::blocking;
+use crate::execute::{Means, Running, StopOnDrop};
+use crate::native::Machine;
+use crate::secrets::Secrets;
+use crate::step_output::StepOutput;
+
+/// What asks the backend.
+const SCRIPT: &str = include_str!("backend.py");
+
+/// Where the build sees its source: the same in every build, because compilers write it into what they make.
+const SOURCE: &str = "/run/imagewright/source";
+/// Where it finds what is asked, and puts the answer.
+const NOTES: &str = "/run/imagewright/build";
+
+/// What a backend is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hook {
+    /// What it needs besides what the project says.
+    Requirements,
+    /// The wheel.
+    Wheel,
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Requirements(Vec<String>),
+    Wheel(WheelFilename, fs_err::File),
+}
+
+/// One call of a backend.
+#[derive(Debug)]
+pub(super) struct Run<'a> {
+    pub(super) machine: &'a Machine,
+    pub(super) means: Means,
+    pub(super) plan: &'a WheelPlan,
+    pub(super) build: &'a WheelBuild,
+    pub(super) secrets: Arc<Secrets>,
+    pub(super) is_offline: bool,
+}
+
+/// What the script reads.
+#[derive(Serialize)]
+struct Order<'a> {
+    project: String,
+    backend: &'a str,
+    backend_path: &'a [String],
+    wheel: bool,
+    answers: &'a str,
+}
+
+impl Hook {
+    /// What the backend has put into its folder; none when it is no answer.
+    fn answer(self, notes: &Path) -> io::Result<Option<Answer>> {
+        let text = fs_err::read(notes.join("answer.json"))?;
+        if self == Self::Requirements {
+            return Ok(serde_json::from_slice(&text).ok().map(Answer::Requirements));
+        }
+        let name: Option<WheelFilename> =
+            serde_json::from_slice::<String>(&text).ok().and_then(|name| name.parse().ok());
+        let Some(filename) = name else { return Ok(None) };
+        let file = fs_err::File::open(notes.join(filename.as_str()))?;
+        Ok(Some(Answer::Wheel(filename, file)))
+    }
+}
+
+impl Run<'_> {
+    pub(super) async fn ask(
+        self,
+        roots: Vec<PathBuf>,
+        source: SourceFolder,
+        project: &Project,
+        hook: Hook,
+    ) -> Result<Answer, BuildError> {
+        let (store, source_name) = (self.machine.store.clone(), self.build.to_string());
+        let below = source.project.strip_prefix(&source.top).expect("a project is in its source");
+        let order = Order {
+            project: format!("{SOURCE}/{}", below.display()),
+            backend: &project.backend,
+            backend_path: &project.backend_path,
+            wheel: hook == Hook::Wheel,
+            answers: NOTES,
+        };
+        let order = serde_json::to_string(&order).expect("paths of a project are text");
+        let output = StepOutput::new(&source_name, self.secrets.mask(), &self.machine.reporter);
+        let running = Running::default();
+        // When nobody waits any more, the build is stopped.
+        let _stopped = StopOnDrop::of(&running);
+        let secrets = self.secrets;
+        let env = self.means.surroundings.around(&self.plan.environment);
+        let env = env.into_iter().chain(secrets.variables()).collect();
+        let (interpreter, sandbox) = (self.plan.interpreter.clone(), self.means.sandbox.clone());
+        let binds = self.means.surroundings.binds.clone();
+        let network = if self.is_offline { Network::None } else { Network::Host };
+        blocking(move || {
+            let (scratch, notes) = (store.scratch_directory()?, store.scratch_directory()?);
+            let name = source_name.clone();
+            let failed = |source| BuildError::BuildFiles { source_name: name.clone(), source };
+            fs_err::write(notes.path().join("backend.py"), SCRIPT).map_err(failed)?;
+            fs_err::write(notes.path().join("order.json"), order).map_err(failed)?;
+            let bind = |source: PathBuf, target: &str| Bind { source, target: target.into(), writable: true };
+            let own = [bind(source.top.clone(), SOURCE), bind(notes.path().to_owned(), NOTES)];
+            let order = format!("{NOTES}/order.json");
+            let script = format!("{NOTES}/backend.py");
+            let step = sandbox.start_step(RunRequest {
+                roots,
+                scratch: scratch.path().to_owned(),
+                argv: vec![interpreter, script, BUILD_ENVIRONMENT.to_owned(), order],
+                env,
+                cwd: "/".into(),
+                user: String::new(),
+                binds: binds.into_iter().chain(own).collect(),
+                secrets: secrets.files().to_vec(),
+                network,
+            })?;
+            running.set(step.stopper());
+            let StepOutcome { exit, .. } = step.wait(|line| output.tell(line))?;
+            let answered = exit.success().then(|| hook.answer(notes.path()));
+            match answered.transpose().map_err(failed)?.flatten() {
+                Some(answer) => Ok(answer),
+                None => Err(BuildError::WheelBuild { source_name, exit, last_lines: output.last_lines() }),
+            }
+        })
+        .await
+    }
+}

@@ -1,0 +1,165 @@
+//! Projects without a wheel are built in the sandbox, and their wheels installed as any other.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Workshop, network};
+
+const PYPROJECT: &str = "\
+[build-system]
+requires = ['setuptools>=68']
+build-backend = 'setuptools.build_meta'
+[project]
+name = 'greeter'
+version = '1.2'
+dependencies = ['six']
+optional-dependencies = { shout = ['idna'] }
+";
+
+/// Writes a project that greets into a folder of the workshop.
+fn write_project(workshop: &Workshop, folder: &str, greeting: &str) {
+    workshop.write(&format!("{folder}/pyproject.toml"), PYPROJECT);
+    workshop.write(&format!("{folder}/greeter/__init__.py"), format!("GREETING = '{greeting}'\n"));
+}
+
+/// What a command says in the image of `image.yaml`.
+#[track_caller]
+fn said(workshop: &Workshop, command: &[&str]) -> String {
+    let arguments = [&["run", "image.yaml", "--"], command].concat();
+    workshop.run(&arguments).expect(0).stdout.trim_end().to_owned()
+}
+
+fn spec(packages: &str) -> String {
+    format!(
+        "name: sources\npython_version: '3.11'\nbuilder_options: {{bytecode: false}}\npackages: {packages}\n"
+    )
+}
+
+#[expect(clippy::disallowed_methods, reason = "the real git")]
+fn git(folder: &Path, arguments: &[&str]) -> String {
+    let identity = ["-c", "user.name=a", "-c", "user.email=a@b.test", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").args(identity).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_local_project_is_built_once_and_again_when_it_changes() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    write_project(&workshop, "app", "hello");
+    workshop.write("image.yaml", spec("['-e ./app[shout]']"));
+    let first = workshop.build("image.yaml", &[]);
+    let python = "import greeter, idna, six; print(greeter.GREETING, greeter.__file__)";
+    let installed = "/opt/venv/lib/python3.11/site-packages/greeter/__init__.py";
+    assert_eq!(said(&workshop, &["python", "-c", python]), format!("hello {installed}"));
+    let names: Vec<_> = fs_err::read_dir(workshop.path("project/app")).unwrap().collect();
+    assert_eq!(names.len(), 2, "the project itself is not touched: {names:?}");
+
+    let again = workshop.run(&["build", "image.yaml", "--force"]).expect(0);
+    assert!(!again.stderr.contains("building"), "{}", again.stderr);
+    let plan = workshop.run(&["plan", "image.yaml"]).expect(0).stdout;
+    assert!(plan.contains("packages[0] asks for greeter 1.2; it is built from the folder `app`"), "{plan}");
+
+    workshop.write("app/greeter/__init__.py", "GREETING = 'good bye'\n");
+    let stale = workshop.run(&["exists", "image.yaml"]).expect(1).stdout;
+    assert!(stale.contains("app/ changed"), "{stale}");
+    let second = workshop.build("image.yaml", &[]);
+    assert_ne!(second.digest(), first.digest());
+    assert_eq!(second.produced().len(), 1, "{:?}", second.layers());
+    assert_eq!(said(&workshop, &["python", "-c", python]), format!("good bye {installed}"));
+}
+
+#[test]
+fn a_compiler_is_there_for_the_build_and_not_in_the_image() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("image.yaml", spec("[python-Levenshtein==0.12.2]"));
+    workshop.build("image.yaml", &[]);
+    let python = "import Levenshtein; print(Levenshtein.distance('a', 'bc'))";
+    assert_eq!(said(&workshop, &["python", "-c", python]), "2");
+    let traces =
+        "ls -d /usr/bin/gcc* /usr/include/python3* /opt/imagewright-build 2> /dev/null | wc -l; pip check";
+    assert_eq!(said(&workshop, &["sh", "-c", traces]), "0\nNo broken requirements found.");
+}
+
+#[test]
+fn another_machine_builds_the_archive_of_a_lock_again_and_makes_the_same() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("image.yaml", spec("[docopt]"));
+    let first = workshop.build("image.yaml", &[]);
+    let python = "import docopt; print(docopt.__version__)";
+    assert_eq!(said(&workshop, &["python", "-c", python]), "0.6.2");
+    let plan = workshop.run(&["plan", "image.yaml"]).expect(0).stdout;
+    assert!(plan.contains("built from docopt-0.6.2.tar.gz, because no wheel of it fits"), "{plan}");
+
+    workshop.run(&["lock", "image.yaml"]).expect(0);
+    let other = Workshop::warm();
+    for file in ["image.yaml", "image.lock"] {
+        other.write(file, fs_err::read(workshop.path("project").join(file)).unwrap());
+    }
+    let built = other.run(&["build", "image.yaml", "--frozen", "--json"]).expect(0);
+    assert!(built.stderr.contains("building docopt-0.6.2.tar.gz"), "{}", built.stderr);
+    assert_eq!(other.build("image.yaml", &["--frozen"]).digest(), first.digest());
+}
+
+#[test]
+fn a_branch_stays_where_it_was_until_it_is_asked_for_anew() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    write_project(&workshop, "repository/sub", "one");
+    let repository = workshop.path("project/repository");
+    git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "--message=one"]);
+    let url = format!("git+file://{}@main#subdirectory=sub", repository.display());
+    workshop.write("requirements.txt", format!("greeter @ {url} ; python_version > '3'\n"));
+    let spec = spec("[six]") + "requirements: requirements.txt\n";
+    workshop.write("image.yaml", &spec);
+    workshop.build("image.yaml", &[]);
+    let python = ["python", "-c", "import greeter; print(greeter.GREETING)"];
+    assert_eq!(said(&workshop, &python), "one");
+
+    write_project(&workshop, "repository/sub", "two");
+    git(&repository, &["commit", "--quiet", "--all", "--message=two"]);
+    let commit = git(&repository, &["rev-parse", "HEAD"]);
+    workshop.write("image.yaml", spec.replace("[six]", "[six, idna]"));
+    workshop.build("image.yaml", &[]);
+    assert_eq!(said(&workshop, &python), "one", "another package moves no branch");
+    workshop.build("image.yaml", &["--refresh", "--force"]);
+    assert_eq!(said(&workshop, &python), "two");
+    let lock = workshop.run(&["lock", "image.yaml", "-o", "-"]).expect(0).stdout;
+    assert!(lock.contains(&commit), "{lock}");
+}
+
+#[test]
+fn what_cannot_be_built_is_told() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    workshop.write("empty/readme.txt", "nothing here\n");
+    write_project(&workshop, "app", "hello");
+    workshop.write("broken/setup.py", "print('before'); raise SystemExit('it does not work today')\n");
+    let archive = workshop.write("app-1.0.tar.gz", "no archive");
+    let zeros = "0".repeat(64);
+    let hashed = format!("file://{}#sha256={zeros}", archive.display());
+    git(&workshop.path("project/app"), &["init", "--quiet", "--initial-branch=main"]);
+    git(&workshop.path("project/app"), &["add", "."]);
+    git(&workshop.path("project/app"), &["commit", "--quiet", "--message=one"]);
+    let repository = format!("git+file://{}", workshop.path("project/app").display());
+    for (package, code, said) in [
+        ("./empty", 3, "has no Python project: neither `pyproject.toml` nor `setup.py`"),
+        ("./broken", 5, "it does not work today"),
+        ("./missing", 2, "missing"),
+        ("./app-1.0.tar.gz", 3, "`app-1.0.tar.gz` cannot be unpacked"),
+        (hashed.as_str(), 3, "has the digest"),
+        ("other @ ./app", 3, "is greeter, and other was asked for"),
+        (&format!("{repository}@nowhere"), 2, "has no branch, tag or commit `nowhere`"),
+        (&format!("{repository}-not"), 4, "git cannot fetch"),
+        (&format!("{repository}#subdirectory=none"), 3, "has no folder `none`"),
+        ("hg+https://host.test/x", 3, "must be built from source"),
+    ] {
+        workshop.write("image.yaml", spec(&format!("['{package}']")));
+        workshop.run(&["build", "image.yaml"]).expect(code).says(&[said]);
+    }
+}

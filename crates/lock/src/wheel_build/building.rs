@@ -1,0 +1,260 @@
+use std::path::Path;
+
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use imagewright_debian::{Architecture, DebianLock};
+use imagewright_pypa::{PackageName, TargetPython, Version};
+
+use super::wheels::{Place, Wheels};
+use super::{BuildRoot, BuiltWheel, Project, SourceError, SourceFetcher, SourcePin, WheelBuild};
+use crate::LockError;
+use crate::completion::complete;
+use crate::debian::Purpose;
+use crate::document::{BaseLock, InterpreterSource};
+use crate::locker::Locker;
+use crate::python::{
+    Asked, Finding, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution, Requirement,
+    SourceRequirement, WheelSource, resolve, sdist,
+};
+
+/// Resolves packages, and builds those that have no wheel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Building<'a> {
+    pub(crate) locker: &'a Locker<'a>,
+    pub(crate) root: BuildRoot<'a>,
+    pub(crate) target: &'a TargetPython,
+    /// A Python of this machine that uv may ask for its own bearings.
+    pub(crate) bearings: Option<&'a Path>,
+    /// What was pinned before.
+    pub(crate) previous: &'a [LockedPackage],
+}
+
+/// Whether a distribution only says that another one was meant.
+fn is_misnomer(error: &PythonError, wanted: &PackageName) -> bool {
+    let PythonError::Unresolvable { findings, .. } = error else { return false };
+    findings.iter().any(|finding| matches!(finding, Finding::Misnomer { name, .. } if name == wanted))
+}
+
+/// The sources that are being built, the outermost first.
+type Stack = Vec<String>;
+
+impl<'a> Building<'a> {
+    /// The packages of an image.
+    pub(crate) async fn resolve(
+        &self,
+        asked: Asked,
+        installed: &[(PackageName, Version)],
+    ) -> Result<PythonResolution, LockError> {
+        self.resolved(asked, installed, self.previous, &Stack::new()).await
+    }
+
+    async fn resolved(
+        &self,
+        mut asked: Asked,
+        installed: &[(PackageName, Version)],
+        previous: &[LockedPackage],
+        stack: &Stack,
+    ) -> Result<PythonResolution, LockError> {
+        let Locker { store, host, .. } = *self.locker;
+        let mut wheels = Wheels::new(store)?;
+        for requirement in &mut asked.requirements {
+            if let Some(source) = requirement.source(host)? {
+                *requirement = self.direct(&source, &mut wheels, stack).await?;
+            }
+        }
+        let links = asked.indexes.find_links.clone();
+        loop {
+            asked.indexes.find_links = links.iter().cloned().chain(wheels.index()).collect();
+            let error = match self.ask(&asked, installed, previous, &wheels).await? {
+                Ok(mut resolution) => {
+                    let packages = std::mem::take(&mut resolution.packages);
+                    resolution.packages = packages.into_iter().map(|package| wheels.told(package)).collect();
+                    return Ok(resolution);
+                }
+                Err(error) => error,
+            };
+            let PythonError::Unresolvable { lacking, .. } = &error else { return Err(error.into()) };
+            let is_open =
+                |one: &&Lacking| !wheels.names().contains(&one.name) && !is_misnomer(&error, &one.name);
+            let lacking: Vec<&Lacking> = lacking.iter().filter(is_open).collect();
+            let mut is_new = false;
+            for one in lacking {
+                is_new |= self.archived(one, &asked, &mut wheels, stack).await?;
+            }
+            if !is_new {
+                return Err(error.into());
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        asked: &Asked,
+        installed: &[(PackageName, Version)],
+        previous: &[LockedPackage],
+        wheels: &Wheels,
+    ) -> Result<Result<PythonResolution, PythonError>, LockError> {
+        let Locker { store, uv, .. } = self.locker;
+        let scratch = store.scratch_directory()?;
+        let cache = store.cache("uv")?;
+        let request = self.request(asked, installed, previous, wheels, (&cache, scratch.path()));
+        Ok(resolve(uv, &request).await)
+    }
+
+    fn request<'r>(
+        &'r self,
+        asked: &'r Asked,
+        installed: &'r [(PackageName, Version)],
+        previous: &'r [LockedPackage],
+        wheels: &'r Wheels,
+        (cache, scratch): (&'r Path, &'r Path),
+    ) -> PythonRequest<'r> {
+        PythonRequest {
+            asked,
+            target: self.target,
+            installed,
+            previous,
+            built: wheels.names(),
+            refresh: self.locker.refresh,
+            offline: self.locker.offline,
+            interpreter: self.bearings,
+            cache,
+            scratch,
+            host: self.locker.host,
+        }
+    }
+
+    /// Builds what a requirement names; it is about the wheel then.
+    async fn direct(
+        &self,
+        wanted: &SourceRequirement,
+        wheels: &mut Wheels,
+        stack: &Stack,
+    ) -> Result<Requirement, LockError> {
+        let pin = match self.known(wanted) {
+            Some(pin) => pin,
+            None => self.fetcher().pin(wanted).await?,
+        };
+        let (wheel, build) = self.build(pin, wanted.subdirectory.clone(), stack).await?;
+        let name = wheel.filename.name().clone();
+        if let Some(asked) = wanted.requirement.name().filter(|asked| *asked != name) {
+            let source_name = build.source.to_string();
+            return Err(SourceError::OtherName { source_name, found: name, wanted: asked }.into());
+        }
+        let path = wheels.add(self.locker.store, Place::Direct, &wheel, build)?;
+        Ok(wanted.on_wheel(&name, &path))
+    }
+
+    /// Builds the archive that an index has of a distribution without a wheel; whether it has any.
+    async fn archived(
+        &self,
+        lacking: &Lacking,
+        asked: &Asked,
+        wheels: &mut Wheels,
+        stack: &Stack,
+    ) -> Result<bool, LockError> {
+        let Locker { store, uv, .. } = self.locker;
+        let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
+        let request = self.request(asked, &[], self.previous, wheels, (&cache, scratch.path()));
+        let Some(found) = sdist(uv, &request, lacking).await? else { return Ok(false) };
+        let pin = self.fetcher().pin(&found).await?;
+        let (wheel, build) = self.build(pin, None, stack).await?;
+        wheels.add(store, Place::Index, &wheel, build)?;
+        Ok(true)
+    }
+
+    /// The wheel of a source, and all that it was built from. Boxed, because what a build needs may have to be built.
+    fn build<'s>(
+        &'s self,
+        source: SourcePin,
+        subdirectory: Option<String>,
+        stack: &'s Stack,
+    ) -> LocalBoxFuture<'s, Result<(BuiltWheel, WheelBuild), LockError>> {
+        async move {
+            let mut stack = stack.clone();
+            let identity = format!("{} {}", source.identity(), subdirectory.as_deref().unwrap_or_default());
+            if stack.contains(&identity) {
+                return Err(SourceError::Circle { source_name: source.to_string() }.into());
+            }
+            stack.push(identity);
+            // What was pinned before needs no source as long as its wheel is there.
+            let is_same = |known: &&WheelBuild| known.source == source && known.subdirectory == subdirectory;
+            if let Some(known) = self.builds().find(is_same)
+                && let Some(wheel) =
+                    self.locker.builder.known(self.root, known).map_err(LockError::builder)?
+            {
+                return Ok((wheel, known.clone()));
+            }
+            let mut build = WheelBuild { source, subdirectory, requirements: Vec::new(), tools: None };
+            let project = {
+                let laid_out = self.fetcher().lay_out(&build).await?;
+                Project::read(&laid_out.project, &build)?
+            };
+            if project.is_compiled {
+                build.tools = self.tools().await?;
+            }
+            let (root, builder) = (self.root, self.locker.builder);
+            build.requirements = self.requirements(&project.requires, &build, &stack).await?;
+            let further = builder.requirements(root, &build).await.map_err(LockError::builder)?;
+            if !further.is_empty() {
+                let all = [project.requires, further].concat();
+                build.requirements = self.requirements(&all, &build, &stack).await?;
+            }
+            let wheel = builder.wheel(root, &build).await.map_err(LockError::builder)?;
+            Ok((wheel, build))
+        }
+        .boxed_local()
+    }
+
+    /// Pins what a build needs: wheels, for the interpreter of the image.
+    async fn requirements(
+        &self,
+        texts: &[String],
+        build: &WheelBuild,
+        stack: &Stack,
+    ) -> Result<Vec<LockedPackage>, LockError> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let origin = format!("the build of {build}");
+        let asked = Asked {
+            requirements: texts.iter().map(|text| Requirement::of_field(text, &origin)).collect(),
+            indexes: self.locker.asked.indexes.clone(),
+            ..Asked::default()
+        };
+        let is_same = |other: &&WheelBuild| {
+            other.source.identity() == build.source.identity() && other.subdirectory == build.subdirectory
+        };
+        let previous = self.builds().find(is_same).map_or(&[][..], |other| &other.requirements);
+        let resolution = self.resolved(asked, &[], previous, stack).await?;
+        complete(self.locker.downloads, resolution.packages).await
+    }
+
+    /// A compiler and the headers of the interpreter, for a base that is Debian's packages; any other has its own.
+    async fn tools(&self) -> Result<Option<DebianLock>, LockError> {
+        let BaseLock::Debian { packages } = &self.root.lock.base else { return Ok(None) };
+        let architecture = Architecture::try_from(self.root.platform)?;
+        let is_debians = matches!(self.root.lock.interpreter.source, InterpreterSource::Debian);
+        let purpose = if is_debians { Purpose::ToolsForPython } else { Purpose::Tools };
+        let mut tools = self.locker.debian.solve(packages.suite, architecture, purpose).await?;
+        tools.packages.retain(|tool| packages.packages.iter().all(|package| package.name != tool.name));
+        Ok(Some(tools))
+    }
+
+    /// What was pinned before for the same words, so that a branch stays where it was.
+    fn known(&self, wanted: &SourceRequirement) -> Option<SourcePin> {
+        self.builds().map(|build| &build.source).find(|pin| wanted.is_git_of(pin)).cloned()
+    }
+
+    fn builds(&self) -> impl Iterator<Item = &'a WheelBuild> {
+        self.previous.iter().filter_map(|package| match &package.source {
+            WheelSource::Built(build) => Some(&**build),
+            WheelSource::Url(_) | WheelSource::Path(_) => None,
+        })
+    }
+
+    fn fetcher(&self) -> SourceFetcher<'_> {
+        let Locker { store, downloads, host, left_out, offline, .. } = *self.locker;
+        SourceFetcher { store, downloads, indexes: &self.locker.asked.indexes, host, left_out, offline }
+    }
+}

@@ -1,0 +1,200 @@
+use std::io;
+use std::path::PathBuf;
+
+use imagewright_layer::LayerError;
+use imagewright_oci::Digest;
+use imagewright_pypa::PackageName;
+use imagewright_spec::SpecError;
+use thiserror::Error;
+
+/// Why a project could not be built, or not even be had.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// There is no git here.
+    #[error("{source_name} needs git, which cannot be started here")]
+    NoGit {
+        /// The source.
+        source_name: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// git failed.
+    #[error("git cannot fetch {source_name}: {said}")]
+    Git {
+        /// The source.
+        source_name: String,
+        /// What it wrote.
+        said: String,
+    },
+    /// git takes too long.
+    #[error("git did not end within {minutes} minutes while it fetched {source_name}")]
+    GitTime {
+        /// The source.
+        source_name: String,
+        /// The limit.
+        minutes: u64,
+    },
+    /// The repository does not have what was asked for.
+    #[error("{url} has no branch, tag or commit `{revision}`")]
+    NoRevision {
+        /// The repository.
+        url: String,
+        /// What was asked for.
+        revision: String,
+    },
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] SpecError),
+    /// The folder is not what it was when the lock was made.
+    #[error("{source_name} changed since the lock was made")]
+    Changed {
+        /// The source.
+        source_name: String,
+    },
+    /// The archive is another one than was asked for.
+    #[error("{source_name} has the digest {found}, not {}", allowed.iter().map(Digest::to_string).collect::<Vec<_>>().join(" or "))]
+    HashMismatch {
+        /// The source.
+        source_name: String,
+        /// What the user allows.
+        allowed: Vec<Digest>,
+        /// What it has.
+        found: Digest,
+    },
+    /// The archive cannot be unpacked.
+    #[error("{source_name} cannot be unpacked")]
+    Archive {
+        /// The source.
+        source_name: String,
+        /// Why.
+        #[source]
+        source: ArchiveProblem,
+    },
+    /// A file of the source cannot be read, or not be written where it is built.
+    #[error("the files of {source_name} cannot be laid out")]
+    Files {
+        /// The source.
+        source_name: String,
+        /// Which, and why.
+        #[source]
+        source: io::Error,
+    },
+    /// There is nothing to build.
+    #[error("{source_name} has no Python project: neither `pyproject.toml` nor `setup.py` is in {}", folder.display())]
+    NoProject {
+        /// The source.
+        source_name: String,
+        /// The folder in it.
+        folder: PathBuf,
+    },
+    /// The folder in it that was named is not there.
+    #[error("{source_name} has no folder `{subdirectory}`")]
+    NoSubdirectory {
+        /// The source.
+        source_name: String,
+        /// What was named.
+        subdirectory: String,
+    },
+    /// The description of the project cannot be read.
+    #[error("the `pyproject.toml` of {source_name} cannot be read")]
+    Project {
+        /// The source.
+        source_name: String,
+        /// Where and why.
+        #[source]
+        source: Box<toml::de::Error>,
+    },
+    /// What was built is something else than was asked for.
+    #[error("{source_name} is {found}, and {wanted} was asked for")]
+    OtherName {
+        /// The source.
+        source_name: String,
+        /// What it is.
+        found: PackageName,
+        /// What was asked for.
+        wanted: PackageName,
+    },
+    /// Building it needs that it is built.
+    #[error("{source_name} needs itself to be built")]
+    Circle {
+        /// The source.
+        source_name: String,
+    },
+}
+
+/// What is wrong with an archive of source.
+#[derive(Debug, Error)]
+pub enum ArchiveProblem {
+    /// It is neither a tar archive with gzip nor a zip archive.
+    #[error("only `.tar.gz` and `.zip` are unpacked")]
+    Kind,
+    /// It is no such archive, or not all of one.
+    #[error("it is no whole archive with gzip")]
+    Damaged {
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A tar archive that breaks its format.
+    #[error(transparent)]
+    Tar(LayerError),
+    /// A zip archive that breaks its format.
+    #[error(transparent)]
+    Zip(#[from] zip::result::ZipError),
+    /// A link that leads out of it, or a kind of file that has no place in a source.
+    #[error("{} is no file of a source", path.display())]
+    Entry {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file of it cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl From<LayerError> for ArchiveProblem {
+    fn from(error: LayerError) -> Self {
+        match error {
+            LayerError::Archive { source, .. } => Self::Damaged { source },
+            other => Self::Tar(other),
+        }
+    }
+}
+
+impl SourceError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoGit { .. } => Some("install git, or name an archive of the source".to_owned()),
+            Self::Git { .. } => Some(
+                "check the address and your access to it: `git ls-remote` with it has to work without a question"
+                    .to_owned(),
+            ),
+            Self::NoRevision { .. } => {
+                Some("what is behind the `@` has to be a branch, a tag or a commit of the repository".to_owned())
+            }
+            Self::Folder(source) => source.hint(),
+            Self::Changed { .. } => Some("make the lock anew with `imagewright lock`".to_owned()),
+            Self::HashMismatch { .. } => {
+                Some("check the hash that is written, and where the archive comes from".to_owned())
+            }
+            Self::NoProject { .. } => {
+                Some("a project in a folder of the source is named with `#subdirectory=FOLDER` behind it".to_owned())
+            }
+            Self::OtherName { found, .. } => Some(format!("write `{found} @` in front of it")),
+            Self::GitTime { .. }
+            | Self::Archive { .. }
+            | Self::Files { .. }
+            | Self::NoSubdirectory { .. }
+            | Self::Project { .. }
+            | Self::Circle { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Sources, pinned and laid out as folders.
+
+use std::path::{Path, PathBuf};
+
+use imagewright_oci::Digest;
+use imagewright_spec::{Field, Source, SourceEntry, SourceTree, below, clean, project};
+use imagewright_store::{ArtifactFile, ScratchDirectory, Store};
+use url::Url;
+
+use super::archive::{set_mode, unpack};
+use super::git::Repository;
+use super::project::folder;
+use super::{SourceError, SourcePin, WheelBuild};
+use crate::LockError;
+use crate::download::{Downloads, Wanted};
+use crate::python::{IndexSettings, SourceLocation, SourceRequirement};
+use crate::uv::Host;
+
+/// Fetches sources.
+#[derive(Clone, Copy, Debug)]
+pub struct SourceFetcher<'a> {
+    /// Keeps archives and copies of repositories.
+    pub store: &'a Store,
+    /// The network.
+    pub downloads: &'a Downloads,
+    /// The indexes, which know what the user wrote of passwords.
+    pub indexes: &'a IndexSettings,
+    /// The machine.
+    pub host: &'a Host,
+    /// Files that are about the image and not of it, its lock: they are no part of a project.
+    pub left_out: &'a [PathBuf],
+    /// Whether the network may not be used.
+    pub offline: bool,
+}
+
+/// A source, laid out. It goes with the returned value.
+#[derive(Debug)]
+pub struct SourceFolder {
+    _scratch: ScratchDirectory,
+    /// Its top.
+    pub top: PathBuf,
+    /// Where the project in it is.
+    pub project: PathBuf,
+}
+
+impl SourceFetcher<'_> {
+    /// Pins what a requirement names.
+    pub(super) async fn pin(&self, wanted: &SourceRequirement) -> Result<SourcePin, LockError> {
+        let pin = match &wanted.location {
+            SourceLocation::Git { url, revision } => {
+                let commit = self.repository(url)?.resolve(revision.as_deref()).await?;
+                SourcePin::Git { url: url.clone(), revision: revision.clone(), commit }
+            }
+            SourceLocation::Folder { path } => {
+                let digest = self.folder(path)?.tree.digest();
+                SourcePin::Folder { path: self.relative(path), digest }
+            }
+            SourceLocation::File { path } => {
+                let url = Url::from_file_path(self.host.absolute(path)).expect("it is absolute");
+                let artifact = self.artifact(&url, None).await?;
+                SourcePin::File { path: self.relative(path), sha256: artifact.digest }
+            }
+            SourceLocation::Archive { url } => {
+                let known = match &wanted.hashes[..] {
+                    [one] => Some(*one),
+                    _ => None,
+                };
+                let artifact = self.artifact(url, known).await?;
+                SourcePin::Archive { url: url.clone(), sha256: artifact.digest }
+            }
+        };
+        if let SourcePin::File { sha256, .. } | SourcePin::Archive { sha256, .. } = &pin
+            && !wanted.hashes.is_empty()
+            && !wanted.hashes.contains(sha256)
+        {
+            let (source_name, allowed) = (pin.to_string(), wanted.hashes.clone());
+            return Err(SourceError::HashMismatch { source_name, allowed, found: *sha256 }.into());
+        }
+        Ok(pin)
+    }
+
+    /// Lays out the source of a build, as it was pinned.
+    pub async fn lay_out(&self, build: &WheelBuild) -> Result<SourceFolder, LockError> {
+        let scratch = self.store.scratch_directory()?;
+        let target = scratch.path().join("source");
+        let files = |source| SourceError::Files { source_name: build.source.to_string(), source };
+        fs_err::create_dir(&target).map_err(files)?;
+        let top = match &build.source {
+            SourcePin::Git { url, commit, .. } => {
+                self.repository(url)?.check_out(commit, &target).await?;
+                target
+            }
+            SourcePin::Folder { path, digest } => {
+                let source = self.folder(path)?;
+                if source.tree.digest() != *digest {
+                    return Err(SourceError::Changed { source_name: build.source.to_string() }.into());
+                }
+                copy(&source, &target).map_err(files)?;
+                target
+            }
+            SourcePin::File { path, sha256 } => {
+                let url = Url::from_file_path(self.host.absolute(path)).expect("it is absolute");
+                self.unpacked(build, self.artifact(&url, Some(*sha256)).await?, &target).await?
+            }
+            SourcePin::Archive { url, sha256 } => {
+                self.unpacked(build, self.artifact(url, Some(*sha256)).await?, &target).await?
+            }
+        };
+        let project = folder(&top, build)?;
+        Ok(SourceFolder { _scratch: scratch, top, project })
+    }
+
+    async fn unpacked(
+        &self,
+        build: &WheelBuild,
+        archive: ArtifactFile,
+        target: &Path,
+    ) -> Result<PathBuf, LockError> {
+        let (name, target) = (archive.file_name.clone(), target.to_owned());
+        let file = archive.file;
+        let unpacking = tokio::task::spawn_blocking(move || unpack(file, &name, &target));
+        let unpacked = unpacking.await.expect("unpacking does not panic");
+        let source_name = || build.source.to_string();
+        Ok(unpacked.map_err(|source| SourceError::Archive { source_name: source_name(), source })?)
+    }
+
+    async fn artifact(&self, url: &Url, digest: Option<Digest>) -> Result<ArtifactFile, LockError> {
+        let path = percent_encoding::percent_decode_str(url.path()).decode_utf8_lossy();
+        let file_name = path.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(self.downloads.artifact(&Wanted { url, file_name: &file_name, digest }).await?)
+    }
+
+    fn repository<'b>(&'b self, url: &'b Url) -> Result<Repository<'b>, LockError> {
+        let Self { indexes, host, offline, .. } = *self;
+        Ok(Repository { url, host, indexes, cache: self.store.cache("git")?, offline })
+    }
+
+    /// What of a folder is built: the same as would be copied.
+    fn folder(&self, path: &Path) -> Result<Source, SourceError> {
+        let path = self.host.absolute(path);
+        let directory = self.host.working_directory();
+        // The rules of the working directory are for paths in it.
+        let shown = path.strip_prefix(directory).unwrap_or(&path);
+        let shown = if shown.as_os_str().is_empty() { Path::new(SourceTree::TOP) } else { shown };
+        Ok(project(Field::Packages, shown, directory, self.left_out)?)
+    }
+
+    /// Below the working directory, where machines may agree on it.
+    fn relative(&self, path: &Path) -> PathBuf {
+        let absolute = self.host.absolute(path);
+        match absolute.strip_prefix(self.host.working_directory()) {
+            Ok(below) => clean(below).into(),
+            Err(_) => absolute,
+        }
+    }
+}
+
+/// Copies a folder as it was found, without what it ignores.
+fn copy(source: &Source, target: &Path) -> std::io::Result<()> {
+    for (path, entry) in &source.tree.entries {
+        let (from, to) = (below(&source.place, path), below(target, path));
+        match entry {
+            SourceEntry::Folder => fs_err::create_dir_all(to)?,
+            SourceEntry::Link { target } => fs_err::os::unix::fs::symlink(target, to)?,
+            SourceEntry::File { executable, .. } => {
+                fs_err::copy(from, &to)?;
+                set_mode(&to, *executable)?;
+            }
+        }
+    }
+    Ok(())
+}
