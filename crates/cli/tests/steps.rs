@@ -183,12 +183,17 @@ fn what_a_failed_step_left_can_be_looked_at() {
         let (who, mode) = (user.who, forced(user));
         let failed = ["run", "--failed", mode[0], mode[1]];
         user.run(&failed).expect(2).says(&["error: no step has failed on this machine"]);
-        let failing = spec(&base, &["cd /opt && echo half > said && rm /etc/issue && A=1 exit 7"]);
-        user.write("image.yaml", &format!("{failing}env: {{COLOUR: green}}\n"));
+        user.write("token", "s3cret");
+        let failing =
+            spec(&base, &["cat /run/token && cd /opt && echo half > said && rm /etc/issue && A=1 exit 7"]);
+        user.write(
+            "image.yaml",
+            &format!("{failing}env: {{COLOUR: green}}\npip_secret_mounts: [[token, /run/token]]\n"),
+        );
         let build = ["build", "image.yaml", mode[0], mode[1]];
         user.run(&build).expect(5).says(&["failed with exit status 7", "hint: `imagewright run --failed`"]);
 
-        let script = "cat /opt/said; ls /etc | grep -c issue$; echo $COLOUR $PWD $(id -u); test -w $PIP_CACHE_DIR && exit 3";
+        let script = "cat /opt/said; ls /etc | grep -c issue$; echo $COLOUR $PWD $(id -u); test ! -e /run/token && test -w $PIP_CACHE_DIR && exit 3";
         let look = user.run(&[&failed[..], &["--", "sh", "-c", script]].concat()).expect(3);
         assert_eq!(look.stdout, "half\n0\ngreen / 0\n", "{who:?}");
         look.says(&["looking at commands of ", "which failed with exit status 7"]);

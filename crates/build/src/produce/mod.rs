@@ -100,9 +100,13 @@ impl Producer {
         let record = make.await?;
         let is_same_input = |before: &LayerRecord| before.key == record.key;
         if let Some(before) = before.filter(is_same_input).filter(|before| before.digest != record.digest) {
+            let hint = match definition.execution() {
+                Some(_) => "what runs in the image need not write the same every time",
+                None => "the same inputs should make the same layer: please report it",
+            };
             self.reporter.warn(
                 format!("{} was {} before, and is {} now", definition.title, before.digest, record.digest),
-                Some("the same inputs should make the same layer: please report it".to_owned()),
+                Some(hint.to_owned()),
             );
         }
         let installed = Vec::deserialize(&record.facts.details).expect("they were written just now");
