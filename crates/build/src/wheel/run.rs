@@ -123,6 +123,7 @@ impl Run<'_> {
                 binds: binds.into_iter().chain(own).collect(),
                 secrets: secrets.files().to_vec(),
                 network,
+                is_of_series: false,
             })?;
             running.set(step.stopper());
             let StepOutcome { exit, .. } = step.wait(|line| output.tell(line))?;
