@@ -156,7 +156,13 @@ impl Job<'_> {
                 _ => request.upgrade.clone(),
             };
             let locker = Locker { upgrade: &upgrade, ..locker.clone() };
-            let pinned = pinned.map(|(_, pinned)| pinned);
+            let pinned =
+                pinned.map(
+                    |(previous, pinned)| {
+                        if previous.is_foreign { pinned.without_commits() } else { pinned.clone() }
+                    },
+                );
+            let pinned = pinned.as_ref();
             let Locked { lock: mut pinned, warnings, .. } =
                 locker.lock(&self.recipe, platform, pinned).await?;
             pinned.results = self.results(earlier, platform);

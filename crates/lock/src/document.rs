@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::archive::{InterpreterArchive, Triple};
 use crate::assembled::{ACCOUNTS_PACKAGE, accounts_package};
-use crate::python::LockedPackage;
+use crate::python::{LockedPackage, WheelSource};
 use crate::results::Results;
+use crate::wheel_build::SourcePin;
 use crate::{EnvironmentLock, LockError};
 
 /// The recipe with every input pinned by digest.
@@ -233,6 +234,21 @@ impl CompilerLock {
 /// The compiler of Debian's packages, as it is or will be unpacked to `root`.
 pub fn debian_compiler(packages: &DebianLock, root: &Path) -> Compiler {
     Compiler::new(root, packages.architecture, packages.suite.python())
+}
+
+impl PlatformLock {
+    /// The same without what repositories are pinned at: who may push an image does not choose what of a repository is
+    /// built.
+    #[must_use]
+    pub fn without_commits(&self) -> Self {
+        let is_pinned = |package: &LockedPackage| match &package.source {
+            WheelSource::Built(build) => matches!(build.source, SourcePin::Git { .. }),
+            WheelSource::Url(_) | WheelSource::Path(_) => false,
+        };
+        let mut lock = self.clone();
+        lock.packages.retain(|package| !is_pinned(package));
+        lock
+    }
 }
 
 impl Lock {

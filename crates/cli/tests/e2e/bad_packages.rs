@@ -53,6 +53,9 @@ fn a_package_without_a_wheel_is_built_from_what_the_index_has() {
     world.spec(&["mixed"]);
     let run = world.workshop.run(&["build", "image.yaml"]).expect(3);
     run.says(&["mixed-1.0.tar.gz cannot be unpacked", "no whole archive"]);
+
+    world.spec_with(&["mixed"], "pip_extra_args: --only-binary mixed\n");
+    world.workshop.run(&["build", "image.yaml"]).expect(3).says(&["mixed", "win_amd64"]);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use imagewright_pypa::PackageName;
+
 use super::option_table::{Effect, nearest, row};
 use super::uv_config::location;
 use super::{Index, IndexSettings, IndexUrl, Origin, PythonError, PythonWarning, Requirement};
@@ -22,6 +24,8 @@ pub struct InstallOptions {
     pub require_hashes: bool,
     /// Whether what the base has is installed again.
     pub ignore_installed: bool,
+    /// Distributions that are not built from source: names, or `:all:`.
+    pub only_binary: Vec<String>,
     /// Options for uv, none of which holds a URL.
     uv: Vec<Passed>,
     /// Options that do nothing here.
@@ -131,6 +135,10 @@ impl InstallOptions {
             Effect::Requirements => self.requirement_files.push(value.into()),
             Effect::Constraints => self.constraint_files.push(value.into()),
             Effect::Overrides => self.override_files.push(OverrideFile { path: value.into(), written }),
+            Effect::OnlyBinary => {
+                let all = if value.is_empty() { ":all:" } else { value };
+                self.only_binary.extend(all.split(',').map(|name| name.trim().to_owned()));
+            }
             Effect::RequireHashes => self.require_hashes = true,
             Effect::IgnoreInstalled => self.ignore_installed = true,
             Effect::Uv(option) => {
@@ -174,12 +182,26 @@ impl InstallOptions {
         self.override_files.extend(later.override_files);
         self.requirements.extend(later.requirements);
         self.warnings.extend(later.warnings);
+        self.only_binary.extend(later.only_binary);
         Self {
             indexes: self.indexes.then(later.indexes),
             require_hashes: self.require_hashes || later.require_hashes,
             ignore_installed: self.ignore_installed || later.ignore_installed,
             ..self
         }
+    }
+
+    /// Those that count for what is needed to build something, too.
+    pub(crate) fn of_builds(&self) -> Self {
+        Self { only_binary: self.only_binary.clone(), ..Self::default() }
+    }
+
+    /// Whether a distribution may be built from source; what is written last counts, as in pip.
+    pub(crate) fn may_be_built(&self, name: &PackageName) -> bool {
+        let after_none = self.only_binary.rsplit(|text| text == ":none:").next().unwrap_or_default();
+        let is_meant =
+            |text: &String| text == ":all:" || text.parse::<PackageName>().is_ok_and(|meant| meant == *name);
+        !after_none.iter().any(is_meant)
     }
 
     /// What uv is given, less the options in `except`.
@@ -303,7 +325,7 @@ mod tests {
                 "--target /x",
                 OptionProblem::Refused { because: "packages go to the image's environment, not elsewhere" },
             ),
-            ("-e .", OptionProblem::Refused { because: "it builds from source, which needs the sandbox" }),
+            ("-e .", OptionProblem::Refused { because: "name the project in `packages` or `requirements`" }),
             (
                 "--extra-index-ur https://u:p@h/",
                 OptionProblem::Unknown { nearest: Some("--extra-index-url") },

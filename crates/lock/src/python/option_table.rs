@@ -26,6 +26,7 @@ pub(super) enum Effect {
     RequireHashes,
     IgnoreInstalled,
     Keyring,
+    OnlyBinary,
     /// uv gets this option, and the value where there is one.
     Uv(&'static str),
     /// uv gets this option with this value.
@@ -58,8 +59,9 @@ const fn with_value(names: &'static [&'static str], effect: Effect) -> Row {
 
 const ELSEWHERE: &str = "packages go to the image's environment, not elsewhere";
 const OTHER_TARGET: &str = "the target is the spec's `platform` and `python_version`";
-const NO_SOURCES: &str = "it builds from source, which needs the sandbox";
-const WHEELS_ONLY: &str = "only wheels are installed, nothing is built";
+const WHEELS_FIRST: &str = "a wheel is taken wherever there is one";
+const OWN_BUILD: &str = "each build follows PEP 517, in an environment of its own";
+const BACKEND: &str = "what build backends may be told is not passed on";
 const FRESH: &str = "what the last lock has is kept; `imagewright lock --upgrade` or `--refresh` takes the newest allowed versions";
 const OUR_CACHE: &str = "files are kept in imagewright's own store";
 const OUR_OUTPUT: &str = "imagewright has its own output";
@@ -80,6 +82,8 @@ pub(super) const OPTIONS: &[Row] = &[
     with_value(&["--constraint", "-c", "--constraints"], Effect::Constraints),
     with_value(&["--override", "--overrides"], Effect::Overrides),
     flag(&["--require-hashes"], Effect::RequireHashes),
+    with_value(&["--only-binary"], Effect::OnlyBinary),
+    flag(&["--no-build"], Effect::OnlyBinary),
     flag(&["--ignore-installed", "-I", "--force-reinstall", "--reinstall"], Effect::IgnoreInstalled),
     // Passed on, some under uv's name.
     flag(&["--no-deps", "--no-dependencies"], Effect::Uv("--no-deps")),
@@ -104,14 +108,19 @@ pub(super) const OPTIONS: &[Row] = &[
     with_value(&["--cache-dir", "--refresh-package", "--link-mode"], Effect::Nothing(OUR_CACHE)),
     flag(&["--break-system-packages", "--system", "--no-break-system-packages"], Effect::Nothing(ELSEWHERE)),
     with_value(&["--root-user-action"], Effect::Nothing(ELSEWHERE)),
-    flag(&["--prefer-binary", "--no-build", "--no-build-isolation"], Effect::Nothing(WHEELS_ONLY)),
+    flag(&["--prefer-binary"], Effect::Nothing(WHEELS_FIRST)),
     flag(
-        &["--use-pep517", "--no-use-pep517", "--check-build-dependencies", "--no-clean"],
-        Effect::Nothing(WHEELS_ONLY),
+        &[
+            "--no-build-isolation",
+            "--use-pep517",
+            "--no-use-pep517",
+            "--check-build-dependencies",
+            "--no-clean",
+        ],
+        Effect::Nothing(OWN_BUILD),
     ),
     with_value(
         &[
-            "--only-binary",
             "--config-settings",
             "--config-setting",
             "-C",
@@ -123,7 +132,7 @@ pub(super) const OPTIONS: &[Row] = &[
             "--no-build-isolation-package",
             "--src",
         ],
-        Effect::Nothing(WHEELS_ONLY),
+        Effect::Nothing(BACKEND),
     ),
     flag(
         &["--compile", "--no-compile", "--compile-bytecode", "--no-compile-bytecode"],
@@ -166,7 +175,8 @@ pub(super) const OPTIONS: &[Row] = &[
         &["--platform", "--python-platform", "--python-version", "--implementation", "--abi"],
         Effect::Refused(OTHER_TARGET),
     ),
-    with_value(&["--editable", "-e", "--no-binary"], Effect::Refused(NO_SOURCES)),
+    with_value(&["--editable", "-e"], Effect::Refused("name the project in `packages` or `requirements`")),
+    with_value(&["--no-binary"], Effect::Refused(WHEELS_FIRST)),
     flag(&["--ignore-requires-python"], Effect::Refused("the package says that it does not run there")),
     flag(&["--no-verify-hashes"], Effect::Refused("a hash that is written is checked")),
     flag(&["--dry-run"], Effect::Refused("`imagewright lock` shows what would be installed")),
@@ -213,6 +223,7 @@ mod tests {
             Effect::Constraints => ("mapped", "a file of constraints"),
             Effect::Overrides => ("mapped", "a file of requirements that replace those of packages"),
             Effect::RequireHashes => ("mapped", "each requirement must have a hash"),
+            Effect::OnlyBinary => ("mapped", "what is not built from source when it has no wheel"),
             Effect::IgnoreInstalled => ("mapped", "what the base has is installed again"),
             Effect::Uv(name) => return ("passed on", format!("`{name}` of uv")),
             Effect::UvFixed(name, value) => return ("passed on", format!("`{name} {value}` of uv")),

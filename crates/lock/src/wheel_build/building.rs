@@ -74,8 +74,10 @@ impl<'a> Building<'a> {
                 Err(error) => error,
             };
             let PythonError::Unresolvable { lacking, .. } = &error else { return Err(error.into()) };
-            let is_open =
-                |one: &&Lacking| !wheels.names().contains(&one.name) && !is_misnomer(&error, &one.name);
+            let is_open = |one: &&Lacking| {
+                let is_tried = wheels.names().contains(&one.name) || is_misnomer(&error, &one.name);
+                !is_tried && asked.options.may_be_built(&one.name)
+            };
             let lacking: Vec<&Lacking> = lacking.iter().filter(is_open).collect();
             let mut is_new = false;
             for one in lacking {
@@ -220,6 +222,7 @@ impl<'a> Building<'a> {
         let asked = Asked {
             requirements: texts.iter().map(|text| Requirement::of_field(text, &origin)).collect(),
             indexes: self.locker.asked.indexes.clone(),
+            options: self.locker.asked.options.of_builds(),
             ..Asked::default()
         };
         let is_same = |other: &&WheelBuild| {
