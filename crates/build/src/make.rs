@@ -135,8 +135,8 @@ impl Job<'_> {
         let keys: Vec<String> =
             self.request.spec.builder_config.keys().map(|key| format!("`{key}`")).collect();
         if !keys.is_empty() {
-            let what = format!("builder_config: {} changes nothing", keys.join(" and "));
-            let hint = "it is for the docker builder; the native one has its tools from this machine";
+            let what = format!("builder_config: the native builder does not use {}", keys.join(" and "));
+            let hint = "it has its tools from this machine; images of tools are for `builder: docker`";
             self.machine.reporter.warn(what, Some(hint.to_owned()));
         }
     }

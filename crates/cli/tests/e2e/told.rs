@@ -21,6 +21,17 @@ fn stages(events: &[Value]) -> Vec<&str> {
 }
 
 #[test]
+fn images_of_tools_are_said_to_be_of_no_use() {
+    let Some(world) = Offline::new() else { return };
+    world.spec_with(&["gamma"], "builder_config: {uv_image: some/uv, micromamba_image: some/mamba}\n");
+    let built = world.workshop.run(&["build", "image.yaml"]).expect(0);
+    assert_eq!(
+        built.count("builder_config: the native builder does not use `uv_image` and `micromamba_image`"),
+        1
+    );
+}
+
+#[test]
 fn every_stage_is_told_and_progress_by_the_megabyte() {
     let Some(world) = Offline::new() else { return };
     world.spec(&["alpha", "gamma"]);
