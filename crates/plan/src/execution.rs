@@ -65,7 +65,14 @@ pub(crate) fn variables(container: &ContainerConfig) -> Vec<String> {
 }
 
 /// What Debian's package manager does after unpacking.
-const CONFIGURE: &str = "dpkg --configure -a\n";
+///
+/// What stands in for its results in an assembled base makes way where they would not be the same: `pam-auth-update`
+/// leaves files alone that are not its own, also later on, and an alternative stays where it points.
+const CONFIGURE: &str = "\
+if [ ! -e /var/lib/pam/seen ]; then rm -f /etc/pam.d/common-*; fi
+dpkg --configure -a
+update-alternatives --auto pager > /dev/null 2>&1 || true
+";
 
 /// A run of the package manager, such that its result is the same every time. What is in `days` is the day that
 /// accounts are said to have been changed on. A base that is no container's may have such days and an id of the machine,
@@ -77,9 +84,21 @@ pub(crate) fn settled(script: &str) -> String {
 const REMEMBER: &str = "\
 shadow=$(cksum 2> /dev/null < /etc/shadow || true)
 machine=$(find /etc/machine-id /var/lib/dbus/machine-id 2> /dev/null || true)
+began=$(date +%s)
 ";
 
+/// Bytecode of Python below 3.11 has sets in the order of their hashes, and what compiles it when a package is configured
+/// does not take the environment's seed: so it is compiled once more.
 const SETTLE: &str = "\
+for python in /usr/bin/python3.[5-9] /usr/bin/python3.10; do
+    if [ -x \"$python\" ]; then
+        tag=cpython-3${python#*python3.}
+        made=$(find /usr/lib/python3* -name \"*.$tag.pyc\" -newermt \"@$began\" | sort)
+        if [ -n \"$made\" ]; then
+            echo \"$made\" | sed \"s#__pycache__/\\([^/]*\\)\\.$tag\\.pyc\\$#\\1.py#\" | \"$python\" -S -m compileall -q -f -i - || true
+        fi
+    fi
+done
 if [ \"$shadow\" != \"$(cksum < /etc/shadow)\" ]; then
     sed -i \"s/^\\([^:]*:[^:]*:\\)[0-9]*:/\\1$days:/\" /etc/shadow
 fi
@@ -92,7 +111,12 @@ find /var/log -type f -delete
 /// The variables of what the package manager runs; the spec's are not for it.
 pub(crate) fn debian_environment() -> Vec<String> {
     let path = format!("PATH={DEFAULT_PATH}");
-    let others = ["DEBCONF_NONINTERACTIVE_SEEN=true", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"];
+    let others = [
+        "DEBCONF_NONINTERACTIVE_SEEN=true",
+        "DEBIAN_FRONTEND=noninteractive",
+        "LC_ALL=C.UTF-8",
+        "PYTHONHASHSEED=0",
+    ];
     others.map(str::to_owned).into_iter().chain([path]).collect()
 }
 

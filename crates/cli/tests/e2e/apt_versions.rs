@@ -83,6 +83,8 @@ fn versions_are_kept_while_the_archive_has_newer_ones() {
     let refreshed = world.build(&["--refresh"]);
     assert_eq!(versions(&refreshed), "app 1:2.0, lib 2.0, more 1.0");
     assert_eq!(world.build(&["--refresh"]).digest(), refreshed.digest(), "nothing moved");
+    world.spec("app=1:1.0, more", "six, idna");
+    assert_eq!(versions(&world.build(&[])), "app 1:1.0, lib 2.0, more 1.0", "an older one, too");
 }
 
 #[test]

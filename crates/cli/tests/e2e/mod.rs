@@ -10,6 +10,7 @@ mod bad_packages;
 mod bad_registry;
 mod bases;
 mod commands;
+mod configured;
 mod copies;
 mod damaged;
 mod differences;
