@@ -138,7 +138,7 @@ impl Machine {
                 [FoundImage { index: Some(_), .. }] => format!(" for {platform}"),
                 _ => String::new(),
             };
-            self.reporter.started(Stage::Output, format!("{}{chosen} to {sink}", job.target));
+            self.reporter.started(Stage::Output, format!("{}{chosen} to {sink}", job.name));
             let abandoned = Abandoned::default();
             let names: Vec<_> = [&job.target].into_iter().chain(&job.further_tags).cloned().collect();
             let told = names.iter().map(ImageReference::to_string).collect();
