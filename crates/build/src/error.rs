@@ -431,23 +431,22 @@ const REPIN: &str = "its build is not reproducible: pin what it is now with `ima
 /// How to find out more about a step that failed.
 const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
 
-/// Signs that a build lacks a compiler, and that it lacks the headers of Python.
-const NO_COMPILER: [&str; 5] = [
-    "command 'gcc' failed",
-    "command 'cc' failed",
-    "-gcc' failed: No such file",
-    "Unknown compiler(s)",
-    "unable to execute 'gcc'",
-];
-const NO_HEADERS: [&str; 1] = ["Python.h: No such file"];
+/// How a line that says that a program is not there names a compiler.
+const COMPILERS: [&str; 4] = ["gcc'", "g++'", "'cc'", "'c++'"];
 
 /// What a base lacks that a build would need.
 fn compiler_hint(last_lines: &[String]) -> Option<String> {
-    let has = |marks: &[&str]| last_lines.iter().any(|line| marks.iter().any(|mark| line.contains(mark)));
-    if has(&NO_HEADERS) {
+    let has = |mark: &str| last_lines.iter().any(|line| line.contains(mark));
+    let is_missing = |line: &String| {
+        line.contains("No such file") && COMPILERS.iter().any(|compiler| line.contains(compiler))
+    };
+    if has("Python.h: No such file") {
         Some("the base has no headers of Python: with apt they are `apt_packages: [python3-dev]`".to_owned())
-    } else if has(&NO_COMPILER) {
-        Some("the base has no compiler: with apt it is `apt_packages: [gcc, libc6-dev]`".to_owned())
+    } else if last_lines.iter().any(is_missing) || has("Unknown compiler(s)") {
+        Some(
+            "the base has no compiler: with apt it is `apt_packages: [gcc, libc6-dev, python3-dev]`"
+                .to_owned(),
+        )
     } else {
         None
     }
@@ -465,5 +464,24 @@ fn told(last_lines: &[String]) -> String {
             "; it wrote last:\n{}",
             lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_compiler_is_told_from_one_that_fails() {
+        for (line, expected) in [
+            ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'", Some("compiler")),
+            ("error: command 'gcc' failed: No such file or directory", Some("compiler")),
+            ("fatal error: Python.h: No such file or directory", Some("headers")),
+            ("error: command '/usr/bin/gcc' failed with exit code 1", None),
+        ] {
+            let hint = compiler_hint(&["building".to_owned(), line.to_owned()]);
+            assert_eq!(hint.is_some(), expected.is_some(), "{line}");
+            assert!(hint.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
+        }
     }
 }
