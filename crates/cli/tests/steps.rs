@@ -87,6 +87,34 @@ fn commands_do_the_same_in_every_mode() {
 }
 
 #[test]
+fn apt_does_the_same_in_every_mode() {
+    let Some(base) = base() else { return };
+    let ask = "curl --version | head -n 1; ssh -V 2>&1; stat -c %U:%G,%a /usr/bin/ssh-agent; dpkg --audit";
+    let mut seen = Vec::new();
+    in_every_mode(&base, |user| {
+        let text = spec(&base, &[]).replace("commands:", "apt_packages: [curl, openssh-client]");
+        user.write("image.yaml", &text);
+        let mode = forced(user);
+        let (built, told) = build(user, &mode);
+        let lost = "owners that this sandbox cannot give are root's now: /etc/gshadow (0:42)\n";
+        assert_eq!(told.contains(lost), user.who == Who::NoTools, "{:?}: {told}", user.who);
+        if user.who == Who::Root {
+            let (again, _) = build(user, &["--force", "--no-cache", mode[0], mode[1]]);
+            assert_eq!(again.digest(), built.digest(), "apt makes the same of the same");
+        }
+        let ask = ["run", "image.yaml", mode[0], mode[1], "--user", "root", "--", "sh", "-c", ask];
+        // Where there is one id, everything seems to be root's.
+        let said = user.run(&ask).stdout.replace("root:root,2755", "root:_ssh,2755");
+        let words = ["curl ", "OpenSSH_", "root:_ssh,2755"];
+        let lines = said.lines().zip(words);
+        assert_eq!(lines.filter(|(line, word)| line.starts_with(word)).count(), 3, "{:?}: {said}", user.who);
+        seen.push((built.digest().to_owned(), said));
+    });
+    assert_eq!(seen[0], seen[1]);
+    assert!(seen.iter().all(|one| one.1 == seen[0].1), "{seen:?}");
+}
+
+#[test]
 fn a_layer_that_lost_owners_is_told_and_never_taken_for_the_whole() {
     let Some(base) = base() else { return };
     let user = User::new(Who::Root);
