@@ -11,6 +11,7 @@ use imagewright_store::{Lease, ScratchDirectory};
 
 use crate::BuildError;
 use crate::blocking::lease;
+use crate::left;
 use crate::native::Machine;
 
 /// What apt says of a package that it cannot have.
@@ -74,7 +75,7 @@ impl AptRun {
 
     /// What it has chosen.
     pub(crate) fn chosen(&self) -> Result<Vec<SystemPackage>, BuildError> {
-        let text = fs_err::read_to_string(self.notes.path().join("chosen")).map_err(failed)?;
+        let text = left::read(self.notes.path(), "chosen").map_err(failed)?;
         let read = |line: &str| line.parse().map_err(|source| BuildError::AptChoice { source });
         let mut packages = text.lines().map(read).collect::<Result<Vec<SystemPackage>, _>>()?;
         packages.sort();
@@ -83,7 +84,7 @@ impl AptRun {
 
     /// Why it failed: the package that it speaks of, if it is one of the spec's.
     pub(crate) fn failure(self, exit: Exit, last_lines: Vec<String>) -> BuildError {
-        match fs_err::read_to_string(self.notes.path().join("gone")) {
+        match left::read(self.notes.path(), "gone") {
             Ok(gone) => {
                 let packages = gone.lines().map(str::to_owned).collect();
                 return BuildError::AptGone { packages, system: self.access.system };

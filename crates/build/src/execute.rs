@@ -206,7 +206,7 @@ impl<'a> Executor<'a> {
         purpose: AptPurpose,
     ) -> Result<Step, BuildError> {
         let sandbox = self.sandbox(&execution.origin).await?;
-        let unpacked = self.below(sandbox, below).await?;
+        let unpacked = self.below(producer, sandbox, below).await?;
         // What was made above files with other owners than they should have may have copied them.
         let is_below_lossy =
             below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
@@ -236,10 +236,14 @@ impl<'a> Executor<'a> {
     /// What is below, unpacked.
     pub(crate) async fn below(
         &self,
+        producer: &Producer,
         sandbox: &Sandbox,
         below: &[&FinishedLayer],
     ) -> Result<Below, BuildError> {
-        let homes: Vec<ImageReference> = self.plan.base.homes.iter().map(ImageReference::name_only).collect();
+        // A layer of ours that the store has dropped is where the image goes to.
+        let target = producer.shelves.target.as_ref().map(|(_, target)| target);
+        let homes: Vec<ImageReference> =
+            self.plan.base.homes.iter().chain(target).map(ImageReference::name_only).collect();
         self.machine.keep_local_base(&self.plan.base).await?;
         let base = self.plan.base.layers.iter().map(|layer| (layer.descriptor.clone(), layer.diff_id));
         let ours = below.iter().map(|layer| (descriptor(layer), layer.diff_id));

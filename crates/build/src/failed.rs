@@ -35,7 +35,7 @@ pub struct FailedStep {
     caches: Vec<Bind>,
     /// What it ran on, lowest first; what it changed comes last.
     layers: Vec<(Descriptor, DiffId)>,
-    /// The repositories that may have the layers of the base.
+    /// The repositories that may have the layers.
     homes: Vec<ImageReference>,
 }
 

@@ -49,6 +49,7 @@ mod files;
 mod found;
 mod inspect;
 mod layer_bytes;
+mod left;
 mod local_base;
 mod settle;
 mod sink;

@@ -179,8 +179,8 @@ impl Machine {
         Job::new(self, request)?.existence(request.spec.registry.is_some()).await
     }
 
-    /// What a build would do. It pins what a build would pin, and makes nothing but the image of a nested spec, which
-    /// has to be there to be looked into.
+    /// What a build would do. It pins what a build would pin, and makes nothing but what has to be there to be
+    /// looked into: the image of a nested spec, and wheels of what has none.
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
         let (existence, made_from) = match job.at_tag(request.push).await {

@@ -22,7 +22,8 @@ pub(crate) enum Command {
     /// Build an image, and push it when its spec names a registry.
     Build(BuildArguments),
     Lock(LockCommand),
-    /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing.
+    /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing, but for what has to be
+    /// there to be looked into: wheels of what has none, and the base of a nested spec.
     Plan(PlanArguments),
     /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
     Exists(ExistsArguments),

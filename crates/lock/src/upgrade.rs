@@ -76,6 +76,7 @@ impl Upgrade {
             CompilerSource::Debian { .. } => self.includes(&Pin::Debian),
             CompilerSource::Archives { .. } => self.includes(&Pin::Python),
         });
+        previous.results = previous.results.released(self);
         previous
     }
 

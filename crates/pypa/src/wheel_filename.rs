@@ -102,7 +102,7 @@ impl FromStr for WheelFilename {
             name: name.parse().map_err(|_| fail("the distribution's name is not one"))?,
             version: version.parse().map_err(|_| fail("the version is not one"))?,
             build: build
-                .map(|tag| parse_build(tag).ok_or_else(|| fail("the build tag has no number")))
+                .map(|tag| parse_build(tag).ok_or_else(|| fail("the build tag is not a number and letters")))
                 .transpose()?,
             interpreters: interpreters.ok_or_else(|| fail("the interpreter tags are not words"))?,
             abis: abis.ok_or_else(|| fail("the ABI tags are not words"))?,
@@ -121,6 +121,11 @@ fn compressed_set(text: &str) -> Option<Vec<String>> {
 fn parse_build(text: &str) -> Option<BuildTag> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, suffix) = text.split_at(digits);
+    // The name of a wheel becomes that of a file.
+    let is_plain = suffix.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'/');
+    if !is_plain {
+        return None;
+    }
     Some(BuildTag { number: number.parse().ok()?, suffix: suffix.to_owned() })
 }
 

@@ -83,7 +83,8 @@ impl Dockerfile<'_> {
             let roots = base_roots(packages.suite, has_python.then(|| packages.suite.python()));
             names.extend(roots.iter().flat_map(|roots| &roots.names).map(ToString::to_string));
         }
-        names.extend(self.spec.apt_packages.iter().cloned());
+        let asked = self.spec.apt_packages.iter().flat_map(|entry| entry.split_whitespace());
+        names.extend(asked.map(str::to_owned));
         if names.is_empty() {
             return Ok(None);
         }

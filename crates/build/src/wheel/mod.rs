@@ -2,6 +2,7 @@
 
 mod run;
 
+use std::collections::btree_map::{BTreeMap, Entry};
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -16,7 +17,7 @@ use imagewright_plan::{AptVersions, Content, Plan, WheelPlan, plan_wheel};
 use imagewright_pypa::WheelFilename;
 use imagewright_store::DocumentKind;
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::BuildError;
 use crate::blocking::lease;
@@ -52,8 +53,8 @@ pub(crate) struct WheelMaker<'a> {
     machine: Machine,
     producer: Producer,
     epoch: u64,
-    /// The versions that apt chooses for the image.
-    chosen: OnceCell<Vec<SystemPackage>>,
+    /// The versions that apt chooses, by what it chooses them for: each platform has its own.
+    chosen: Mutex<BTreeMap<Digest, Vec<SystemPackage>>>,
 }
 
 impl Job<'_> {
@@ -73,7 +74,7 @@ impl Job<'_> {
             reporter: machine.reporter.clone(),
             ..self.producer(shelves, inputs, epoch)
         };
-        WheelMaker { job: self, inputs, machine, producer, epoch, chosen: OnceCell::new() }
+        WheelMaker { job: self, inputs, machine, producer, epoch, chosen: Mutex::default() }
     }
 }
 
@@ -153,17 +154,26 @@ impl WheelMaker<'_> {
         Ok(plan_wheel(&self.job.recipe, root, build, self.epoch)?)
     }
 
-    /// The plan with the versions that apt chooses, where they are not chosen yet.
+    /// The plan with the versions that apt chooses, where they are not chosen yet, or where a layer has to be made
+    /// and the lock may give way.
     async fn settled(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
         let plan = self.plan(root, build)?;
         let layers = &plan.root.layers;
         let open = layers.iter().enumerate().find_map(|(at, definition)| {
             let execution = definition.execution()?;
-            let access = execution.apt.as_ref()?;
-            matches!(access.versions, AptVersions::Preferred(_))
-                .then_some((at, definition, execution, access.of))
+            Some((at, definition, execution, execution.apt.as_ref()?))
         });
-        let Some((at, definition, execution, of)) = open else { return Ok(plan) };
+        let Some((at, definition, execution, access)) = open else { return Ok(plan) };
+        let is_settled = match access.versions {
+            AptVersions::Chosen(_) => {
+                self.job.request.frozen || self.producer.kept(definition).await?.is_some()
+            }
+            AptVersions::Preferred(_) => false,
+        };
+        if is_settled {
+            return Ok(plan);
+        }
+        let of = access.of;
         let choose = async || {
             let executor = self.executor(&plan);
             let mut producer = self.producer.clone();
@@ -173,7 +183,12 @@ impl WheelMaker<'_> {
                 layers[..at].iter().filter_map(|layer| below.get(&layer.key)).map(|it| &it.0).collect();
             executor.choose(&producer, definition, execution, &below).await
         };
-        let packages = self.chosen.get_or_try_init(choose).await?.clone();
+        let mut chosen = self.chosen.lock().await;
+        let packages = match chosen.entry(of) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(unknown) => unknown.insert(choose().await?).clone(),
+        };
+        drop(chosen);
         let mut lock = root.lock.clone();
         lock.results.apt = AptResult { of: Some(of), packages, after: lock.results.apt.after };
         self.plan(BuildRoot { lock: &lock, ..root }, build)
@@ -250,7 +265,7 @@ impl WheelMaker<'_> {
         let obtaining = self.obtaining(plan, &producer, &executor);
         let layers = Box::pin(obtaining.layers(&There::new())).await?;
         let below: Vec<&FinishedLayer> = layers.iter().map(|(layer, _)| layer).collect();
-        let roots = executor.below(&means.sandbox, &below).await?.roots;
+        let roots = executor.below(&producer, &means.sandbox, &below).await?.roots;
         let source = self.fetcher().lay_out(build).await?;
         let project = Project::read(&source.project, build).map_err(imagewright_lock::LockError::from)?;
         let run = run::Run {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::execute::{Means, Running, StopOnDrop};
+use crate::left;
 use crate::native::Machine;
 use crate::secrets::Secrets;
 use crate::step_output::StepOutput;
@@ -63,14 +64,14 @@ struct Order<'a> {
 impl Hook {
     /// What the backend has put into its folder; none when it is no answer.
     fn answer(self, notes: &Path) -> io::Result<Option<Answer>> {
-        let text = fs_err::read(notes.join("answer.json"))?;
+        let text = left::read(notes, "answer.json")?;
         if self == Self::Requirements {
-            return Ok(serde_json::from_slice(&text).ok().map(Answer::Requirements));
+            return Ok(serde_json::from_str(&text).ok().map(Answer::Requirements));
         }
         let name: Option<WheelFilename> =
-            serde_json::from_slice::<String>(&text).ok().and_then(|name| name.parse().ok());
+            serde_json::from_str::<String>(&text).ok().and_then(|name| name.parse().ok());
         let Some(filename) = name else { return Ok(None) };
-        let file = fs_err::File::open(notes.join(filename.as_str()))?;
+        let file = left::open(notes, filename.as_str())?;
         Ok(Some(Answer::Wheel(filename, file)))
     }
 }

@@ -66,6 +66,14 @@ fn separate_commands_are_layers_of_their_own_over_any_base() {
     workshop.write("image.yaml", spec("echo 2 > /opt/two"));
     let second = workshop.build("image.yaml", &[]);
     assert_eq!(second.produced().len(), 1, "{:?}", second.layers());
+
+    // What was pushed and pruned is taken from there for a command above it.
+    workshop.run(&["cache", "prune", "--max-size", "0B"]).expect(0);
+    workshop.write("image.yaml", spec("cp /opt/one /opt/two"));
+    let third = workshop.build("image.yaml", &[]);
+    assert_eq!(third.produced().len(), 1, "{:?}", third.layers());
+    let container = Docker::pull(&peers.docker, third.text("image"));
+    assert_eq!(container.python("print(open('/opt/two').read())"), "one");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Files of the user's: copied as they are, counted as they are, and nothing else of the machine with them.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -311,6 +311,14 @@ fn what_was_named_on_purpose_is_copied_though_it_is_ignored() {
     // Docker's file names `data` itself, and so says nothing about what is in it; git's does.
     assert_eq!(paths(&sources["copy: data"]), ["y.txt", "z.md"]);
     assert_eq!(paths(&sources["copy: src"]), ["a.py"]);
+
+    // A checkout may be somebody else's, as in most pipelines.
+    if rustix::process::geteuid().is_root() {
+        for folder in ["", ".git"] {
+            chown(workshop.project().join(folder), Some(65534), Some(65534)).unwrap();
+        }
+        assert_eq!(paths(&self::sources(workshop)["copy: src"]), ["a.py"]);
+    }
 }
 
 /// Patterns, and files that try them.

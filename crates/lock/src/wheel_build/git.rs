@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use imagewright_oci::Digest;
 use url::Url;
 
@@ -143,41 +145,13 @@ impl Repository<'_> {
         variables.insert("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned());
         if let Some(Credentials { user, password }) = self.indexes.credentials(self.url, self.host) {
             let count: usize = variables.get("GIT_CONFIG_COUNT").and_then(|it| it.parse().ok()).unwrap_or(0);
-            let header = format!("Authorization: Basic {}", base64(format!("{user}:{password}").as_bytes()));
+            let header =
+                format!("Authorization: Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")));
             let scope = &self.url[..url::Position::BeforePath];
             variables.insert(format!("GIT_CONFIG_KEY_{count}"), format!("http.{scope}/.extraHeader"));
             variables.insert(format!("GIT_CONFIG_VALUE_{count}"), header);
             variables.insert("GIT_CONFIG_COUNT".to_owned(), (count + 1).to_string());
         }
         variables
-    }
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let word = chunk.iter().fold(0_usize, |word, byte| (word << 8) | usize::from(*byte));
-        let word = word << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let digit = (word >> (18 - 6 * place)) & 63;
-            text.push(if place <= chunk.len() { char::from(DIGITS[digit]) } else { '=' });
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_become_a_header() {
-        for (text, expected) in
-            [("", ""), ("a", "YQ=="), ("ab", "YWI="), ("abc", "YWJj"), ("u:p4ss", "dTpwNHNz")]
-        {
-            assert_eq!(base64(text.as_bytes()), expected);
-        }
     }
 }

@@ -61,5 +61,12 @@ impl GitRules {
 
 #[expect(clippy::disallowed_methods, reason = "only git knows which of its configurations are in force")]
 fn git(folder: &Path, arguments: &[&str]) -> io::Result<Output> {
-    Command::new("git").args(arguments).current_dir(folder).stdin(Stdio::null()).output()
+    let mut command = Command::new("git");
+    // A checkout may be another user's, as in most pipelines. Of what it sets, this is the one thing that is executed.
+    command.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]).args(arguments);
+    // This program may have been started by a hook of another repository.
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+        command.env_remove(name);
+    }
+    command.current_dir(folder).stdin(Stdio::null()).output()
 }
