@@ -16,7 +16,7 @@ use crate::docker::DockerError;
 use crate::failure;
 use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
-use crate::secrets::SecretError;
+use crate::secret::SecretError;
 use crate::sink::SinkError;
 
 /// Why an image could not be made.

@@ -18,7 +18,6 @@ use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared
 
 use crate::BuildError;
 use crate::event::Stage;
-use crate::execute::Executor;
 use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
@@ -28,7 +27,8 @@ use crate::native::{BuildRequest, Machine};
 use crate::nested::homes;
 use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, PartReport};
-use crate::secrets::Secrets;
+use crate::secret::Secrets;
+use crate::step::execute::Executor;
 
 /// A request, and what follows from it without asking anyone.
 #[derive(Clone, Debug)]

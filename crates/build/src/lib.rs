@@ -17,26 +17,22 @@ mod lookup;
 mod miss;
 mod pin;
 
-mod apt;
 mod attachment;
 mod blocking;
 mod bytecode;
-mod execute;
-mod failed;
 mod image;
-mod isolation;
 mod make;
-mod mask;
 mod mend;
 mod obtain;
 mod overlap;
 mod produce;
 mod provenance;
 mod push;
-mod secrets;
-mod step_output;
-mod surroundings;
 mod tags;
+
+mod secret;
+mod step;
+mod wheel;
 
 mod error;
 mod event;
@@ -44,28 +40,21 @@ mod failure;
 mod progress;
 mod report;
 
-mod contents;
-mod files;
 mod found;
 mod inspect;
 mod layer_bytes;
-mod left;
 mod local_base;
 mod settle;
 mod sink;
 mod unpack;
-mod wheel;
 
 pub use attachment::LOCK_TYPE;
 pub use bytecode::BytecodeError;
-pub use contents::ImageContents;
 pub use docker::{BuildSecret, DockerContext, DockerError};
 pub use error::BuildError;
 pub use event::{Event, LayerSource, PushOutcome, Reporter, Stage};
 pub use existence::Existence;
-pub use failed::{FailedStep, Revisit};
 pub use failure::FailureKind;
-pub use files::LayerListings;
 pub use forecast::{
     BaseForecast, ExistenceForecast, Forecast, LayerForecast, PlatformForecast, SandboxForecast,
 };
@@ -73,10 +62,11 @@ pub use found::{FoundImage, FoundIndex};
 pub use image::{
     DECLARED, INPUTS, LAYER_DIFF_ID, LAYER_KEY, LAYER_KIND, LAYER_PACKAGES, LAYER_TITLE, LOCK, UNSETTLED_LOCK,
 };
+pub use inspect::contents::ImageContents;
+pub use inspect::files::LayerListings;
 pub use inspect::{
     InspectedBase, InspectedConfig, InspectedIndex, InspectedLayer, InspectedPart, Inspection,
 };
-pub use isolation::SandboxChoice;
 pub use job::Planned;
 pub use lookup::{Lookup, Place};
 pub use miss::{InputChange, MissReason};
@@ -84,6 +74,8 @@ pub use native::{BuildRequest, GivenLock, Machine};
 pub use produce::CopyError;
 pub use provenance::{AnnotationError, LockDigests, Provenance};
 pub use report::{BuildReport, BuildStatus, LayerReport, OutputReport, PartReport};
-pub use secrets::SecretError;
+pub use secret::SecretError;
 pub use sink::{Engine, EngineError, Sink, SinkError, SinkFile};
-pub use surroundings::connections;
+pub use step::failed::{FailedStep, Revisit};
+pub use step::isolation::SandboxChoice;
+pub use step::surroundings::connections;

@@ -11,7 +11,6 @@ use imagewright_plan::Plan;
 
 use crate::BuildError;
 use crate::event::LayerSource;
-use crate::execute::Executor;
 use crate::image::{FinishedLayer, Image, assemble, index};
 use crate::job::{Inputs, Job};
 use crate::lookup::Shelves;
@@ -21,6 +20,7 @@ use crate::produce::{Memory, Places, Producer};
 use crate::provenance::{LockDigests, Provenance};
 use crate::push::Pusher;
 use crate::report::{LayerReport, PartReport};
+use crate::step::execute::Executor;
 
 /// An image that was made.
 #[derive(Clone, Debug)]

@@ -18,7 +18,6 @@ use crate::event::{Event, Reporter};
 use crate::existence::{AtTag, Existence, record};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
-use crate::isolation::SandboxChoice;
 use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
 use crate::make::Made;
@@ -26,6 +25,7 @@ use crate::noop::name_base;
 use crate::provenance::LockDigests;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::sink::Sink;
+use crate::step::isolation::SandboxChoice;
 
 /// What a builder has of the machine.
 #[derive(Clone, Debug)]

@@ -11,13 +11,13 @@ use tokio::sync::SetOnce;
 
 use crate::BuildError;
 use crate::event::{Event, LayerSource};
-use crate::execute::Executor;
 use crate::image::FinishedLayer;
 use crate::mend::discard_damaged;
 use crate::native::Machine;
 use crate::produce::{Obtained, Producer};
 use crate::push::Pusher;
 use crate::report::LayerReport;
+use crate::step::execute::Executor;
 
 /// How many layers are made at once; each uses its own threads, so this bounds memory, not cores.
 const LAYERS_AT_ONCE: usize = 4;

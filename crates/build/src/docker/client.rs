@@ -11,7 +11,7 @@ use tokio::process::Command;
 use super::context::BuildSecret;
 use super::error::DockerError;
 use crate::event::{Event, Reporter};
-use crate::mask::Mask;
+use crate::secret::mask::Mask;
 
 /// How many lines an error has of what the client wrote.
 const TAIL: usize = 20;

@@ -22,13 +22,13 @@ use tokio::sync::Mutex;
 use crate::BuildError;
 use crate::blocking::lease;
 use crate::event::{Event, Stage};
-use crate::execute::Executor;
 use crate::image::FinishedLayer;
 use crate::job::{Inputs, Job};
 use crate::lookup::Shelves;
 use crate::native::Machine;
 use crate::obtain::{Obtaining, There};
 use crate::produce::Producer;
+use crate::step::execute::Executor;
 
 use self::run::{Answer, Hook};
 

@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use crate::BuildError;
 use crate::blocking::blocking;
-use crate::execute::{Means, Running, StopOnDrop};
-use crate::left;
 use crate::native::Machine;
-use crate::secrets::Secrets;
-use crate::step_output::StepOutput;
+use crate::secret::Secrets;
+use crate::step::execute::{Means, Running, StopOnDrop};
+use crate::step::left;
+use crate::step::output::StepOutput;
 
 /// What asks the backend.
 const SCRIPT: &str = include_str!("backend.py");

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use imagewright_sandbox::LostOwner;
 
 use crate::event::{Event, Reporter};
-use crate::mask::Mask;
+use crate::secret::mask::Mask;
 
 /// How many of a step's last lines its error has.
 const TAIL: usize = 20;

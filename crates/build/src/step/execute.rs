@@ -15,17 +15,17 @@ use imagewright_store::{LayerRecord, ScratchDirectory};
 use tokio::sync::OnceCell;
 
 use crate::BuildError;
-use crate::apt::{AptPurpose, AptRun};
 use crate::blocking::blocking;
-use crate::failed::{Below, FailedStep};
 use crate::forecast::{SandboxForecast, with_causes};
 use crate::image::FinishedLayer;
 use crate::lookup::{Shelves, lossy_key};
 use crate::native::Machine;
 use crate::produce::Producer;
-use crate::secrets::Secrets;
-use crate::step_output::StepOutput;
-use crate::surroundings::Surroundings;
+use crate::secret::Secrets;
+use crate::step::apt::{AptPurpose, AptRun};
+use crate::step::failed::{Below, FailedStep};
+use crate::step::output::StepOutput;
+use crate::step::surroundings::Surroundings;
 
 /// What runs the executions of one plan. The sandbox is looked for when the first of them is not at hand.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use imagewright_store::{Lease, ScratchDirectory};
 
 use crate::BuildError;
 use crate::blocking::lease;
-use crate::left;
 use crate::native::Machine;
+use crate::step::left;
 
 /// What apt says of a package that it cannot have.
 const UNKNOWN: [&str; 3] = ["Unable to locate package", "has no installation candidate", "was not found"];

@@ -3,6 +3,8 @@
 //! Secrets are read before any work and kept in memory. What resolves and downloads sees them where pip, uv and curl
 //! look for them; what runs in the image sees them where the spec says. They are in no key, no layer and no message.
 
+pub(crate) mod mask;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +13,7 @@ use imagewright_sandbox::SecretFile;
 use imagewright_spec::{ImageSpec, SecretMount, SecretSource, SecretTarget};
 use thiserror::Error;
 
-use crate::mask::Mask;
+use crate::secret::mask::Mask;
 
 /// Why a secret cannot be had.
 #[derive(Debug, Error)]

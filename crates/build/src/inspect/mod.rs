@@ -1,5 +1,8 @@
 //! What an image says about itself: everything here is in its manifest and configuration.
 
+pub(crate) mod contents;
+pub(crate) mod files;
+
 use imagewright_oci::{Annotations, Descriptor, DiffId, Digest, MediaType, Platform};
 use serde::Serialize;
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::BuildError;
 use crate::native::Machine;
 use crate::produce::Producer;
-use crate::surroundings::Surroundings;
+use crate::step::surroundings::Surroundings;
 
 const FAILED: DocumentKind = DocumentKind("failed-step");
 
