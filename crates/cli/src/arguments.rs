@@ -15,6 +15,10 @@ use crate::sink_arguments::SinkArguments;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Write a failure into this file as JSON, instead of telling it on stderr: `exit_code`, `message`, `causes` and
+    /// `hint`. For programs that call this one; `/dev/fd/N` is a file too.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) failure_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -59,7 +63,7 @@ impl Command {
 /// A spec, and what the command line puts in the place of what it says.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArguments {
-    /// The spec: a YAML or JSON file.
+    /// The spec: a YAML or JSON file; `-` is standard input.
     pub(crate) spec: PathBuf,
     #[command(flatten)]
     pub(crate) overrides: OverrideArguments,
@@ -107,7 +111,7 @@ pub(crate) struct LockArguments {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The specs: YAML or JSON files, built one after the other.
+    /// The specs: YAML or JSON files, built one after the other; `-` is standard input.
     #[arg(required = true, value_name = "SPEC")]
     pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]

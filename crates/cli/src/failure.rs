@@ -2,9 +2,11 @@
 
 use std::error::Error as _;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use imagewright_build::{BuildError, FailureKind};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::configuration::ConfigurationError;
@@ -99,31 +101,52 @@ from_engine!(
     imagewright_store::StoreError
 );
 
-/// Prints the failure, its causes and the hint to stderr.
-pub(crate) fn report(failure: &Failure) -> ExitCode {
-    let mut told = failure.to_string();
-    let mut text = format!("error: {told}\n");
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        // Some errors quote their cause, to say enough on their own.
-        if !told.ends_with(&said) {
-            text.extend(["  because: ", &said, "\n"]);
+/// What is told of a failure; the object in the file that `--failure-file` names.
+#[derive(Debug, Serialize)]
+struct Told {
+    exit_code: u8,
+    message: String,
+    causes: Vec<String>,
+    hint: Option<String>,
+}
+
+impl Told {
+    fn of(failure: &Failure) -> Self {
+        let message = failure.to_string();
+        let (mut causes, mut last) = (Vec::new(), message.clone());
+        for cause in std::iter::successors(failure.source(), |&error| error.source()) {
+            let cause = cause.to_string();
+            // Some errors quote their cause, to say enough on their own.
+            if !last.ends_with(&cause) {
+                causes.push(cause.clone());
+            }
+            last = cause;
         }
-        told = said;
-        cause = error.source();
+        Self { exit_code: failure.exit_code(), message, causes, hint: failure.hint() }
     }
-    if let Some(hint) = failure.hint() {
-        text.extend(hint.lines().flat_map(|line| ["hint: ", line, "\n"]));
+
+    fn text(&self) -> String {
+        let causes = self.causes.iter().map(|cause| format!("  because: {cause}\n"));
+        let hint = self.hint.iter().flat_map(|hint| hint.lines()).map(|line| format!("hint: {line}\n"));
+        std::iter::once(format!("error: {}\n", self.message)).chain(causes).chain(hint).collect()
     }
-    // A closed stderr is nothing that could be told to anyone.
-    drop(std::io::stderr().write_all(text.as_bytes()));
-    ExitCode::from(failure.exit_code())
+}
+
+/// Tells the failure, its causes and the hint: to people on stderr, or to a program in the file that it named.
+pub(crate) fn report(failure: &Failure, file: Option<&Path>) -> ExitCode {
+    let told = Told::of(failure);
+    let json = || serde_json::to_vec(&told).expect("texts and a number serialise");
+    let is_told = file.is_some_and(|file| fs_err::write(file, json()).is_ok());
+    if !is_told {
+        // A closed stderr is nothing that could be told to anyone.
+        drop(std::io::stderr().write_all(told.text().as_bytes()));
+    }
+    ExitCode::from(told.exit_code)
 }
 
 /// Ends the process after a signal, when it cannot end by itself soon enough.
 #[expect(clippy::exit, reason = "threads that are in the middle of something are not waited for")]
 pub(crate) fn leave_interrupted() -> ! {
-    report(&Failure::Interrupted);
+    report(&Failure::Interrupted, None);
     std::process::exit(INTERRUPTED.into())
 }

@@ -7,17 +7,19 @@ use imagewright_build::{BuildError, GivenLock};
 use imagewright_lock::{Lock, LockError};
 
 use crate::failure::Failure;
+use crate::session;
 
-/// `image.lock` for `image.yaml`.
-pub(crate) fn beside(spec: &Path) -> PathBuf {
-    spec.with_extension("lock")
+/// `image.lock` for `image.yaml`; nothing is beside standard input.
+pub(crate) fn beside(spec: &Path) -> Option<PathBuf> {
+    (spec != Path::new(session::STDIN)).then(|| spec.with_extension("lock"))
 }
 
 /// The lock to start from: the one that was named, else the one beside the spec, if there is one.
 pub(crate) fn find(named: Option<&Path>, spec: &Path) -> Result<Option<GivenLock>, Failure> {
-    match named {
-        Some(path) => read(path).map(Some),
-        None => read_if_there(&beside(spec)),
+    match (named, beside(spec)) {
+        (Some(path), _) => read(path).map(Some),
+        (None, Some(path)) => read_if_there(&path),
+        (None, None) => Ok(None),
     }
 }
 

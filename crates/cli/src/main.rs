@@ -30,8 +30,9 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = arguments::Arguments::parse();
+    let failure_file = arguments.failure_file.clone();
     match commands::run(arguments) {
         Ok(code) => code,
-        Err(failure) => failure::report(&failure),
+        Err(failure) => failure::report(&failure, failure_file.as_deref()),
     }
 }

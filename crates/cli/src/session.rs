@@ -1,6 +1,7 @@
 //! What every command that needs the machine starts with: environment, store, client, runtime.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,7 +11,7 @@ use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
 use imagewright_oci::Platform;
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
-use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load};
+use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse};
 use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, OverrideArguments, ProgressStyle, SpecArguments};
@@ -23,12 +24,15 @@ use crate::{lock_file, progress};
 /// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
 pub(crate) const HELPER: &str = "/proc/self/exe";
 
+/// The name of standard input where a file is named.
+pub(crate) const STDIN: &str = "-";
+
 /// Reads the spec that the arguments name.
 pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
     spec_in(&arguments.spec, &arguments.overrides)
 }
 
-/// Reads the spec in a file.
+/// Reads the spec in a file, or from standard input.
 pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<ImageSpec, Failure> {
     let overrides = Overrides {
         name: overrides.name.clone(),
@@ -39,7 +43,13 @@ pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<Imag
     let is_arm = Platform::of_this_machine().architecture == "arm64";
     let host = if is_arm { HostArchitecture::Arm64 } else { HostArchitecture::Other };
     let options = ParseOptions { host, overrides };
-    Ok(load(file, &options).map_err(|error| of_the_options(error, &options.overrides))?)
+    let spec = if file == Path::new(STDIN) {
+        let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
+        parse(&text, &options)
+    } else {
+        load(file, &options)
+    };
+    Ok(spec.map_err(|error| of_the_options(error, &options.overrides))?)
 }
 
 /// What is wrong with an option is not looked for in the file.
@@ -174,7 +184,8 @@ pub(crate) fn request_with(
         sinks: Vec::new(),
         spec,
         directory: environment.directory.clone(),
-        left_out: std::iter::once(lock_file::beside(file))
+        left_out: lock_file::beside(file)
+            .into_iter()
             .chain(arguments.and_then(|arguments| arguments.lock.clone()))
             .collect(),
         fallback_python: Configuration::load(environment)?.python.value,

@@ -13,7 +13,7 @@ use crate::session;
 /// An image, and what the command line puts in the place of what its spec says.
 #[derive(Debug, Args)]
 pub(crate) struct SubjectArguments {
-    /// A spec (a file, or any name that ends in .yaml, .yml or .json), else the name of an image such as
+    /// A spec (a file, or any name that ends in .yaml, .yml or .json, or `-` for standard input), else the name of an image such as
     /// `python:3.11-slim` or `localhost:5000/app:1`.
     #[arg(value_name = "SPEC|IMAGE", required = true)]
     image: Option<String>,
@@ -58,7 +58,7 @@ impl SubjectArguments {
         let image = self.image.as_deref().expect("clap requires it");
         let path = Path::new(image);
         let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";
-        if path.extension().is_some_and(is_spec) || path.is_file() {
+        if path.extension().is_some_and(is_spec) || image == session::STDIN || path.is_file() {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
             let overrides = OverrideArguments { registry, name, platform, builder: None };

@@ -65,7 +65,7 @@ pub use declared::{Declared, DeclaredContext, declared};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
 pub use image_spec::{BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions};
-pub use load::{load, parse_json, parse_yaml};
+pub use load::{load, parse, parse_json, parse_yaml};
 pub use local_image::{LocalFormat, LocalImage, LocalImageTextError};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
 pub use py_date::{PyDate, PyDateTime};

@@ -24,6 +24,12 @@ pub fn parse_json(text: &str, options: &ParseOptions) -> Result<ImageSpec, SpecE
     image_spec(&node, Notation::Json, options).map_err(|problems| SpecError::Invalid { file: None, problems })
 }
 
+/// Reads a spec from text of either notation: JSON when it begins with a brace, else YAML.
+pub fn parse(text: &str, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
+    let is_json = text.trim_start_matches('\u{feff}').trim_start().starts_with('{');
+    if is_json { parse_json(text, options) } else { parse_yaml(text, options) }
+}
+
 /// Reads a spec from a file: JSON when its name ends in `.json`, else YAML.
 pub fn load(path: &Path, options: &ParseOptions) -> Result<ImageSpec, SpecError> {
     let is = |ending: &str| path.extension().is_some_and(|end| end == ending);

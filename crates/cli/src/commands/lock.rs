@@ -85,7 +85,11 @@ fn all(upgrades: &[Upgrade]) -> Upgrade {
 pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
     let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
-    let output = arguments.output.clone().unwrap_or_else(|| lock_file::beside(&arguments.spec.spec));
+    let beside = || lock_file::beside(&arguments.spec.spec);
+    let output = arguments.output.clone().or_else(beside).ok_or_else(|| Failure::Arguments {
+        message: "a spec from standard input has no file that its lock could be beside".to_owned(),
+        hint: Some("say where the lock goes: `--output FILE`, or `--output -`".to_owned()),
+    })?;
     lock_file::check_place(&output)?;
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
     let start = start(&machine.reporter, arguments, &output, written.as_ref())?;
@@ -131,8 +135,11 @@ fn start(
     let beside = lock_file::beside(spec);
     match &arguments.lock.lock {
         Some(named) => lock_file::find(Some(named), spec),
-        None if written.is_some() || output == beside => Ok(written.cloned()),
-        None => read_or_warn(reporter, &beside, "nothing that it pins is kept"),
+        None if written.is_some() => Ok(written.cloned()),
+        None => match beside.filter(|beside| beside != output) {
+            Some(beside) => read_or_warn(reporter, &beside, "nothing that it pins is kept"),
+            None => Ok(None),
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::Offline;
+use crate::support::{Offline, Run};
 
 #[test]
 fn several_specs_are_built_one_after_the_other() {
@@ -104,4 +104,45 @@ fn an_image_without_a_registry_is_shown_as_it_was_named() {
     assert_eq!(built["further_tags"], serde_json::json!(["app:v1"]));
     let named = world.workshop.run(&["inspect", "app:v1"]).expect(0).stdout;
     assert!(named.starts_with("app:v1\n") && !named.contains("docker.io"), "{named}");
+}
+
+#[test]
+fn a_spec_comes_from_standard_input() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["gamma"]);
+    let yaml = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
+    let asked = |arguments: &[&str], spec: &str| {
+        let mut command = workshop.command(arguments);
+        fs_err::write(workshop.path("stdin"), spec).unwrap();
+        command.stdin(fs_err::File::open(workshop.path("stdin")).unwrap().into_parts().0);
+        Run::of(&command.output().unwrap())
+    };
+    let tag = workshop.run(&["tag", "image.yaml"]).expect(0).stdout;
+    assert_eq!(asked(&["tag", "-"], &yaml).expect(0).stdout, tag);
+    workshop.write("image.json", r#"{"name": "app", "packages": ["gamma"]}"#);
+    let json = workshop.run(&["tag", "image.json"]).expect(0).stdout;
+    assert_eq!(asked(&["tag", "-"], r#" {"name": "app", "packages": ["gamma"]}"#).expect(0).stdout, json);
+    asked(&["tag", "-"], "").expect(2).says(&["it is empty"]);
+    asked(&["lock", "-"], &yaml).expect(2).says(&["hint: say where the lock goes: `--output FILE`"]);
+    let lock = asked(&["lock", "-", "--output", "-"], &yaml).expect(0).stdout;
+    assert!(lock.contains("gamma"), "{lock}");
+    asked(&["build", "-"], &yaml).expect(0).says(&["done "]);
+    workshop.run(&["exists", "image.yaml"]).expect(0);
+}
+
+#[test]
+fn a_failure_goes_to_the_program_that_wants_it() {
+    let Some(world) = Offline::new() else { return };
+    world.workshop.write("image.yaml", "packges: [gamma]\n");
+    let failed = world.workshop.run(&["--failure-file", "failure.json", "tag", "image.yaml"]).expect(2);
+    assert_eq!(failed.stderr, "");
+    let told = fs_err::read_to_string(world.workshop.project().join("failure.json")).unwrap();
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["exit_code"], 2);
+    assert!(told["message"].as_str().unwrap().contains("packges"), "{told}");
+    assert_eq!(told["hint"], "did you mean `packages`?");
+    let failed =
+        world.workshop.run(&["tag", "none.yaml", "--failure-file", "/nowhere/failure.json"]).expect(2);
+    failed.says(&["error: cannot read the spec", "  because: "]);
 }
