@@ -9,7 +9,7 @@ use std::time::Duration;
 use imagewright_oci::Digest;
 use imagewright_registry::{Backoff, Retry, TransportError, begins_at, http_client, retry_after};
 use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Condition, Store, StoreError};
-use reqwest::header::{CONTENT_LENGTH, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use thiserror::Error;
 use tokio::sync::Semaphore;
@@ -88,6 +88,13 @@ pub struct Wanted<'a> {
     pub file_name: &'a str,
     /// What it must be; a file without a known digest is taken as it comes.
     pub digest: Option<Digest>,
+}
+
+/// A document, and where it was in the end: links in it are relative to that.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) address: Url,
+    pub(crate) bytes: Vec<u8>,
 }
 
 /// Why a file could not be downloaded.
@@ -301,18 +308,48 @@ impl Downloads {
                 Err(source) => Err(StoreError::Source { name: name(), source }.into()),
             };
         }
+        Ok(self.received(wanted, None).await?.map(|page| page.bytes))
+    }
+
+    /// A small document that a server has in several formats; none when there is none.
+    pub(crate) async fn page(
+        &self,
+        wanted: &Wanted<'_>,
+        accept: &str,
+    ) -> Result<Option<Page>, DownloadError> {
+        if local_path(wanted.url).is_some() {
+            let bytes = self.document(wanted).await?;
+            return Ok(bytes.map(|bytes| Page { address: wanted.url.clone(), bytes }));
+        }
+        self.received(wanted, Some(accept)).await
+    }
+
+    async fn received(
+        &self,
+        wanted: &Wanted<'_>,
+        accept: Option<&str>,
+    ) -> Result<Option<Page>, DownloadError> {
         let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
         let mut backoff = Backoff::new(RETRY);
         loop {
-            let document = self.document_once(wanted).await;
-            if !goes_on(document.as_ref().err(), &mut backoff).await {
-                return document;
+            let page = self.received_once(wanted, accept).await;
+            if !goes_on(page.as_ref().err(), &mut backoff).await {
+                return page;
             }
         }
     }
 
-    async fn document_once(&self, wanted: &Wanted<'_>) -> Result<Option<Vec<u8>>, DownloadError> {
-        let mut response = self.send(self.request(Method::GET, wanted)?, wanted).await?;
+    async fn received_once(
+        &self,
+        wanted: &Wanted<'_>,
+        accept: Option<&str>,
+    ) -> Result<Option<Page>, DownloadError> {
+        let mut request = self.request(Method::GET, wanted)?;
+        if let Some(accept) = accept {
+            request = request.header(ACCEPT, accept);
+        }
+        let mut response = self.send(request, wanted).await?;
+        let address = response.url().clone();
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::GONE) {
             return Ok(None);
         }
@@ -325,7 +362,7 @@ impl Downloads {
                 return Err(DownloadError::TooLarge { file_name, server, limit: DOCUMENT_LIMIT });
             }
         }
-        Ok(Some(bytes))
+        Ok(Some(Page { address, bytes }))
     }
 
     async fn download(&self, wanted: &Wanted<'_>) -> Result<ArtifactFile, DownloadError> {

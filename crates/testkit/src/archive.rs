@@ -9,13 +9,12 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Response;
 use imagewright_oci::Digest;
 
 use crate::server::{Body, Server};
+use crate::tarball::tarball as tar;
 
 /// A running archive.
 #[derive(Debug)]
@@ -92,18 +91,6 @@ fn index(files: &Files) -> String {
         format!("{control}Filename: ./{name}\nSize: {size}\nSHA256: {}\n\n", sha256.hex())
     });
     paragraphs.collect()
-}
-
-fn tar(files: &[(String, String)]) -> Vec<u8> {
-    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
-    for (path, text) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        archive.append_data(&mut header, path, text.as_bytes()).expect("memory can be written to");
-    }
-    let compressed = archive.into_inner().expect("memory can be written to");
-    compressed.finish().expect("memory can be written to")
 }
 
 /// An archive of ar(5).

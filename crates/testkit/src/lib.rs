@@ -16,6 +16,7 @@
 //! ```
 
 mod server;
+mod tarball;
 
 pub mod archive;
 pub mod image;
@@ -25,3 +26,5 @@ pub mod registry;
 pub mod wheel;
 
 pub mod validate;
+
+pub use tarball::tarball;

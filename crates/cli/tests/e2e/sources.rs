@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use imagewright_testkit::index::TestIndex;
+
 use crate::support::{Workshop, network};
 
 const PYPROJECT: &str = "\
@@ -102,6 +104,36 @@ fn another_machine_builds_the_archive_of_a_lock_again_and_makes_the_same() {
     let built = other.run(&["build", "image.yaml", "--frozen", "--json"]).expect(0);
     assert!(built.stderr.contains("building docopt-0.6.2.tar.gz"), "{}", built.stderr);
     assert_eq!(other.build("image.yaml", &["--frozen"]).digest(), first.digest());
+}
+
+/// Leaves a mark wherever it is executed, and says nothing of itself unless it is.
+fn hostile(mark: &Path) -> String {
+    format!(
+        "import os\n\
+         os.makedirs(os.path.dirname({mark:?}), exist_ok=True)\n\
+         open({mark:?}, 'w').close()\n\
+         open('hostile.py', 'w').write('WAS_HERE = True\\n')\n\
+         from setuptools import setup\n\
+         setup(name='hostile', version='1.0', py_modules=['hostile'], install_requires=['six'])\n"
+    )
+}
+
+#[test]
+fn nothing_that_was_downloaded_is_executed_outside_of_the_sandbox() {
+    let Some(()) = network() else { return };
+    let (workshop, index) = (Workshop::warm(), TestIndex::start());
+    let mark = workshop.path("mark");
+    let setup = hostile(&mark);
+    index.add_source("hostile", "1.0", Some(">=3.8"), &[("setup.py", &setup)]);
+    let spec = spec("[hostile]") + &format!("pip_extra_index_url: ['{}']\n", index.url());
+    workshop.write("image.yaml", spec);
+    for command in ["lock", "plan", "build"] {
+        workshop.run(&[command, "image.yaml"]).expect(0);
+        assert!(!mark.exists(), "{command}");
+    }
+    // It was executed where it belongs.
+    let python = "import hostile, six; print(hostile.WAS_HERE)";
+    assert_eq!(said(&workshop, &["python", "-c", python]), "True");
 }
 
 #[test]

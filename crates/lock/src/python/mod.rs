@@ -2,8 +2,9 @@
 //!
 //! uv resolves, this module asks it and judges its answer: [`resolve`] writes the requirements, the preferences
 //! and a configuration with the user's index settings into a temporary folder, runs one `uv pip compile`, and
-//! chooses each distribution's wheel by the target's own tags. Nothing is built and nothing of a package runs; what has
-//! no wheel is told, and built elsewhere.
+//! chooses each distribution's wheel by the target's own tags. Nothing is built and nothing of a package runs: uv is never
+//! started without `--no-build`. What has no wheel is told, chosen by what indexes say of it ([`sdist`]), and built
+//! elsewhere.
 //! Credentials are in the configuration file or the environment, never on a command line, in a lock or a message.
 
 mod asked;
@@ -14,6 +15,7 @@ mod error;
 mod explain;
 mod index;
 mod interpreter;
+mod listing;
 mod local_wheel;
 mod locked;
 mod log;
@@ -21,6 +23,7 @@ mod misnomer;
 mod netrc;
 mod option;
 mod option_table;
+mod page;
 mod pip_config;
 mod preferences;
 mod pylock;
@@ -40,6 +43,7 @@ pub use chosen::ChosenPackage;
 pub use credentials::Credentials;
 pub use error::{Finding, PythonError, PythonErrorKind};
 pub use index::{Index, IndexSettings, IndexUrl};
+pub use listing::IndexPages;
 pub use locked::{LockedPackage, WheelSource};
 pub use option::{InstallOptions, OptionProblem, OverrideFile, Written};
 pub use request::{PythonRequest, PythonResolution, Refresh};

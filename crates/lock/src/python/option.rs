@@ -210,6 +210,11 @@ impl InstallOptions {
         passed.flat_map(|it| [Some(it.option.to_owned()), it.value.clone()]).flatten().collect()
     }
 
+    /// The value of an option that uv is given.
+    pub(super) fn uv_value(&self, option: &str) -> Option<&str> {
+        self.uv.iter().find(|passed| passed.option == option)?.value.as_deref()
+    }
+
     /// The option that uv's words name; of several, the one whose value they quote.
     pub(super) fn meant_by(&self, explanation: &str) -> Option<&Written> {
         let words: Vec<&str> = explanation.split([' ', '\'', '`', '\n']).collect();

@@ -20,8 +20,6 @@ pub(super) struct Package {
     pub(super) wheels: Vec<File>,
     /// A wheel that was named by URL or path.
     pub(super) archive: Option<File>,
-    /// The archive of its source.
-    pub(super) sdist: Option<File>,
 }
 
 #[derive(Debug, Deserialize)]

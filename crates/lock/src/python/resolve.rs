@@ -47,7 +47,7 @@ const REQUIREMENTS: &str = "requirements.in";
 const CONSTRAINTS: &str = "constraints.txt";
 const OVERRIDES: &str = "overrides.txt";
 const CONFIGURATION: &str = "uv.toml";
-const OUTPUT: &str = "pylock.toml";
+pub(super) const OUTPUT: &str = "pylock.toml";
 const STUBS: &str = "base";
 
 /// Everything that one resolution is made of, in the folder for it.
@@ -130,7 +130,7 @@ impl<'a> Question<'a> {
 
     /// The question itself: all requirements, with preferences.
     async fn ask_all(&self) -> Result<(Finished, Said), PythonError> {
-        let finished = self.ask(&lines(&self.requirements), &["--no-build", "--output-file", OUTPUT]).await?;
+        let finished = self.ask(&lines(&self.requirements), &["--output-file", OUTPUT]).await?;
         let said = Said::parse(&self.request.asked.indexes.redact(&finished.stderr));
         Ok((finished, said))
     }
@@ -148,8 +148,17 @@ impl<'a> Question<'a> {
         let (major, minor) = self.request.target.version();
         let patch = self.request.target.patch().map(|patch| format!(".{patch}")).unwrap_or_default();
         let version = format!("{major}.{minor}{patch}");
-        let fixed =
-            ["pip", "compile", "--format", "pylock.toml", "--no-header", "--python-version", &version];
+        // To build something, even if only to ask for its metadata, is to execute what was downloaded.
+        let fixed = [
+            "pip",
+            "compile",
+            "--no-build",
+            "--format",
+            "pylock.toml",
+            "--no-header",
+            "--python-version",
+            &version,
+        ];
         let mut arguments: Vec<String> = fixed.iter().map(|&word| word.to_owned()).collect();
         if !further.contains(&"--universal") {
             arguments.extend(["--python-platform".to_owned(), self.platform.to_owned()]);
@@ -346,13 +355,13 @@ impl<'a> Question<'a> {
             return Vec::new();
         };
         let tags: BTreeSet<String> = self
-            .try_ask(&parsed.line, &["--no-build", "--universal", "--no-deps"])
+            .try_ask(&parsed.line, &["--universal", "--no-deps"])
             .await
             .iter()
             .flat_map(|package| package.wheels.iter().filter_map(File::filename))
             .filter_map(|text| Some(text.parse::<WheelFilename>().ok()?.tag_text().to_owned()))
             .collect();
-        let newest = self.try_ask(name.as_str(), &["--no-build", "--no-deps"]).await;
+        let newest = self.try_ask(name.as_str(), &["--no-deps"]).await;
         let newest = newest.first().and_then(|package| package.version.as_deref()?.parse().ok());
         let of_target = match newest {
             Some(version) => Finding::OtherVersion { name: name.clone(), version },

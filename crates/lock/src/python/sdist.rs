@@ -1,17 +1,17 @@
 //! Archives of source in indexes, for distributions that have no wheel.
 
-use std::path::Path;
-
-use imagewright_oci::Digest;
 use imagewright_pypa::PackageName;
 use url::Url;
 
-use super::pylock::File;
+use super::listing::IndexPages;
+use super::page::{Listed, stand_ins};
 use super::requirement::Parsed;
-use super::resolve::Question;
+use super::resolve::{OUTPUT, Question};
 use super::select::Selection;
-use super::source_requirement::bare;
-use super::{Origin, PythonError, PythonRequest, Requirement, SourceLocation, SourceRequirement};
+use super::{
+    Asked, Index, Origin, PythonError, PythonRequest, Requirement, SourceLocation, SourceRequirement,
+};
+use crate::LockError;
 use crate::uv::Uv;
 
 /// A distribution that a resolution failed for because no allowed version has a wheel that could be used.
@@ -26,16 +26,27 @@ pub struct Lacking {
 /// What uv says of such a distribution, before its name.
 const LACKING: &str = "Wheels are required for `";
 
+/// Where uv finds the page with what stands in for archives.
+const INDEX: &str = "archives";
+
 /// The archive of source that an installer would choose for a distribution; none when the indexes have none.
 ///
-/// uv is asked without what the archive needs, so it has no reason to look into it, which could mean to execute it.
+/// uv chooses archives only if it may also build them, which it does wherever it wants to know more of one. So it is
+/// asked about an index of one page, with a wheel in the place of each archive.
 pub async fn sdist(
     uv: &Uv,
     request: &PythonRequest<'_>,
+    pages: IndexPages<'_>,
     lacking: &Lacking,
-) -> Result<Option<SourceRequirement>, PythonError> {
-    let question = Question::of(uv, request)?;
+) -> Result<Option<SourceRequirement>, LockError> {
     let name = &lacking.name;
+    let archives = pages.archives(name, request, &uv.capabilities().default_index).await?;
+    if archives.is_empty() {
+        return Ok(None);
+    }
+    let asked = only_of(&archives, name, request)?;
+    let of_archives = PythonRequest { asked: &asked, ..*request };
+    let question = Question::of(uv, &of_archives)?;
     let written = question.written().filter(|parsed| parsed.name.as_ref() == Some(name));
     let written: Vec<&Parsed> = written.collect();
     let needed = lacking.specifiers.iter().map(|specifier| format!("{name}{specifier}"));
@@ -44,44 +55,61 @@ pub async fn sdist(
     if lines.is_empty() {
         lines.push(name.to_string());
     }
-    let found = question.try_ask(&lines.join("\n"), &["--no-deps"]).await;
-    let Some(package) = found.iter().find(|package| package.sdist.is_some()) else { return Ok(None) };
-    let Some(file) = &package.sdist else { return Ok(None) };
+    let found = question.try_ask(&lines.join("\n"), &["--no-deps", "--output-file", OUTPUT]).await;
+    let Some(package) = found.first() else { return Ok(None) };
     let (_, version) = Selection::identity(package)?;
+    let Some(archive) = archives.into_iter().find(|archive| archive.version == version) else {
+        return Ok(None);
+    };
     let allowed = question.hashes().remove(name).unwrap_or_default();
-    let stated = file.hashes.get("sha256").and_then(|digits| Digest::from_hex(digits).ok());
+    let stated = archive.sha256;
     let name = || name.clone();
     if allowed.is_empty() && request.asked.options.require_hashes {
-        return Err(PythonError::HashMissing { name: name(), version });
+        return Err(PythonError::HashMissing { name: name(), version }.into());
     }
     if let Some(found) = stated.filter(|stated| !allowed.is_empty() && !allowed.contains(stated)) {
-        return Err(PythonError::HashMismatch { name: name(), version, allowed, found: vec![found] });
+        return Err(PythonError::HashMismatch { name: name(), version, allowed, found: vec![found] }.into());
     }
-    let location = location(file, request.scratch)?;
     let text = format!("{}=={version}", lacking.name);
     Ok(Some(SourceRequirement {
         requirement: Requirement::new(&text, Origin::Field { name: "packages".to_owned() }),
         extras: String::new(),
         marker: None,
-        location,
+        location: location(archive.url),
         subdirectory: None,
         hashes: if allowed.is_empty() { stated.into_iter().collect() } else { allowed },
     }))
 }
 
-fn location(file: &File, folder: &Path) -> Result<SourceLocation, PythonError> {
-    if let Some(path) = &file.path {
-        return Ok(SourceLocation::File { path: folder.join(path) });
+/// What the user asks, of an index that has nothing but what stands in for these archives.
+fn only_of(
+    archives: &[Listed],
+    name: &PackageName,
+    request: &PythonRequest<'_>,
+) -> Result<Asked, PythonError> {
+    let index = request.scratch.join(INDEX);
+    let folder = index.join(name.as_str());
+    let page = folder.join("index.html");
+    let write = || {
+        fs_err::create_dir_all(&folder)?;
+        fs_err::write(&page, stand_ins(name, archives))
+    };
+    write().map_err(|source| PythonError::File { path: page.clone(), source })?;
+    let mut asked = request.asked.clone();
+    let address = Url::from_file_path(&index).expect("the store's folders have absolute paths");
+    asked.indexes.default = Some(Index::parse(address.as_str()));
+    asked.indexes.additional.clear();
+    asked.indexes.find_links.clear();
+    asked.indexes.no_index = false;
+    Ok(asked)
+}
+
+fn location(url: Url) -> SourceLocation {
+    let path = (url.scheme() == "file").then(|| url.to_file_path().ok()).flatten();
+    match path {
+        Some(path) => SourceLocation::File { path },
+        None => SourceLocation::Archive { url },
     }
-    let text = file.url.as_deref().unwrap_or_default();
-    let bad =
-        |problem: String| PythonError::Answer { explanation: format!("the URL of an archive: {problem}") };
-    let url = Url::parse(text).map_err(|error| bad(error.to_string()))?;
-    if url.scheme() == "file" {
-        let path = url.to_file_path().map_err(|()| bad("not a local file".to_owned()))?;
-        return Ok(SourceLocation::File { path });
-    }
-    Ok(SourceLocation::Archive { url: bare(url).ok_or_else(|| bad("no host".to_owned()))? })
 }
 
 /// The distributions that an explanation says need a wheel, with the versions that it says are needed.

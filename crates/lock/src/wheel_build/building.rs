@@ -13,8 +13,8 @@ use crate::debian::Purpose;
 use crate::document::{BaseLock, InterpreterSource};
 use crate::locker::Locker;
 use crate::python::{
-    Asked, Finding, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution, Requirement,
-    SourceRequirement, WheelSource, resolve, sdist,
+    Asked, Finding, IndexPages, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution,
+    Requirement, SourceRequirement, WheelSource, resolve, sdist,
 };
 
 /// Resolves packages, and builds those that have no wheel.
@@ -155,10 +155,11 @@ impl<'a> Building<'a> {
         wheels: &mut Wheels,
         stack: &Stack,
     ) -> Result<bool, LockError> {
-        let Locker { store, uv, .. } = self.locker;
+        let Locker { store, uv, downloads, .. } = self.locker;
         let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
         let request = self.request(asked, &[], self.previous, wheels, (&cache, scratch.path()));
-        let Some(found) = sdist(uv, &request, lacking).await? else { return Ok(false) };
+        let pages = IndexPages { store, downloads };
+        let Some(found) = sdist(uv, &request, pages, lacking).await? else { return Ok(false) };
         let pin = self.fetcher().pin(&found).await?;
         let (wheel, build) = self.build(pin, None, stack).await?;
         wheels.add(store, Place::Index, &wheel, build)?;

@@ -1,11 +1,12 @@
 //! A machine for a test: its folders, its environment and the uv that the oracle brings.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::python::{
-    Asked, ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, Refresh, Requirement,
-    resolve,
+    Asked, ChosenPackage, IndexPages, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution,
+    Refresh, Requirement, SourceRequirement, resolve, sdist,
 };
 use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
 use imagewright_lock::{Downloads, LockError, complete};
@@ -60,6 +61,15 @@ impl Machine {
         Some(Self { variables: environment(), ..Self::new()? })
     }
 
+    /// With a uv that writes its arguments into the file `arguments` before it does its work.
+    pub(crate) fn watched(self) -> Self {
+        let (list, uv) = (self.path("arguments").display().to_string(), self.uv.display());
+        let script = format!("#!/bin/sh\necho \"$@\" >> {list}\nexec {uv} \"$@\"\n");
+        let uv = self.write("watched-uv", script);
+        fs_err::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { uv, ..self }
+    }
+
     pub(crate) fn path(&self, below: &str) -> PathBuf {
         self.folder.path().join(below)
     }
@@ -95,20 +105,27 @@ impl Machine {
         let scratch = tempfile::tempdir().unwrap();
         let mut asked = Asked::of(&ask.step, &host)?;
         asked.requirements.extend(ask.implied.iter().cloned());
-        let request = PythonRequest {
-            asked: &asked,
-            target: &ask.target,
-            installed: &ask.installed,
-            previous: &ask.previous,
-            built: &[],
-            refresh: Refresh::WhenOld,
-            offline: ask.offline,
-            interpreter: None,
-            cache: &cache,
-            scratch: scratch.path(),
-            host: &host,
-        };
-        resolve(uv, &request).await
+        resolve(uv, &ask.request(&asked, &host, &cache, scratch.path())).await
+    }
+
+    /// Looks for the archive of a distribution of which certain versions are needed.
+    pub(crate) async fn sdist(
+        &self,
+        ask: &Ask,
+        name: &str,
+        needed: &[&str],
+    ) -> Result<Option<SourceRequirement>, LockError> {
+        let (host, cache) = (self.host(), self.path("cache"));
+        let scratch = tempfile::tempdir().unwrap();
+        let asked = Asked::of(&ask.step, &host)?;
+        let specifiers = needed.iter().map(|&specifier| specifier.to_owned()).collect();
+        let lacking = Lacking { name: name.parse().unwrap(), specifiers };
+        let store = Store::open(&self.path("store"), 0)?;
+        let indexes = asked.indexes.clone();
+        let downloads = Downloads::new(store.clone(), indexes, self.host(), ask.offline, Box::new(|_| ()));
+        let pages = IndexPages { store: &store, downloads: &downloads };
+        let request = ask.request(&asked, &host, &cache, scratch.path());
+        sdist(&self.uv().await, &request, pages, &lacking).await
     }
 
     /// Pins what was chosen, with a store of this machine's.
@@ -143,6 +160,28 @@ impl Ask {
             installed: Vec::new(),
             previous: Vec::new(),
             offline: false,
+        }
+    }
+
+    fn request<'a>(
+        &'a self,
+        asked: &'a Asked,
+        host: &'a Host,
+        cache: &'a Path,
+        scratch: &'a Path,
+    ) -> PythonRequest<'a> {
+        PythonRequest {
+            asked,
+            target: &self.target,
+            installed: &self.installed,
+            previous: &self.previous,
+            built: &[],
+            refresh: Refresh::WhenOld,
+            offline: self.offline,
+            interpreter: None,
+            cache,
+            scratch,
+            host,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `python::resolve` with a real uv, against an index made for the test and against the machine's own.
 
 mod answers;
+mod archives;
 mod failures;
 mod index;
 mod locating;

@@ -1,7 +1,5 @@
 //! A password reaches the index and nothing else.
 
-use std::os::unix::fs::PermissionsExt as _;
-
 use imagewright_lock::python::PythonError;
 
 use super::index::{Index, Running};
@@ -20,41 +18,27 @@ fn index() -> Running {
         .start()
 }
 
-/// A uv that writes down its arguments before it does its work.
-fn watched(machine: &Machine) -> std::path::PathBuf {
-    let oracle = super::machine::oracle().unwrap();
-    let script = format!(
-        "#!/bin/sh\necho \"$@\" >> {}\nexec {} \"$@\"\n",
-        machine.path("arguments").display(),
-        oracle.parent().unwrap().join("uv").display()
-    );
-    let path = machine.write("watched-uv", script);
-    fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
 #[tokio::test]
 async fn is_in_no_argument_no_lock_and_no_message() {
-    let Some(machine) = Machine::new() else { return };
+    let Some(machine) = Machine::new().map(Machine::watched) else { return };
     let index = index();
-    let uv = machine.uv_at(&watched(&machine)).await;
     let ask = Ask::of(&["beta"], &index.url_with("user", PASSWORD));
-    let found = machine.resolve_with(&uv, &ask).await.unwrap();
+    let found = machine.resolve(&ask).await.unwrap();
     assert_eq!(pins(&found), ["alpha==1.0", "beta==1.0"]);
     let lock = format!("{:?}", found.packages);
     assert!(!lock.contains(PASSWORD) && !lock.contains("user@") && lock.contains("/files/alpha"), "{lock}");
     let direct = format!("http://user:{PASSWORD}@{}/files/alpha-1.0-py3-none-any.whl", index.address);
-    let found = machine.resolve_with(&uv, &Ask::of(&[&direct], &index.url())).await.unwrap();
+    let found = machine.resolve(&Ask::of(&[&direct], &index.url())).await.unwrap();
     assert!(!format!("{:?}", found.packages).contains(PASSWORD));
     let arguments = fs_err::read_to_string(machine.path("arguments")).unwrap();
     assert!(arguments.contains("pip compile") && !arguments.contains(PASSWORD), "{arguments}");
-    let failed = machine.resolve_with(&uv, &Ask::of(&["nosuch"], &index.url_with("user", PASSWORD))).await;
+    let failed = machine.resolve(&Ask::of(&["nosuch"], &index.url_with("user", PASSWORD))).await;
     let error = failed.unwrap_err();
     assert!(!format!("{error} {error:?} {:?}", error.hint()).contains(PASSWORD), "{error:?}");
     assert!(error.to_string().contains("nosuch was not found"), "{error}");
     let bad = format!("{direct} --hash=sha256:0");
     for requirement in [&direct.replace("alpha-1.0", "alpha-9.0"), &bad] {
-        let error = machine.resolve_with(&uv, &Ask::of(&[requirement], &index.url())).await.unwrap_err();
+        let error = machine.resolve(&Ask::of(&[requirement], &index.url())).await.unwrap_err();
         assert!(!format!("{error} {error:?} {:?}", error.hint()).contains(PASSWORD), "{error:?}");
     }
 }

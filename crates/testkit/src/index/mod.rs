@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use imagewright_oci::Digest;
 
 use crate::server::Server;
+use crate::tarball::tarball;
 use crate::wheel::WheelBuilder;
 
 /// A running index.
@@ -87,6 +88,23 @@ impl TestIndex {
         let sha256 = Some(Digest::of(bytes));
         let file = IndexFile { bytes: bytes.to_owned(), sha256, metadata: None, requires_python: None };
         self.lock().files.insert(name.to_owned(), file);
+    }
+
+    /// Adds a source distribution of these files, with what its page says of the Python that it needs.
+    pub fn add_source(
+        &self,
+        name: &str,
+        version: &str,
+        requires_python: Option<&str>,
+        files: &[(&str, &str)],
+    ) {
+        let folder = format!("{name}-{version}");
+        let files: Vec<_> = files.iter().map(|(path, text)| (format!("{folder}/{path}"), *text)).collect();
+        let file_name = format!("{folder}.tar.gz");
+        self.add_file(&file_name, &tarball(&files));
+        let mut state = self.lock();
+        let file = state.files.get_mut(&file_name).expect("it was added");
+        file.requires_python = requires_python.map(str::to_owned);
     }
 
     /// Asks for the `Authorization` header `Basic {encoded}` from now on.
