@@ -1,8 +1,10 @@
 //! Ctrl-C and SIGTERM: what is under way is dropped, and with it the processes that it started.
 
 use std::future::Future;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use imagewright_store::Store;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -11,9 +13,12 @@ use crate::failure::{self, Failure};
 /// How long work that does not come to a point of rest may go on after a signal.
 const PATIENCE: Duration = Duration::from_millis(700);
 
+/// How long what was dropped has to take away what it staged.
+const CLEARING: Duration = Duration::from_millis(300);
+
 /// Runs `work` until it is done, or until a signal says to stop.
 ///
-/// Threads that inflate, compress or hash are not waited for: what they have staged has no final name yet, and
+/// Threads that inflate, compress or hash are not waited for long: what they have staged has no final name yet, and
 /// goes away with the next use of the store. Nothing after this may take long.
 pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
@@ -38,6 +43,22 @@ pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>)
     // A thread that still reads a download for work that was dropped panics when the runtime goes away below it.
     // The runtime ends with the process instead.
     std::mem::forget(runtime);
+    result
+}
+
+/// The same for work with a store: when it ended early, what it staged is gone before this returns, if that can be soon.
+///
+/// Threads that stop a helper take away what it wrote when it has ended, and none of that outlives the last clone.
+pub(crate) fn run_with<T, E: Into<Failure>>(
+    store: &Store,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Failure> {
+    let clones = store.clones();
+    let result = run(work);
+    let limit = Instant::now() + CLEARING;
+    while result.is_err() && store.clones() > clones && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(2));
+    }
     result
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice};
@@ -117,7 +117,12 @@ pub(crate) fn machine_with(
 
 /// The store that is in force.
 pub(crate) fn store(environment: &Environment) -> Result<Store, Failure> {
-    Ok(store_at(&Configuration::load(environment)?.store.value)?)
+    Ok(store_at(&store_directory(environment)?)?)
+}
+
+/// Where that is.
+pub(crate) fn store_directory(environment: &Environment) -> Result<PathBuf, Failure> {
+    Ok(Configuration::load(environment)?.store.value)
 }
 
 pub(crate) fn store_at(directory: &Path) -> Result<Store, StoreError> {

@@ -64,14 +64,21 @@ impl User {
         ] {
             fs_err::write(user.folder.path().join(file), line).unwrap();
         }
-        fs_err::create_dir(user.home()).unwrap();
+        for folder in [user.home(), user.temporary()] {
+            fs_err::create_dir(&folder).unwrap();
+            user.owns(&folder);
+        }
         fs_err::copy(env!("CARGO_BIN_EXE_imagewright"), user.folder.path().join("imagewright")).unwrap();
-        user.owns(&user.home());
         user
     }
 
     pub(crate) fn home(&self) -> PathBuf {
         self.folder.path().join("home")
+    }
+
+    /// What `TMPDIR` says.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.home().join("temporary")
     }
 
     pub(crate) fn store(&self) -> PathBuf {
@@ -128,7 +135,10 @@ impl User {
             command
         };
         command.args(arguments).current_dir(self.home());
-        command.env("HOME", self.home()).env("IMAGEWRIGHT_STORE", self.store());
+        command
+            .env("HOME", self.home())
+            .env("IMAGEWRIGHT_STORE", self.store())
+            .env("TMPDIR", self.temporary());
         command.env("DOCKER_CONFIG", self.home()).env_remove("XDG_CONFIG_HOME");
         // Tests look at other things than at how it is obtained.
         if let Some(uv) = uv() {

@@ -7,6 +7,7 @@ use std::process::Child;
 
 use crate::channel::Assignment;
 use crate::id_map::IdMap;
+use crate::inside::OUTERMOST;
 use crate::task::{Report, Task};
 use crate::{Exit, SandboxError};
 
@@ -38,7 +39,7 @@ impl Launch {
         let failed = |source| SandboxError::StartHelper { helper: helper.to_owned(), source };
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let assignment = Assignment::new(task, data, theirs).map_err(failed)?;
-        let outer = assignment.spawn(helper, "outer", output).map_err(failed)?;
+        let outer = assignment.spawn(helper, OUTERMOST, output).map_err(failed)?;
         let mut launch = Self { channel: BufReader::new(ours), outer };
         drop(assignment);
         if let Some(id_map) = id_map {

@@ -62,7 +62,7 @@ pub use command::{Bind, Network, RunRequest};
 pub use emulation::{NoEmulator, Processor, executed_by};
 pub use error::SandboxError;
 pub use exit::Exit;
-pub use inside::{HELPER_ARGUMENT, helper_main};
+pub use inside::{HELPER_ARGUMENT, OUTERMOST, helper_main};
 pub use launch::Running;
 pub use mode::{Mode, ModeReport};
 pub use sandbox::Sandbox;

@@ -78,6 +78,17 @@ impl Store {
         Self::open_with(root, Options::new(now))
     }
 
+    /// Removes what killed processes staged in the store at `root`, as opening it does: for helpers that outlive them.
+    pub fn sweep(root: &Path) -> Result<(), StoreError> {
+        let staging = StagingArea::new(Layout::open(root)?.staging(), Observer::default());
+        staging.sweep().map(drop)
+    }
+
+    /// How many there are of this store, this one and all its clones: work that was dropped may still have some.
+    pub fn clones(&self) -> usize {
+        Arc::strong_count(&self.inner)
+    }
+
     /// Opens the store at `root` with `options`.
     ///
     /// A store that may not be written can be opened; everything that would change it is

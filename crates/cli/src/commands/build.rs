@@ -68,7 +68,7 @@ fn build(
     request.no_cache = arguments.no_cache;
     request.further_tags.clone_from(&arguments.tags);
     request.sinks = sinks.to_vec();
-    let report = interrupt::run(machine.build(&request))?;
+    let report = interrupt::run_with(&machine.store, machine.build(&request))?;
     tell_status(arguments, &report);
     if arguments.output.json {
         print(serde_json::to_string(&report).expect("a report serialises"))?;

@@ -101,16 +101,20 @@ fn contents(
         Subject::Spec { spec, arguments } => {
             let request = session::request(environment, *spec, &arguments.spec, None)?;
             // No image is not the same as a different one, as for diff(1).
-            interrupt::run(machine.find_built(&request))?.ok_or_else(|| Failure::Arguments {
-                message: format!("the image of {} is not there", arguments.spec.display()),
-                hint: Some("make it with `imagewright build`".to_owned()),
+            interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
+                Failure::Arguments {
+                    message: format!("the image of {} is not there", arguments.spec.display()),
+                    hint: Some("make it with `imagewright build`".to_owned()),
+                }
             })?
         }
-        Subject::Image { reference, platform, .. } => interrupt::run(machine.find(&reference, &platform))?,
+        Subject::Image { reference, platform, .. } => {
+            interrupt::run_with(&machine.store, machine.find(&reference, &platform))?
+        }
     };
-    let contents = interrupt::run(machine.contents(&image))?;
+    let contents = interrupt::run_with(&machine.store, machine.contents(&image))?;
     let files = match listings {
-        Some(listings) => interrupt::run(machine.files(&image, listings))?,
+        Some(listings) => interrupt::run_with(&machine.store, machine.files(&image, listings))?,
         None => BTreeMap::new(),
     };
     Ok(Compared { contents, files })

@@ -32,7 +32,7 @@ pub(crate) fn run(environment: &Environment, arguments: &DockerfileArguments) ->
     let machine = session::machine(environment, &spec, progress::reporter(arguments.progress))?;
     let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
     let folder = arguments.output.as_ref().map(|folder| environment.directory.join(folder));
-    let context = interrupt::run(machine.dockerfile(&request, folder.as_deref()))?;
+    let context = interrupt::run_with(&machine.store, machine.dockerfile(&request, folder.as_deref()))?;
     let DockerContext { dockerfile, files, secrets, .. } = &context;
     match &arguments.output {
         None => {

@@ -40,7 +40,7 @@ fn existence(
     let request = session::request(environment, spec, &arguments.spec.spec, None)?;
     let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
     let request = session::starting_from(request, lock);
-    interrupt::run(machine.exists(&request))
+    interrupt::run_with(&machine.store, machine.exists(&request))
 }
 
 /// An answer is data too when it could not be found out; the failure itself goes to stderr.

@@ -30,14 +30,17 @@ pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Re
         Subject::Spec { spec, arguments } => {
             let name = spec.image_name_text(&environment.directory)?;
             let request = session::request(environment, *spec, &arguments.spec, None)?;
-            let image = interrupt::run(machine.find_built(&request))?.ok_or_else(|| Failure::No {
-                message: format!("the image of {} is not there", arguments.spec.display()),
-                hint: Some("make it with `imagewright build`".to_owned()),
-            })?;
+            let image =
+                interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
+                    Failure::No {
+                        message: format!("the image of {} is not there", arguments.spec.display()),
+                        hint: Some("make it with `imagewright build`".to_owned()),
+                    }
+                })?;
             (name, image)
         }
         Subject::Image { name, reference, platform } => {
-            (name, interrupt::run(machine.find(&reference, &platform))?)
+            (name, interrupt::run_with(&machine.store, machine.find(&reference, &platform))?)
         }
     };
     let inspection = Inspection::of(&image, name)?;

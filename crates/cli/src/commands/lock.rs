@@ -97,7 +97,7 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
         session::request_with(environment, spec, &arguments.spec.spec, Some(&arguments.lock), start)?;
     request.left_out.push(output.clone());
     request.upgrade = all(&arguments.upgrade);
-    let lock = interrupt::run(machine.lock(&request))?;
+    let lock = interrupt::run_with(&machine.store, machine.lock(&request))?;
     if arguments.lock.frozen {
         let place = request.lock.map(|given| given.place).unwrap_or_default();
         tell(arguments.report.progress, format!("{place} covers {}", arguments.spec.spec.display()));

@@ -23,7 +23,7 @@ pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Resul
     let mut machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
     let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
-    let forecast = interrupt::run(machine.forecast(&request))?;
+    let forecast = interrupt::run_with(&machine.store, machine.forecast(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;
     } else {

@@ -1,8 +1,10 @@
+use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 
 use clap::Args;
 use imagewright_build::{BuildRequest, FailedStep, FoundImage, Machine, Revisit};
-use imagewright_sandbox::HELPER_ARGUMENT;
+use imagewright_sandbox::{HELPER_ARGUMENT, OUTERMOST};
+use imagewright_store::Store;
 
 use super::tell;
 use crate::arguments::{LockArguments, ProgressStyle};
@@ -59,7 +61,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
     let sandbox = machine.sandbox.find(scratch.path())?;
     // Boxed, because a build is a large future.
     let find = async || Box::pin(obtain(environment, &machine, &subject, &arguments.lock)).await;
-    let (image, roots) = interrupt::run(machine.unpacked(&sandbox, find))?;
+    let (image, roots) = interrupt::run_with(&machine.store, machine.unpacked(&sandbox, find))?;
     let mut request = arguments.container.request(
         environment,
         &image.config.config,
@@ -92,7 +94,7 @@ fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<Exi
     let scratch = machine.store.scratch_directory()?;
     let sandbox = machine.sandbox.find(scratch.path())?;
     let revisit = async { Ok::<_, Failure>(machine.revisit(&sandbox, &failed).await?) };
-    let Revisit { config, roots, binds } = interrupt::run(revisit)?;
+    let Revisit { config, roots, binds } = interrupt::run_with(&machine.store, revisit)?;
     let mut request =
         arguments.container.request(environment, &config, &arguments.command, roots, scratch.path());
     request.binds.splice(0..0, binds);
@@ -100,14 +102,23 @@ fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<Exi
     Ok(ExitCode::from(exit.code()))
 }
 
-/// The sandbox's helper process, when this process was started as one.
+/// The sandbox's helper process, when this process was started as one. One whose caller was killed clears up after it.
 pub(crate) fn helper() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != HELPER_ARGUMENT {
         return None;
     }
     let stage = arguments.next().unwrap_or_default();
-    Some(ExitCode::from(imagewright_sandbox::helper_main(&stage.to_string_lossy())))
+    let caller = parent_id();
+    // Looked up first: the work ends in another place.
+    let store =
+        Environment::current().ok().and_then(|environment| session::store_directory(&environment).ok());
+    let code = imagewright_sandbox::helper_main(&stage.to_string_lossy());
+    if stage == OUTERMOST && parent_id() != caller {
+        // Nobody is there to be told if that fails, and the next command tries it again.
+        drop(store.map(|store| Store::sweep(&store)));
+    }
+    Some(ExitCode::from(code))
 }
 
 async fn obtain(

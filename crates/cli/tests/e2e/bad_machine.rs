@@ -143,6 +143,12 @@ fn interrupt(workshop: &Workshop, ready: impl Fn(i32) -> bool) {
     assert!(workshop.store().check(Depth::Digests).unwrap().is_clean());
 }
 
+/// What a command that is still at work, or was killed, has in the store without a final name.
+fn staged(workshop: &Workshop) -> Vec<PathBuf> {
+    let entries = fs_err::read_dir(workshop.store_path().join("staging")).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
 /// The command lines of a process group.
 fn members(group: i32) -> Vec<String> {
     let entries = fs_err::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
@@ -163,6 +169,7 @@ fn ctrl_c_while_it_sends_stops_at_once() {
     world.registry.inject(Fault::on("PATCH", "/v2/app/", Effect::Hang));
     let is_sending = |_| world.registry.requests().iter().any(|request| request.method == "PATCH");
     interrupt(&world.workshop, is_sending);
+    assert_eq!(staged(&world.workshop), Vec::<PathBuf>::new());
     assert!(world.registry.tags("app").is_empty());
     world.registry.heal();
     assert_valid(world.workshop.build("image.yaml", &[]).text("image"));
@@ -184,6 +191,7 @@ fn ctrl_c_while_uv_waits_stops_uv() {
         connections.borrow_mut().extend(silent.accept());
         !connections.borrow().is_empty()
     });
+    assert_eq!(staged(&world.workshop), Vec::<PathBuf>::new());
 }
 
 #[test]

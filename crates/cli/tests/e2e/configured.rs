@@ -54,6 +54,10 @@ const REASONS: &[(&str, &[&str])] = &[
         "dpkg makes them when they are not there",
         &["var/lib/dpkg/arch", "var/lib/dpkg/available", "var/lib/dpkg/statoverride"],
     ),
+    (
+        "links for other architectures' libraries, which no package brings",
+        &["lib32", "libx32", "usr/lib32", "usr/libx32"],
+    ),
     ("the machine's, for when it starts", &["etc/machine-id", "var/lib/dbus/machine-id", "var/lib/systemd/"]),
 ];
 
@@ -77,6 +81,12 @@ fn listed(text: &str) -> BTreeMap<String, Vec<String>> {
     for (path, said) in text.lines().filter_map(|line| line.split_once('\t')) {
         listed.entry(path.to_owned()).or_default().push(said.to_owned());
     }
+    // The digest of nothing: to dpkg an empty list is none.
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855".to_owned();
+    let triggers = "var/lib/dpkg/triggers/File";
+    if listed.get(triggers).is_some_and(|said| said.contains(&empty)) {
+        listed.remove(triggers);
+    }
     for file in ["passwd", "group", "gshadow", "shadow"] {
         // The digest of the whole file gives way to that of what is comparable.
         listed.get_mut(&format!("etc/{file}")).unwrap().truncate(1);
@@ -98,6 +108,20 @@ fn mirrors(workshop: &Workshop) -> (String, String) {
     let fact = facts.iter().find(|fact| fact["name"] == "debian mirror").unwrap();
     let (archive, security) = fact["value"].as_str().unwrap().split_once(" and ").unwrap();
     (archive.to_owned(), security.to_owned())
+}
+
+/// What tells mmdebstrap to merge `/usr`.
+fn merging_usr(suite: &str) -> Option<&'static str> {
+    match suite {
+        // The hook wants a package that this suite does not have, so this is what debootstrap does there.
+        "bullseye" => Some(
+            "--setup-hook=for name in bin lib lib32 lib64 libx32 sbin; do \
+             mkdir -p \"$1/usr/$name\" && ln -s \"usr/$name\" \"$1/$name\"; done",
+        ),
+        "bookworm" => Some("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr"),
+        // Its packages have it themselves.
+        _ => None,
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the oracle")]
@@ -129,10 +153,7 @@ fn check(python: &str, suite: &str) {
         .arg(format!("deb {archive} {suite} main"))
         .arg(format!("deb {archive} {suite}-updates main"))
         .arg(format!("deb {security} {suite}-security main"));
-    // Packages of trixie have a merged `/usr` themselves.
-    if suite != "trixie" {
-        mmdebstrap.arg("--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr");
-    }
+    mmdebstrap.args(merging_usr(suite));
     run_within(&mut mmdebstrap, limit).expect(0);
     let theirs = run_within(Command::new("sh").args(["-c", LIST]).current_dir(&root), limit).expect(0);
 

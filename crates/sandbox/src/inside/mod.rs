@@ -24,12 +24,15 @@ use crate::task::{Failure, Report};
 /// The first argument that makes a program of this crate a helper process.
 pub const HELPER_ARGUMENT: &str = "__sandbox";
 
+/// The stage of the helper that the caller itself starts.
+pub const OUTERMOST: &str = "outer";
+
 /// What a program does that was started with [`HELPER_ARGUMENT`]; `stage` is its second argument. It must be
 /// called before any thread is started, and what it returns is the program's exit status.
 pub fn helper_main(stage: &str) -> u8 {
     let Ok(mut assignment) = Assignment::receive() else { return 70 };
     let result = match stage {
-        "outer" => outer::outer(&mut assignment),
+        OUTERMOST => outer::outer(&mut assignment),
         "init" => init::init(&mut assignment),
         "enter" => enter::enter(&mut assignment),
         _ => return 70,
