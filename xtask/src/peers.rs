@@ -24,8 +24,6 @@ pub(crate) const ORACLE: &str = "IMAGEWRIGHT_TEST_ORACLE";
 pub(crate) const NETWORK: &str = "IMAGEWRIGHT_TEST_NETWORK";
 /// `1`: the programs of the peers are installed and may be started.
 pub(crate) const PEERS: &str = "IMAGEWRIGHT_TEST_PEERS";
-/// The release build of the command.
-pub(crate) const BINARY: &str = "IMAGEWRIGHT_TEST_BINARY";
 /// `localhost:PORT` of a running registry.
 pub(crate) const REGISTRY: &str = "IMAGEWRIGHT_TEST_REGISTRY";
 /// The socket of a running Docker daemon.

@@ -1,12 +1,12 @@
 //! `cargo xtask test`: all of it, from an empty machine to the closing line of the tests.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
+use std::thread;
 
 use anyhow::{Context, Result};
 
-use crate::peers::{self, Prepared, Running};
+use crate::peers::{Prepared, Running};
 use crate::process::{cargo, find, run as run_command, step};
 use crate::workspace::Workspace;
 use crate::{bases, lint};
@@ -32,23 +32,39 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         return verdict(Runner::find().tests(&arguments.runner).env_remove("CI"));
     }
     let workspace = Workspace::find()?;
-    let prepared = step("preparation", || Prepared::new(&workspace))?;
-    if prepared.is_startable() {
-        step("base images", || bases::ensure(&workspace, prepared.python()))?;
-    }
     let runner = Runner::find();
-    step("release build", || {
-        run_command(cargo().args(["build", "--quiet", "--release", "--package", "imagewright-cli"]))
-    })?;
+    // Preparation waits for the network and for disks, compilers for each other's results.
+    let (prepared, compiled) = thread::scope(|scope| {
+        let preparing = scope.spawn(|| step("preparation", || prepare(&workspace)));
+        let compiled = compile(runner, arguments);
+        (preparing.join().expect("preparation does not panic"), compiled)
+    });
+    let (prepared, Compiled { lint }) = (prepared?, compiled?);
+    let running = Running::start(&workspace, &prepared)?;
+    let tests = verdict(runner.tests(&arguments.runner).envs(&running.variables))?;
+    lint.and(Ok(tests))
+}
+
+/// Installs and makes what the tests meet.
+fn prepare(workspace: &Workspace) -> Result<Prepared> {
+    let prepared = Prepared::new(workspace)?;
+    if prepared.is_startable() {
+        step("base images", || bases::ensure(workspace, prepared.python()))?;
+    }
+    Ok(prepared)
+}
+
+/// What is known when everything is compiled.
+struct Compiled {
+    /// Told in the end: what lints find must not hide what tests find.
+    lint: Result<()>,
+}
+
+fn compile(runner: Runner, arguments: &Arguments) -> Result<Compiled> {
     step("test build", || run_command(&mut runner.build()))?;
     let lint = if arguments.no_lint { Ok(()) } else { step("lint", lint::run) };
-    let running = Running::start(&workspace, &prepared)?;
-    let binary = workspace.target.join("release/imagewright");
-    let mut variables: BTreeMap<_, OsString> = running.variables.clone();
-    variables.insert(peers::BINARY, binary.into());
     step("documentation tests", || run_command(cargo().args(["test", "--quiet", "--workspace", "--doc"])))?;
-    let tests = verdict(runner.tests(&arguments.runner).envs(&variables))?;
-    lint.and(Ok(tests))
+    Ok(Compiled { lint })
 }
 
 fn verdict(tests: &mut Command) -> Result<ExitCode> {

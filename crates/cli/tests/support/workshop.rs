@@ -8,7 +8,7 @@ use std::time::Duration;
 use imagewright_store::Store;
 use tempfile::TempDir;
 
-use super::peers::{oracle, variable};
+use super::peers::oracle;
 use super::process::{Run, run_within};
 use super::report::Report;
 
@@ -106,9 +106,8 @@ impl Workshop {
     /// The command behind another one, such as `strace -f`.
     #[expect(clippy::disallowed_methods, reason = "the command under test")]
     pub(crate) fn wrapped(&self, wrapper: &[&str], arguments: &[&str]) -> Command {
-        let binary = variable("IMAGEWRIGHT_TEST_BINARY");
-        let binary = binary.unwrap_or_else(|| env!("CARGO_BIN_EXE_imagewright").to_owned());
-        let words: Vec<&str> = wrapper.iter().copied().chain([binary.as_str()]).collect();
+        let binary = env!("CARGO_BIN_EXE_imagewright");
+        let words: Vec<&str> = wrapper.iter().copied().chain([binary]).collect();
         let mut command = Command::new(words[0]);
         command.args(&words[1..]).args(arguments).current_dir(self.project());
         for name in ["REGISTRY_AUTH_FILE", "SOURCE_DATE_EPOCH", "PYTHONHASHSEED", "TZ", "LC_ALL"] {
