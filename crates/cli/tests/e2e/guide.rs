@@ -1,13 +1,18 @@
 //! ImageSpec's documentation, block by block, as the specs in `tests/guide`: the page "ImageSpec" of Flyte's user guide,
-//! and the docstring of the class in flytekit 1.16.31. The registry is another one, as the page says that it must be.
+//! and the docstring of the class in flytekit 1.16.31. The call that is printed is in `NAME.py`; `NAME.yaml`, which is
+//! built, is the same to flytekit, but for the registry: the page says itself that it must be another one.
+//!
+//! Not here: `pyflyte run` and `pyflyte build --remote`, which need a Flyte backend.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::asked::{Project, names, specs};
-use crate::support::{Report, assert_valid, run_within};
+use crate::support::{Report, Workshop, assert_valid, oracle, run_within};
 
 specs! {
     python_and_apt_packages,
@@ -32,6 +37,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
 const OTHERS: &[&str] =
     &["another_architecture", "force_push", "modules_of_another_image", "noop_with_runtime_packages"];
 
+/// Those that are printed as YAML, or are the YAML that was meant.
+const YAML: &[&str] = &["yaml_file", "yaml_file_with_another_package"];
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/guide")
 }
@@ -47,6 +55,50 @@ fn every_block_has_a_test_or_a_reason() {
     known.extend(ELSEWHERE.iter().map(|(name, _)| name));
     known.sort_unstable();
     assert_eq!(names(&folder()), known);
+}
+
+/// The fields of a spec in `tests/guide` that are not as they are printed.
+fn changed(name: &str) -> &'static [&'static str] {
+    match name {
+        "noop_with_runtime_packages" => &[],
+        // The folder of the example is called `src`.
+        "several_copies" => &["copy"],
+        _ => &["registry"],
+    }
+}
+
+/// What flytekit makes of the blocks in a directory that has the files of the specs; without flytekit the caller skips.
+#[expect(clippy::disallowed_methods, reason = "the oracle")]
+fn in_flytekit(directory: &Path) -> Option<BTreeMap<String, Value>> {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/guide.py");
+    let mut command = Command::new(oracle()?);
+    command.arg(program).arg(folder()).current_dir(directory);
+    let ended = run_within(&mut command, Duration::from_mins(2)).expect(0);
+    Some(serde_json::from_str(&ended.stdout).unwrap())
+}
+
+#[test]
+fn what_is_printed_is_what_is_built() {
+    let workshop = Workshop::new();
+    for file in ["files/input.txt", "files/file1.txt", "files/file2.txt", "src/file1.txt", "src/file2.txt"] {
+        workshop.write(file, "content");
+    }
+    let Some(blocks) = in_flytekit(&workshop.project()) else { return };
+    let mut names = names(&folder());
+    names.retain(|name| !YAML.contains(&name.as_str()));
+    assert!(blocks.keys().eq(&names), "{:?}", blocks.keys());
+    for (name, block) in &blocks {
+        assert_eq!(block["differing"], serde_json::json!(changed(name)), "{name}");
+        let yaml = fs_err::read(folder().join(name).with_extension("yaml")).unwrap();
+        workshop.write("written.yaml", yaml);
+        workshop.write("printed.json", block["fields"].to_string());
+        for (spec, key) in [("written.yaml", "written"), ("printed.json", "printed")] {
+            for identity in ["id", "tag"] {
+                let ours = workshop.run(&[identity, spec]).expect(0).stdout;
+                assert_eq!(ours.trim_end(), block[key][identity], "{identity} of {name}, {key}");
+            }
+        }
+    }
 }
 
 #[test]
