@@ -133,10 +133,13 @@ fn lock_kind(error: &LockError) -> FailureKind {
 
 fn source_kind(error: &SourceError) -> FailureKind {
     match error {
-        SourceError::Git { .. } | SourceError::GitTime { .. } => FailureKind::Network,
-        SourceError::Folder(_) | SourceError::NoRevision { .. } | SourceError::NoGit { .. } => {
-            FailureKind::Usage
+        SourceError::Git { .. } | SourceError::GitTime { .. } | SourceError::Offline { .. } => {
+            FailureKind::Network
         }
+        SourceError::Folder(_)
+        | SourceError::NoRevision { .. }
+        | SourceError::NoGit { .. }
+        | SourceError::Unsteady { .. } => FailureKind::Usage,
         SourceError::Files { .. } => FailureKind::Machine,
         SourceError::Changed { .. }
         | SourceError::HashMismatch { .. }

@@ -21,6 +21,7 @@ mod download;
 mod error;
 mod implied;
 mod interpreter;
+mod lease;
 mod local;
 mod locker;
 mod results;

@@ -47,7 +47,7 @@ pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Decl
     if spec.source_copy_mode == SourceCopyMode::LoadedModules {
         return Err(SpecError::LoadedModules);
     }
-    let mut inputs = Inputs { context, digests: BTreeMap::new() };
+    let mut inputs = Inputs { context, digests: BTreeMap::new(), places: BTreeMap::new() };
     inputs.spec(spec)?;
     let sources = sources(spec, context.directory, context.left_out)?;
     let trees = sources.iter().map(|(name, Source { tree, .. })| (name.clone(), tree.digest()));
@@ -59,6 +59,8 @@ pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Decl
 struct Inputs<'a> {
     context: &'a DeclaredContext<'a>,
     digests: BTreeMap<String, Digest>,
+    /// What has which name, of files and folders.
+    places: BTreeMap<String, PathBuf>,
 }
 
 impl Inputs<'_> {
@@ -95,7 +97,8 @@ impl Inputs<'_> {
             path,
             source,
         })?;
-        self.digests.insert(self.name(&image.path), image.declared_in(&index));
+        let name = self.name(&image.path);
+        self.digests.insert(name, image.declared_in(&index));
         Ok(())
     }
 
@@ -121,7 +124,8 @@ impl Inputs<'_> {
 
     fn requirements(&mut self, read: Requirements) -> Result<(), SpecError> {
         for file in read.files {
-            self.digests.insert(self.name(&file.path), file.digest);
+            let name = self.name(&file.path);
+            self.digests.insert(name, file.digest);
         }
         for line in read.lines {
             // The lines of an included file are among them.
@@ -190,7 +194,8 @@ impl Inputs<'_> {
     /// The file of `--overrides`, once: a file may name itself. What is wrong with it is the resolver's to say.
     fn overrides(&mut self, value: &str) -> Result<(), SpecError> {
         let path = Path::new(value);
-        if value.contains("://") || self.digests.contains_key(&self.name(path)) {
+        let name = self.name(path);
+        if value.contains("://") || self.digests.contains_key(&name) {
             return Ok(());
         }
         let read = requirements::read(path, self.context.directory, self.context.environment);
@@ -204,7 +209,8 @@ impl Inputs<'_> {
             return self.file(field, &path);
         }
         let Source { tree, .. } = project(field, &path, self.context.directory, self.context.left_out)?;
-        self.digests.insert(format!("{}/", clean(Path::new(&self.name(&path)))), tree.digest());
+        let name = clean(Path::new(&self.name(&path)));
+        self.digests.insert(format!("{name}/"), tree.digest());
         Ok(())
     }
 
@@ -222,13 +228,15 @@ impl Inputs<'_> {
             let (digest, size) = read(field, &file.path, &file.path)?;
             entries.insert(file.relative, SourceEntry::File { executable: false, size, digest });
         }
-        self.digests.insert(self.name(path), SourceTree { entries }.digest());
+        let name = self.name(path);
+        self.digests.insert(name, SourceTree { entries }.digest());
         Ok(())
     }
 
     fn file(&mut self, field: Field, path: &Path) -> Result<(), SpecError> {
         let (digest, _) = read(field, path, &self.context.directory.join(path))?;
-        self.digests.insert(self.name(path), digest);
+        let name = self.name(path);
+        self.digests.insert(name, digest);
         Ok(())
     }
 
@@ -236,12 +244,24 @@ impl Inputs<'_> {
         self.digests.insert(name.to_owned(), Digest::of(text.as_bytes()));
     }
 
-    /// The path below the working directory, or only the last part of it, so that machines agree on it.
-    fn name(&self, path: &Path) -> String {
+    /// The path below the working directory, or only the last part of it, so that machines agree on it. Of several
+    /// with one name, the later ones in the spec are numbered.
+    fn name(&mut self, path: &Path) -> String {
         let below =
             if path.is_absolute() { path.strip_prefix(self.context.directory).ok() } else { Some(path) };
         let shown = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
-        shown.strip_prefix(".").unwrap_or(shown).display().to_string()
+        let shown = shown.strip_prefix(".").unwrap_or(shown).display().to_string();
+        let place = self.context.directory.join(path);
+        let numbered = (2..).map(|count| format!("{shown} ({count})"));
+        let is_free = |name: &String| match self.places.get(name) {
+            Some(known) => *known == place,
+            // Of what is not a file, such as the text of the spec.
+            None => !self.digests.contains_key(name),
+        };
+        let name = std::iter::once(shown.clone()).chain(numbered).find(is_free);
+        let name = name.expect("there is always another number");
+        self.places.insert(name.clone(), place);
+        name
     }
 }
 

@@ -111,6 +111,16 @@ pub enum SpecError {
         /// Where it is.
         path: PathBuf,
     },
+    /// A folder in a repository has a `.gitignore`, and git does not say what that means.
+    #[error("{field}: git does not say what it ignores in `{}`: {problem}", path.display())]
+    GitSilent {
+        /// The field that names it.
+        field: Field,
+        /// As the spec names it.
+        path: PathBuf,
+        /// What git says instead.
+        problem: String,
+    },
     /// The sources to copy are those that a Python process has loaded.
     #[error("source_copy_mode: which modules are loaded is known in a Python process only")]
     LoadedModules,
@@ -157,6 +167,10 @@ impl SpecError {
             Self::Missing { .. } | Self::File { .. } => {
                 fixed("paths in a spec are relative to the working directory")
             }
+            Self::GitSilent { .. } => fixed(
+                "what `.gitignore` names may be secret, so nothing is copied: install git, or make `git status` work \
+                 there",
+            ),
             Self::Read { .. } | Self::Syntax { .. } | Self::FileName { .. } => None,
         }
     }

@@ -74,7 +74,8 @@ pub use reader::nearest;
 pub use secret::{SecretMount, SecretSource, SecretTarget};
 pub use source_copy_mode::SourceCopyMode;
 pub use sources::{
-    Source, SourceEntry, SourceTree, SourceWarning, Sources, below, clean, entry_name, project, source_name,
+    GIT_VARIABLES, Source, SourceEntry, SourceTree, SourceWarning, Sources, below, clean, entry_name, led_to,
+    project, source_name,
 };
 pub use unsupported::{Arrives, PENDING, Pending, Unsupported};
 pub use yaml_scalar::ScalarError;

@@ -39,6 +39,32 @@ fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
     declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context).unwrap().0
 }
 
+#[test]
+fn what_has_one_name_in_two_places_is_two_inputs() {
+    let (folder, outside) = (project(), tempfile::tempdir().unwrap());
+    for name in ["a/lib/setup.py", "b/lib/setup.py", "a/w-1-py3-none-any.whl", "b/w-1-py3-none-any.whl"] {
+        write(outside.path(), name, "");
+    }
+    write(folder.path(), "spec", "six");
+    let at = outside.path().display();
+    let spec = format!(
+        "requirements: spec\npackages: [{at}/a/lib, {at}/b/lib, {at}/a/lib, {at}/a/w-1-py3-none-any.whl, \
+         {at}/b/w-1-py3-none-any.whl]"
+    );
+    let before = of(&spec, folder.path(), "3.11", "1");
+    let names: Vec<&str> = before.inputs.keys().map(String::as_str).collect();
+    let wheel = "w-1-py3-none-any.whl";
+    assert_eq!(names, ["lib (2)/", "lib/", "python", "spec", "spec (2)", wheel, &format!("{wheel} (2)")]);
+    for (path, name) in
+        [("a/lib/setup.py", "lib/"), ("b/lib/setup.py", "lib (2)/"), ("b/w-1-py3-none-any.whl", names[6])]
+    {
+        write(outside.path(), path, "changed");
+        let after = of(&spec, folder.path(), "3.11", "1");
+        assert_eq!(changed(&before, &after), [name], "{path}");
+        write(outside.path(), path, "");
+    }
+}
+
 /// The names of the inputs that differ.
 fn changed(before: &Declared, after: &Declared) -> Vec<String> {
     let names = before.inputs.keys().chain(after.inputs.keys());

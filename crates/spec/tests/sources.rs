@@ -53,8 +53,11 @@ fn a_folder_is_there_for_what_is_in_it_or_for_being_empty() {
     let source = &found["source_root"];
     let expected = "./ a/ a/b/ a/b/c:4 empty/ empty/er/ kept/ kept/yes.log:4 sub/ sub/image.lock:4";
     assert_eq!(listed(source), expected);
-    let [SourceWarning::Git { problem, .. }] = &source.warnings[..] else { panic!("{:?}", source.warnings) };
+    let [SourceWarning::Git { problem, .. }, SourceWarning::Git { path, .. }] = &source.warnings[..] else {
+        panic!("{:?}", source.warnings)
+    };
     assert!(problem.contains("not a git repository"), "{problem}");
+    assert_eq!(path, Path::new("./sub"));
 }
 
 #[test]

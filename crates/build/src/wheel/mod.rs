@@ -267,7 +267,7 @@ impl WheelMaker<'_> {
         let below: Vec<&FinishedLayer> = layers.iter().map(|(layer, _)| layer).collect();
         let roots = executor.below(&producer, &means.sandbox, &below).await?.roots;
         let source = self.fetcher().lay_out(build).await?;
-        let project = Project::read(&source.project, build).map_err(imagewright_lock::LockError::from)?;
+        let project = Project::read(&source, build).map_err(imagewright_lock::LockError::from)?;
         let run = run::Run {
             machine: &self.machine,
             means,

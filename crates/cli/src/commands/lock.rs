@@ -13,6 +13,7 @@ use super::{print, tell};
 use crate::arguments::{LockArguments, OutputArguments, SpecArguments};
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::sandbox_arguments::SandboxArguments;
 use crate::{interrupt, lock_file, progress, session};
 
 /// How many changes are told; `--json` has all of them.
@@ -42,6 +43,8 @@ pub(crate) struct LockCommand {
     pub(crate) upgrade: Vec<Upgrade>,
     #[command(flatten)]
     pub(crate) lock: LockArguments,
+    #[command(flatten)]
+    pub(crate) sandbox: SandboxArguments,
     #[command(flatten)]
     pub(crate) report: OutputArguments,
 }
@@ -84,7 +87,8 @@ fn all(upgrades: &[Upgrade]) -> Upgrade {
 
 pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
-    let machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
+    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
+    machine.sandbox.mode = arguments.sandbox.mode();
     let beside = || lock_file::beside(&arguments.spec.spec);
     let output = arguments.output.clone().or_else(beside).ok_or_else(|| Failure::Arguments {
         message: "a spec from standard input has no file that its lock could be beside".to_owned(),

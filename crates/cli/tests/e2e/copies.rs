@@ -44,14 +44,14 @@ const FIELDS: &str = "source_root: src\nsource_copy_mode: ALL\ncopy: [data, sett
 
 /// What the lock of the project says is copied, by its name.
 #[track_caller]
-fn sources(workshop: &Workshop) -> Value {
+pub(super) fn sources(workshop: &Workshop) -> Value {
     let locked = workshop.run(&["lock", "image.yaml", "-o", "-"]).expect(0);
     let mut lock: Value = serde_json::from_str(&locked.stdout).unwrap();
     lock["sources"].take()
 }
 
 /// The paths of files and links in a source.
-fn paths(source: &Value) -> Vec<String> {
+pub(super) fn paths(source: &Value) -> Vec<String> {
     let entries = source.as_object().unwrap_or_else(|| panic!("{source}")).iter();
     let files = entries.filter(|(_, entry)| entry["kind"] != "folder");
     files.map(|(path, _)| path.clone()).collect()
@@ -478,7 +478,7 @@ fn others_run_an_image_with_copies() {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a peer")]
-fn git(folder: &Path, arguments: &[&str]) {
+pub(super) fn git(folder: &Path, arguments: &[&str]) {
     let mut command = Command::new("git");
     run_within(command.args(arguments).current_dir(folder), LIMIT).expect(0);
 }

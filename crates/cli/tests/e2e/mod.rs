@@ -19,6 +19,7 @@ mod engines;
 mod execution;
 mod golden;
 mod guide;
+mod ignored;
 mod incremental;
 mod killed;
 mod local_bases;

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use imagewright_testkit::index::TestIndex;
 
-use crate::support::{Workshop, network};
+use crate::support::{Workshop, network, run_within};
+
+const LIMIT: Duration = Duration::from_mins(2);
 
 const PYPROJECT: &str = "\
 [build-system]
@@ -189,9 +192,19 @@ fn what_cannot_be_built_is_told() {
         (&format!("{repository}@nowhere"), 2, "has no branch, tag or commit `nowhere`"),
         (&format!("{repository}-not"), 4, "git cannot fetch"),
         (&format!("{repository}#subdirectory=none"), 3, "has no folder `none`"),
+        ("./broken ; python_version < \"3\"", 0, ""),
         ("hg+https://host.test/x", 3, "must be built from source"),
     ] {
         workshop.write("image.yaml", spec(&format!("['{package}']")));
-        workshop.run(&["build", "image.yaml"]).expect(code).says(&[said]);
+        workshop.run(&["lock", "image.yaml", "--sandbox", "auto"]).expect(code).says(&[said]);
     }
+    // What was fetched is there without network, and what was not is told.
+    for (revision, said) in [("HEAD", "has no folder `none`"), ("later", "`later` of file://")] {
+        workshop.write("image.yaml", spec(&format!("['{repository}@{revision}#subdirectory=none']")));
+        workshop.run(&["build", "image.yaml", "--offline"]).says(&[said]);
+    }
+    workshop.run(&["build", "image.yaml", "--offline"]).expect(4).says(&["hint: leave out `--offline`"]);
+    let mut command = workshop.command(&["build", "image.yaml"]);
+    let told = run_within(command.env("PATH", "/nowhere"), LIMIT).expect(2);
+    told.says(&["needs git, which cannot be started here", "hint: install git"]);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use imagewright_oci::Digest;
 use imagewright_registry::{Backoff, Retry, TransportError, begins_at, http_client, retry_after};
-use imagewright_store::{Abandoned, ArtifactFile, ArtifactStaging, Condition, Store, StoreError};
+use imagewright_store::{ArtifactFile, ArtifactStaging, Condition, Store, StoreError};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use tokio::sync::Semaphore;
@@ -18,6 +18,7 @@ use url::Url;
 
 pub use error::DownloadError;
 
+use crate::lease::lease;
 use crate::python::{Credentials, IndexSettings, WheelSource};
 use crate::uv::Host;
 
@@ -128,11 +129,7 @@ impl Downloads {
         if let Some(artifact) = self.kept(wanted.file_name, digest).await? {
             return Ok(artifact);
         }
-        let store = self.inner.store.clone();
-        let abandoned = Abandoned::default();
-        let flag = abandoned.flag();
-        let leasing = tokio::task::spawn_blocking(move || store.lease(&digest, &mut |_| flag.patience()));
-        let lease = leasing.await.expect("waiting for a lease does not panic")?;
+        let lease = lease(&self.inner.store, digest).await?;
         // Another process may have fetched it while this one waited.
         let artifact = match self.inner.store.artifact(&digest)? {
             Some(artifact) => artifact,

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use imagewright_layer::record_paths;
 use imagewright_pypa::{PackageName, PythonMinor, StatedVersion, metadata_header};
+use imagewright_spec::led_to;
 use serde::{Deserialize, Serialize};
 
 use super::{NodeKind, Tree, binary};
@@ -156,7 +157,7 @@ pub(super) fn installed(tree: &Tree) -> Vec<Installed> {
             let version = metadata_header(&text, "Version")?.to_owned();
             let record = tree.text(&format!("{directory}/RECORD")).unwrap_or_default();
             let files: Vec<String> =
-                record_paths(&record).iter().filter_map(|path| absolute(site, path)).collect();
+                record_paths(&record).iter().filter_map(|path| in_root(site, path)).collect();
             let roots = roots(site, &files);
             let (site, metadata) = (site.to_owned(), metadata.to_owned());
             is_site.then_some(Installed { name, version, site, metadata, roots })
@@ -189,21 +190,8 @@ pub fn roots(site: &str, files: &[String]) -> Vec<String> {
 }
 
 /// A path of a RECORD, from the root.
-fn absolute(site: &str, path: &str) -> Option<String> {
-    if let Some(rooted) = path.strip_prefix('/') {
-        return Some(rooted.to_owned());
-    }
-    let mut parts: Vec<&str> = site.split('/').collect();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop()?;
-            }
-            part => parts.push(part),
-        }
-    }
-    Some(parts.join("/"))
+fn in_root(site: &str, path: &str) -> Option<String> {
+    path.strip_prefix('/').map(str::to_owned).or_else(|| led_to(site, path))
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl<'a> Question<'a> {
     }
 
     /// Runs uv on some requirements; `further` are options of this run.
-    async fn ask(&self, requirements: &str, further: &[&str]) -> Result<Finished, PythonError> {
+    pub(super) async fn ask(&self, requirements: &str, further: &[&str]) -> Result<Finished, PythonError> {
         let files = [
             (REQUIREMENTS, requirements),
             (CONFIGURATION, &self.configuration()),
@@ -296,7 +296,7 @@ impl<'a> Question<'a> {
         own.chain(resolvers).collect()
     }
 
-    async fn failure(&self, explanation: &str) -> PythonError {
+    pub(super) async fn failure(&self, explanation: &str) -> PythonError {
         let asked = self.request.asked;
         if let Some((setting, explanation)) =
             setting::refused(explanation, &self.configuration(), self.request.host)

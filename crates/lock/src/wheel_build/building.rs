@@ -14,7 +14,7 @@ use crate::document::{BaseLock, InterpreterSource};
 use crate::locker::Locker;
 use crate::python::{
     Asked, Finding, IndexPages, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution,
-    Requirement, SourceRequirement, WheelSource, resolve, sdist,
+    Requirement, SourceRequirement, WheelSource, holds, resolve, sdist,
 };
 
 /// Resolves packages, and builds those that have no wheel.
@@ -57,10 +57,13 @@ impl<'a> Building<'a> {
     ) -> Result<PythonResolution, LockError> {
         let Locker { store, host, .. } = *self.locker;
         let mut wheels = Wheels::new(store)?;
-        for requirement in &mut asked.requirements {
-            if let Some(source) = requirement.source(host)? {
-                *requirement = self.direct(&source, &mut wheels, stack).await?;
-            }
+        for requirement in std::mem::take(&mut asked.requirements) {
+            let wanted = match requirement.source(host)? {
+                None => requirement,
+                Some(source) if !self.is_wanted(&source, &wheels).await? => continue,
+                Some(source) => self.direct(&source, &mut wheels, stack).await?,
+            };
+            asked.requirements.push(wanted);
         }
         let links = asked.indexes.find_links.clone();
         loop {
@@ -81,7 +84,7 @@ impl<'a> Building<'a> {
             let lacking: Vec<&Lacking> = lacking.iter().filter(is_open).collect();
             let mut is_new = false;
             for one in lacking {
-                is_new |= self.archived(one, &asked, &mut wheels, stack).await?;
+                is_new |= self.archived(one, &asked, previous, &mut wheels, stack).await?;
             }
             if !is_new {
                 return Err(error.into());
@@ -126,6 +129,16 @@ impl<'a> Building<'a> {
         }
     }
 
+    /// Whether a requirement is one for the target: nothing is built for another.
+    async fn is_wanted(&self, source: &SourceRequirement, wheels: &Wheels) -> Result<bool, LockError> {
+        let Some(marker) = &source.marker else { return Ok(true) };
+        let Locker { store, uv, .. } = self.locker;
+        let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
+        let asked = Asked { indexes: self.locker.asked.indexes.clone(), ..Asked::default() };
+        let request = self.request(&asked, &[], &[], wheels, (&cache, scratch.path()));
+        Ok(holds(uv, &request, marker).await?)
+    }
+
     /// Builds what a requirement names; it is about the wheel then.
     async fn direct(
         &self,
@@ -152,12 +165,13 @@ impl<'a> Building<'a> {
         &self,
         lacking: &Lacking,
         asked: &Asked,
+        previous: &[LockedPackage],
         wheels: &mut Wheels,
         stack: &Stack,
     ) -> Result<bool, LockError> {
         let Locker { store, uv, downloads, .. } = self.locker;
         let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
-        let request = self.request(asked, &[], self.previous, wheels, (&cache, scratch.path()));
+        let request = self.request(asked, &[], previous, wheels, (&cache, scratch.path()));
         let pages = IndexPages { store, downloads };
         let Some(found) = sdist(uv, &request, pages, lacking).await? else { return Ok(false) };
         let pin = self.fetcher().pin(&found).await?;
@@ -191,7 +205,7 @@ impl<'a> Building<'a> {
             let mut build = WheelBuild { source, subdirectory, requirements: Vec::new(), tools: None };
             let project = {
                 let laid_out = self.fetcher().lay_out(&build).await?;
-                Project::read(&laid_out.project, &build)?
+                Project::read(&laid_out, &build)?
             };
             if project.is_compiled {
                 build.tools = self.tools().await?;

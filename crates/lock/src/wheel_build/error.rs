@@ -35,6 +35,14 @@ pub enum SourceError {
         /// The limit.
         minutes: u64,
     },
+    /// No network may be used.
+    #[error("`{revision}` of {url} was not fetched before, and the network may not be used")]
+    Offline {
+        /// The repository.
+        url: String,
+        /// What was asked for.
+        revision: String,
+    },
     /// The repository does not have what was asked for.
     #[error("{url} has no branch, tag or commit `{revision}`")]
     NoRevision {
@@ -46,11 +54,19 @@ pub enum SourceError {
     /// The folder cannot be read.
     #[error(transparent)]
     Folder(#[from] SpecError),
-    /// The folder is not what it was when the lock was made.
-    #[error("{source_name} changed since the lock was made")]
+    /// The folder is not what it was when it was locked.
+    #[error("{source_name} is not what it was when it was locked")]
     Changed {
         /// The source.
         source_name: String,
+    },
+    /// A file of the folder is written to while it is read.
+    #[error("`{path}` in {source_name} changed while it was copied")]
+    Unsteady {
+        /// The source.
+        source_name: String,
+        /// The file in it.
+        path: String,
     },
     /// The archive is another one than was asked for.
     #[error("{source_name} has the digest {found}, not {}", allowed.iter().map(Digest::to_string).collect::<Vec<_>>().join(" or "))]
@@ -126,11 +142,11 @@ pub enum SourceError {
 /// What is wrong with an archive of source.
 #[derive(Debug, Error)]
 pub enum ArchiveProblem {
-    /// It is neither a tar archive with gzip nor a zip archive.
-    #[error("only `.tar.gz` and `.zip` are unpacked")]
+    /// It is neither a tar archive with a known compression nor a zip archive.
+    #[error("it is neither `.tar.gz`, `.tar.bz2`, `.tar.xz` nor `.zip`")]
     Kind,
     /// It is no such archive, or not all of one.
-    #[error("it is no whole archive with gzip")]
+    #[error("it is no whole archive of the kind that its name says")]
     Damaged {
         /// Why.
         #[source]
@@ -181,7 +197,13 @@ impl SourceError {
                 Some("what is behind the `@` has to be a branch, a tag or a commit of the repository".to_owned())
             }
             Self::Folder(source) => source.hint(),
-            Self::Changed { .. } => Some("make the lock anew with `imagewright lock`".to_owned()),
+            Self::Offline { .. } => Some("leave out `--offline`".to_owned()),
+            Self::Changed { .. } => {
+                Some("build again; a lock in a file is made anew with `imagewright lock`".to_owned())
+            }
+            Self::Unsteady { .. } => {
+                Some("build again when nothing writes there, or name what writes in `.gitignore`".to_owned())
+            }
             Self::HashMismatch { .. } => {
                 Some("check the hash that is written, and where the archive comes from".to_owned())
             }
@@ -189,12 +211,31 @@ impl SourceError {
                 Some("a project in a folder of the source is named with `#subdirectory=FOLDER` behind it".to_owned())
             }
             Self::OtherName { found, .. } => Some(format!("write `{found} @` in front of it")),
-            Self::GitTime { .. }
-            | Self::Archive { .. }
-            | Self::Files { .. }
-            | Self::NoSubdirectory { .. }
-            | Self::Project { .. }
-            | Self::Circle { .. } => None,
+            Self::GitTime { .. } => Some(
+                "try again when the line is better, or name an archive of the source, which has no history".to_owned(),
+            ),
+            Self::Archive { source: ArchiveProblem::Kind, .. } => {
+                Some("name the source as one of these, or the folder that is in the archive".to_owned())
+            }
+            Self::Archive { source: ArchiveProblem::Entry { .. }, .. } => Some(
+                "an archive with links that lead out of it, or devices, is not unpacked: look at who made it"
+                    .to_owned(),
+            ),
+            Self::Archive { .. } => {
+                Some("check that the whole file came, and that its name says what it is".to_owned())
+            }
+            Self::NoSubdirectory { .. } => {
+                Some("what is behind `#subdirectory=` is a folder, seen from the top of the source".to_owned())
+            }
+            Self::Project { .. } => {
+                Some("`[build-system]` in it has `requires`, a list, and `build-backend`, a text (PEP 518)".to_owned())
+            }
+            Self::Circle { .. } => Some(
+                "one of the packages that its build needs is to be had as a wheel: name a version that has one in \
+                 `requires`"
+                    .to_owned(),
+            ),
+            Self::Files { .. } => None,
         }
     }
 }

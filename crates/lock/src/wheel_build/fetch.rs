@@ -1,14 +1,15 @@
 //! Sources, pinned and laid out as folders.
 
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use imagewright_oci::Digest;
+use imagewright_oci::{Digest, Hasher};
 use imagewright_spec::{Field, Source, SourceEntry, SourceTree, below, clean, project};
 use imagewright_store::{ArtifactFile, ScratchDirectory, Store};
 use url::Url;
 
 use super::archive::{set_mode, unpack};
-use super::git::Repository;
+use super::git::{Address, Repository};
 use super::project::folder;
 use super::{SourceError, SourcePin, WheelBuild};
 use crate::LockError;
@@ -48,7 +49,7 @@ impl SourceFetcher<'_> {
     pub(super) async fn pin(&self, wanted: &SourceRequirement) -> Result<SourcePin, LockError> {
         let pin = match &wanted.location {
             SourceLocation::Git { url, revision } => {
-                let commit = self.repository(url)?.resolve(revision.as_deref()).await?;
+                let commit = self.repository(url).resolve(revision.as_deref()).await?;
                 SourcePin::Git { url: url.clone(), revision: revision.clone(), commit }
             }
             SourceLocation::Folder { path } => {
@@ -87,7 +88,7 @@ impl SourceFetcher<'_> {
         fs_err::create_dir(&target).map_err(files)?;
         let top = match &build.source {
             SourcePin::Git { url, commit, .. } => {
-                self.repository(url)?.check_out(commit, &target).await?;
+                self.repository(url).check_out(commit, &target).await?;
                 target
             }
             SourcePin::Folder { path, digest } => {
@@ -95,7 +96,7 @@ impl SourceFetcher<'_> {
                 if source.tree.digest() != *digest {
                     return Err(SourceError::Changed { source_name: build.source.to_string() }.into());
                 }
-                copy(&source, &target).map_err(files)?;
+                copy(&source, build, &target)?;
                 target
             }
             SourcePin::File { path, sha256 } => {
@@ -130,9 +131,9 @@ impl SourceFetcher<'_> {
         Ok(self.downloads.artifact(&Wanted { url, file_name: &file_name, digest }).await?)
     }
 
-    fn repository<'b>(&'b self, url: &'b Url) -> Result<Repository<'b>, LockError> {
-        let Self { indexes, host, offline, .. } = *self;
-        Ok(Repository { url, host, indexes, cache: self.store.cache("git")?, offline })
+    fn repository(&self, url: &Url) -> Repository<'_> {
+        let Self { store, indexes, host, offline, .. } = *self;
+        Repository { address: Address::of(url), store, host, indexes, offline, is_users: true }
     }
 
     /// What of a folder is built: the same as would be copied.
@@ -155,18 +156,38 @@ impl SourceFetcher<'_> {
     }
 }
 
-/// Copies a folder as it was found, without what it ignores.
-fn copy(source: &Source, target: &Path) -> std::io::Result<()> {
+/// Copies a folder as it was found, without what it ignores. A file that is not any more what was found fails, or a
+/// wheel would be kept as that of another source.
+fn copy(source: &Source, build: &WheelBuild, target: &Path) -> Result<(), SourceError> {
+    let files = |source| SourceError::Files { source_name: build.source.to_string(), source };
     for (path, entry) in &source.tree.entries {
         let (from, to) = (below(&source.place, path), below(target, path));
         match entry {
-            SourceEntry::Folder => fs_err::create_dir_all(to)?,
-            SourceEntry::Link { target } => fs_err::os::unix::fs::symlink(target, to)?,
-            SourceEntry::File { executable, .. } => {
-                fs_err::copy(from, &to)?;
-                set_mode(&to, *executable)?;
+            SourceEntry::Folder => fs_err::create_dir_all(to).map_err(files)?,
+            SourceEntry::Link { target } => fs_err::os::unix::fs::symlink(target, to).map_err(files)?,
+            SourceEntry::File { executable, digest, .. } => {
+                if copy_file(&from, &to).map_err(files)? != *digest {
+                    let (source_name, path) = (build.source.to_string(), path.clone());
+                    return Err(SourceError::Unsteady { source_name, path });
+                }
+                set_mode(&to, *executable).map_err(files)?;
             }
         }
     }
     Ok(())
+}
+
+/// The digest of what was copied.
+fn copy_file(from: &Path, to: &Path) -> io::Result<Digest> {
+    let (mut from, mut to) = (fs_err::File::open(from)?, fs_err::File::create(to)?);
+    let (mut hasher, mut buffer) = (Hasher::new(), vec![0; 64 * 1024]);
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(hasher.finish()),
+            count => {
+                hasher.update(&buffer[..count]);
+                to.write_all(&buffer[..count])?;
+            }
+        }
+    }
 }

@@ -3,9 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use imagewright_spec::led_to;
 use serde::Deserialize;
 
-use super::{SourceError, WheelBuild};
+use super::{SourceError, SourceFolder, WheelBuild};
 
 /// A project, as far as its build needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,27 +49,24 @@ struct BuildSystem {
 }
 
 impl Project {
-    /// Reads the project of `build`, which is in `folder`.
-    pub fn read(folder: &Path, build: &WheelBuild) -> Result<Self, SourceError> {
+    /// Reads the project of `build`, which is laid out.
+    pub fn read(source: &SourceFolder, build: &WheelBuild) -> Result<Self, SourceError> {
+        let folder = &source.project;
         let source_name = || build.source.to_string();
-        let path = folder.join("pyproject.toml");
-        let text = match fs_err::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.join("setup.py").is_file() => {
-                String::new()
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let files = |source| SourceError::Files { source_name: source_name(), source };
+        let text = match own_text(source, "pyproject.toml").map_err(files)? {
+            Some(text) => text,
+            None if folder.join("setup.py").is_file() => String::new(),
+            None => {
                 let folder = build.subdirectory.as_deref().unwrap_or("its top folder").into();
                 return Err(SourceError::NoProject { source_name: source_name(), folder });
             }
-            Err(source) => return Err(SourceError::Files { source_name: source_name(), source }),
         };
         let pyproject: Pyproject = toml::from_str(&text).map_err(|source| SourceError::Project {
             source_name: source_name(),
             source: Box::new(source),
         })?;
-        let is_compiled = is_compiled(folder)
-            .map_err(|source| SourceError::Files { source_name: source_name(), source })?;
+        let is_compiled = is_compiled(source).map_err(files)?;
         let legacy = || (vec![LEGACY_REQUIRES.to_owned()], LEGACY_BACKEND.to_owned());
         let (requires, backend, backend_path) = match pyproject.build_system {
             Some(BuildSystem { requires, build_backend: Some(backend), backend_path }) => {
@@ -87,29 +85,44 @@ impl Project {
 /// The folder of the project in its source.
 pub(super) fn folder(source: &Path, build: &WheelBuild) -> Result<PathBuf, SourceError> {
     let Some(subdirectory) = &build.subdirectory else { return Ok(source.to_owned()) };
-    let is_below = Path::new(subdirectory)
-        .components()
-        .all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
-    let folder = source.join(subdirectory);
-    if is_below && folder.is_dir() {
+    let folder = led_to("", subdirectory).map(|path| source.join(path)).filter(|folder| folder.is_dir());
+    // A link in the source may lead out of it.
+    let is_own =
+        |folder: &PathBuf| Ok(fs_err::canonicalize(folder)?.starts_with(fs_err::canonicalize(source)?));
+    let files = |source| SourceError::Files { source_name: build.source.to_string(), source };
+    if let Some(folder) = folder
+        && is_own(&folder).map_err(files)?
+    {
         return Ok(folder);
     }
     let (source_name, subdirectory) = (build.source.to_string(), subdirectory.clone());
     Err(SourceError::NoSubdirectory { source_name, subdirectory })
 }
 
-fn is_compiled(folder: &Path) -> io::Result<bool> {
+/// The text of a file of the project, which is somebody else's: where a link leads out of the source, it is not
+/// followed.
+fn own_text(source: &SourceFolder, name: &str) -> io::Result<Option<String>> {
+    let path = source.project.join(name);
+    let real = match fs_err::canonicalize(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        real => real?,
+    };
+    let is_own = real.starts_with(fs_err::canonicalize(&source.top)?) && fs_err::metadata(&real)?.is_file();
+    if !is_own {
+        let because = format!("`{name}` is no file of it");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, because));
+    }
+    Ok(Some(String::from_utf8_lossy(&fs_err::read(real)?).into_owned()))
+}
+
+fn is_compiled(source: &SourceFolder) -> io::Result<bool> {
     for name in ["setup.py", "setup.cfg", "pyproject.toml"] {
-        let text = match fs_err::read(folder.join(name)) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
+        let text = own_text(source, name)?.unwrap_or_default();
         if COMPILING.iter().any(|word| text.contains(word)) {
             return Ok(true);
         }
     }
-    has_compiled_sources(folder)
+    has_compiled_sources(&source.project)
 }
 
 fn has_compiled_sources(folder: &Path) -> io::Result<bool> {

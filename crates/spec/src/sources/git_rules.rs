@@ -5,42 +5,69 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+/// Variables by which git is told of another repository than the one it is started in: by a hook of it, most often.
+pub const GIT_VARIABLES: [&str; 10] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Where git reads what it is to ignore.
+pub(super) const GIT_IGNORE: &str = ".gitignore";
+
 /// Files and folders that are not git's and that an ignore file of git's names, by their paths below the folder.
 #[derive(Debug, Default)]
 pub(super) struct GitRules {
     ignored: BTreeSet<String>,
-    /// Why git does not say.
-    pub(super) problem: Option<String>,
+    silence: Option<Silence>,
+}
+
+/// That git does not say what it ignores.
+#[derive(Clone, Debug)]
+pub(super) struct Silence {
+    /// Why.
+    pub(super) problem: String,
+    /// Whether there is a file above the folder that says it.
+    pub(super) matters: bool,
 }
 
 impl GitRules {
     /// Outside of a repository nothing is ignored, and in a folder that is ignored as a whole neither.
     pub(super) fn of(folder: &Path) -> io::Result<Self> {
         let real = fs_err::canonicalize(folder)?;
-        if !real.ancestors().any(|above| above.join(".git").exists()) {
+        let Some(repository) = real.ancestors().find(|above| above.join(".git").exists()) else {
             return Ok(Self::default());
-        }
+        };
+        let in_repository = || real.ancestors().take_while(|above| above.starts_with(repository));
+        let silent = |result| {
+            let matters = in_repository().any(|above| above.join(GIT_IGNORE).exists());
+            Ok(Self::silent(result, matters))
+        };
         let asked = git(folder, &["check-ignore", "--quiet", "--no-index", "."]);
         match asked.map(|output| (output.status.code(), output)) {
-            Ok((Some(0), _)) => Ok(Self::default()),
-            Ok((Some(1), _)) => Self::listed(folder),
-            other => Ok(Self::silent(other.map(|(_, output)| output))),
+            Ok((Some(0), _)) => return Ok(Self::default()),
+            Ok((Some(1), _)) => {}
+            other => return silent(other.map(|(_, output)| output)),
         }
-    }
-
-    fn listed(folder: &Path) -> io::Result<Self> {
         let arguments = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
         let output = match git(folder, &arguments) {
             Ok(output) if output.status.success() => output,
-            other => return Ok(Self::silent(other)),
+            other => return silent(other),
         };
         let text = String::from_utf8(output.stdout)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let ignored = text.split_terminator('\0').map(|path| path.trim_end_matches('/').to_owned());
-        Ok(Self { ignored: ignored.collect(), problem: None })
+        Ok(Self { ignored: ignored.collect(), silence: None })
     }
 
-    fn silent(result: io::Result<Output>) -> Self {
+    fn silent(result: io::Result<Output>, matters: bool) -> Self {
         let problem = match result {
             Err(error) if error.kind() == io::ErrorKind::NotFound => "it is not installed".to_owned(),
             Err(error) => error.to_string(),
@@ -50,7 +77,12 @@ impl GitRules {
                 first.trim_start_matches("fatal: ").to_owned()
             }
         };
-        Self { ignored: BTreeSet::new(), problem: Some(problem) }
+        Self { ignored: BTreeSet::new(), silence: Some(Silence { problem, matters }) }
+    }
+
+    /// That git does not say what it ignores.
+    pub(super) fn silence(&self) -> Option<&Silence> {
+        self.silence.as_ref()
     }
 
     pub(super) fn is_ignored(&self, path: &str) -> bool {
@@ -64,8 +96,7 @@ fn git(folder: &Path, arguments: &[&str]) -> io::Result<Output> {
     let mut command = Command::new("git");
     // A checkout may be another user's, as in most pipelines. Of what it sets, this is the one thing that is executed.
     command.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]).args(arguments);
-    // This program may have been started by a hook of another repository.
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
+    for name in GIT_VARIABLES {
         command.env_remove(name);
     }
     command.current_dir(folder).stdin(Stdio::null()).output()

@@ -14,7 +14,8 @@ pub(super) fn settle(found: &mut BTreeMap<String, Found>, top: &Path) -> Vec<(St
     let mut leading_out = Vec::new();
     for (path, entry) in &*found {
         let Found::Link(target) = entry else { continue };
-        if !inside(path, target).is_some_and(|inside| inside.is_empty() || found.contains_key(&inside)) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !led_to(folder, target).is_some_and(|inside| inside.is_empty() || found.contains_key(&inside)) {
             leading_out.push((path.clone(), target.clone()));
         }
     }
@@ -31,14 +32,14 @@ pub(super) fn settle(found: &mut BTreeMap<String, Found>, top: &Path) -> Vec<(St
     broken
 }
 
-/// The path below the top that a link at `path` leads to, unless it leads out; the top's is empty.
-fn inside(path: &str, target: &str) -> Option<String> {
-    if target.starts_with('/') {
+/// Where `path` leads, seen from `folder`: both and what comes out are below the same top, whose own path is empty.
+/// Nothing when it is absolute, or leads out of the top. Only words are looked at, no links on the way.
+pub fn led_to(folder: &str, path: &str) -> Option<String> {
+    if path.starts_with('/') {
         return None;
     }
-    let mut parts: Vec<&str> = path.split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => {
@@ -57,15 +58,16 @@ mod tests {
     #[test]
     fn knows_what_leads_out() {
         let cases = [
-            ("a", "b", Some("b")),
-            ("x/a", "../b/./c", Some("b/c")),
-            ("x/a", "..", Some("")),
-            ("a", "../b", None),
-            ("x/a", "../../x/b", None),
-            ("a", "/b", None),
+            ("", "b", Some("b")),
+            ("x", "../b/./c", Some("b/c")),
+            ("x", "..", Some("")),
+            ("x/y", "../../b//", Some("b")),
+            ("", "../b", None),
+            ("x", "../../x/b", None),
+            ("", "/b", None),
         ];
-        for (path, target, expected) in cases {
-            assert_eq!(inside(path, target).as_deref(), expected, "{path} -> {target}");
+        for (folder, path, expected) in cases {
+            assert_eq!(led_to(folder, path).as_deref(), expected, "{folder} -> {path}");
         }
     }
 }

@@ -23,6 +23,9 @@ use crate::{Field, ImageSpec, SourceCopyMode, SpecError};
 
 use self::walk::{Found, Walk};
 
+pub use self::git_rules::GIT_VARIABLES;
+pub use self::links::led_to;
+
 /// All that a spec has copied, by the name of each as an input: `source_root`, `copy: data`.
 pub type Sources = BTreeMap<String, Source>;
 
@@ -82,7 +85,7 @@ pub enum SourceWarning {
         /// Where it leads.
         target: String,
     },
-    /// A folder in a repository, of which git does not say what it ignores.
+    /// A folder in a repository without `.gitignore`, of which git does not say what it ignores.
     Git {
         /// As the spec names it.
         path: PathBuf,

@@ -1,10 +1,11 @@
 //! What is left out of a folder that is copied.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
 use super::docker_rules::DockerRules;
-use super::git_rules::GitRules;
+use super::git_rules::{GitRules, Silence};
 use super::{SourceTree, clean};
 use crate::source_tree::ignore::is_standard;
 
@@ -15,7 +16,8 @@ use crate::source_tree::ignore::is_standard;
 /// says nothing about what is in it.
 #[derive(Debug)]
 pub(super) struct Rules {
-    git: GitRules,
+    /// By the path of the folder that is a repository, with a slash behind it; what is copied is in one, too.
+    git: BTreeMap<String, GitRules>,
     own: DockerRules,
     /// Of the working directory, and the path of the folder in it.
     outer: Option<(DockerRules, String)>,
@@ -36,7 +38,16 @@ impl Rules {
             }
             None => None,
         };
-        Ok(Self { git: GitRules::of(top)?, own: DockerRules::of(top)?, outer })
+        let git = BTreeMap::from([(String::new(), GitRules::of(top)?)]);
+        Ok(Self { git, own: DockerRules::of(top)?, outer })
+    }
+
+    /// Takes what git ignores in a repository of its own, at `path` below the folder `top`: a submodule, of which the
+    /// repository that has it says nothing.
+    pub(super) fn enter(&mut self, top: &Path, path: &str) -> io::Result<()> {
+        let rules = GitRules::of(&top.join(path))?;
+        self.git.insert(format!("{path}/"), rules);
+        Ok(())
     }
 
     /// Whether what is at `path` below the folder is left out.
@@ -44,7 +55,9 @@ impl Rules {
         let is_outside =
             |(rules, inside): &(DockerRules, String)| rules.is_ignored(&format!("{inside}/{path}"));
         is_standard(path)
-            || self.git.is_ignored(path)
+            || self.git.iter().any(|(folder, rules)| {
+                path.strip_prefix(folder.as_str()).is_some_and(|path| rules.is_ignored(path))
+            })
             || self.own.is_ignored(path)
             || self.outer.as_ref().is_some_and(is_outside)
     }
@@ -54,8 +67,10 @@ impl Rules {
         self.own.has_exceptions() || self.outer.as_ref().is_some_and(|(rules, _)| rules.has_exceptions())
     }
 
-    /// Why git does not say what it ignores.
-    pub(super) fn git_problem(&self) -> Option<String> {
-        self.git.problem.clone()
+    /// That git does not say what it ignores in the folder at `path`.
+    pub(super) fn silence(&self, path: &str) -> Option<&Silence> {
+        let path = format!("{path}/");
+        let repositories = self.git.iter().filter(|(folder, _)| path.starts_with(folder.as_str()));
+        repositories.max_by_key(|(folder, _)| folder.len())?.1.silence()
     }
 }

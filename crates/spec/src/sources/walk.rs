@@ -5,6 +5,7 @@ use std::fs::{FileType, Metadata};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::git_rules::{GIT_IGNORE, Silence};
 use super::links::settle;
 use super::rules::Rules;
 use super::{Named, SourceTree, SourceWarning, below};
@@ -51,12 +52,9 @@ impl<'a> Walk<'a> {
         let left_out = left_out.iter().filter_map(|path| fs_err::canonicalize(directory.join(path)).ok());
         let left_out = left_out.filter_map(|path| path.strip_prefix(&real).ok().map(Path::to_owned));
         let left_out: Vec<PathBuf> = left_out.collect();
-        let mut warnings = Vec::new();
         let rules = Rules::of(top, named.path, directory).map_err(error)?;
-        if let Some(problem) = rules.git_problem() {
-            warnings.push(SourceWarning::Git { path: named.path.to_owned(), problem });
-        }
-        let mut walk = Self { named, top, rules, left_out, found: BTreeMap::new(), warnings };
+        let mut walk = Self { named, top, rules, left_out, found: BTreeMap::new(), warnings: Vec::new() };
+        walk.listen("")?;
         walk.folder("")?;
         walk.found.insert(SourceTree::TOP.to_owned(), Found::Folder);
         let broken = settle(&mut walk.found, top);
@@ -73,7 +71,12 @@ impl<'a> Walk<'a> {
     fn folder(&mut self, path: &str) -> Result<bool, SpecError> {
         let (mut is_empty, mut is_kept) = (true, false);
         let error = |source| self.named.error(path, source);
-        for entry in fs_err::read_dir(below(self.top, path)).map_err(error)? {
+        let place = below(self.top, path);
+        if !path.is_empty() && place.join(GIT).exists() {
+            self.rules.enter(self.top, path).map_err(error)?;
+            self.listen(path)?;
+        }
+        for entry in fs_err::read_dir(place).map_err(error)? {
             let entry = entry.map_err(|source| self.named.error(path, source))?;
             is_empty = false;
             let name = entry.file_name();
@@ -83,6 +86,9 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let file_type = entry.file_type().map_err(|source| self.named.error(&child, source))?;
+            if let (GIT_IGNORE, Some(silence)) = (name, self.rules.silence(path)) {
+                return Err(self.unheard(path, silence));
+            }
             let is_ignored = self.rules.is_ignored(&child);
             if file_type.is_dir() {
                 if !is_ignored || self.rules.may_include_below() {
@@ -115,6 +121,23 @@ impl<'a> Walk<'a> {
         };
         self.found.insert(path, found);
         Ok(true)
+    }
+
+    /// Takes note of it when git does not say what it ignores in the repository at `path`: where no file says that there
+    /// is something, it is enough to tell.
+    fn listen(&mut self, path: &str) -> Result<(), SpecError> {
+        let Some(silence) = self.rules.silence(path) else { return Ok(()) };
+        if silence.matters {
+            return Err(self.unheard(path, silence));
+        }
+        let problem = silence.problem.clone();
+        self.warnings.push(SourceWarning::Git { path: self.named.shown(path), problem });
+        Ok(())
+    }
+
+    fn unheard(&self, path: &str, silence: &Silence) -> SpecError {
+        let problem = silence.problem.clone();
+        SpecError::GitSilent { field: self.named.field, path: self.named.shown(path), problem }
     }
 
     fn misnamed(&self, path: &str, name: &Path) -> SpecError {
