@@ -393,12 +393,14 @@ impl BuildError {
             | Self::NoShell { .. }
             | Self::WheelBuild { .. }
             | Self::OtherWheel { .. } => self.step_hint(),
-            Self::BuildFiles { .. }
-            | Self::AptFiles { .. }
-            | Self::AptChoice { .. }
-            | Self::Reference(_)
-            | Self::Artifact { .. }
-            | Self::Owner { .. } => None,
+            Self::BuildFiles { .. } | Self::AptFiles { .. } => Some(
+                "`imagewright doctor` says where the store is: it has to have room, and to be writable"
+                    .to_owned(),
+            ),
+            Self::AptChoice { .. } => Some(
+                "install the packages with `commands: [apt-get update, apt-get install --yes …]`".to_owned(),
+            ),
+            Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
 
@@ -418,7 +420,9 @@ impl BuildError {
             Self::NoShell { .. } => {
                 Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
-            Self::WheelBuild { last_lines, .. } => compiler_hint(last_lines),
+            Self::WheelBuild { last_lines, .. } => {
+                Some(compiler_hint(last_lines).unwrap_or_else(|| LOOK_AT_BUILD.to_owned()))
+            }
             Self::OtherWheel { .. } => Some(REPIN.to_owned()),
             _ => None,
         }
@@ -430,6 +434,10 @@ const REPIN: &str = "its build is not reproducible: pin what it is now with `ima
 
 /// How to find out more about a step that failed.
 const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
+
+/// The same of a wheel that could not be built.
+const LOOK_AT_BUILD: &str =
+    "`imagewright run --failed` starts a shell where it was built, in the folder of its source";
 
 /// How a line that says that a program is not there names a compiler.
 const COMPILERS: [&str; 4] = ["gcc'", "g++'", "'cc'", "'c++'"];

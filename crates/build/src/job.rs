@@ -29,6 +29,7 @@ use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::secret::Secrets;
 use crate::step::execute::Executor;
+use crate::wheel::BuiltNow;
 
 /// A request, and what follows from it without asking anyone.
 #[derive(Clone, Debug)]
@@ -51,6 +52,8 @@ pub(crate) struct Job<'a> {
     pub(crate) sources: Sources,
     pub(crate) started: Instant,
     pub(crate) fetched: Fetched,
+    /// The wheels that were built for it.
+    pub(crate) built: BuiltNow,
 }
 
 /// How many bytes of each file were fetched, besides those that registries count.
@@ -122,6 +125,7 @@ impl<'a> Job<'a> {
             sources,
             started,
             fetched: Fetched::default(),
+            built: BuiltNow::default(),
         };
         job.check_frozen()?;
         Ok(job)

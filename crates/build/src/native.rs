@@ -1,4 +1,5 @@
-//! The story of a build; the native builder makes an image without Docker, and nothing of it is executed.
+//! The story of a build; the native builder makes an image without Docker. Nothing of it is executed, but what a spec asks
+//! for: commands, packages of the system, and the build of packages without a wheel.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -76,7 +77,7 @@ pub struct BuildRequest {
     pub sinks: Vec<Sink>,
     /// Whether an image that exists is made again.
     pub force: bool,
-    /// Whether layers are made again that the store has.
+    /// Whether layers are made again that the store has, and wheels built again.
     pub no_cache: bool,
     /// A lock to start from; without one, that which is attached to the image at the tag serves, else that of the
     /// last build of the image.
@@ -180,7 +181,7 @@ impl Machine {
     }
 
     /// What a build would do. It pins what a build would pin, and makes nothing but what has to be there to be
-    /// looked into: the image of a nested spec, and wheels of what has none.
+    /// looked into: the image of a nested spec, and wheels of what has none, whose projects' code runs in the sandbox.
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
         let (existence, made_from) = match job.at_tag(request.push).await {
@@ -202,7 +203,7 @@ impl Machine {
         Ok(Forecast { image: job.name.clone(), existence, platforms })
     }
 
-    /// The lock of a spec, made or given.
+    /// The lock of a spec, made or given. To make it, wheels are built of what has none, in the sandbox.
     pub async fn lock(&self, request: &BuildRequest) -> Result<Lock, BuildError> {
         // What is not to be preferred now is not to come back with the next build either.
         let anew = BuildRequest { upgrade: Upgrade::Everything, ..request.clone() };

@@ -27,7 +27,8 @@ pub(crate) enum Command {
     Build(BuildArguments),
     Lock(LockCommand),
     /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing, but for what has to be
-    /// there to be looked into: wheels of what has none, and the base of a nested spec.
+    /// there to be looked into: the base of a nested spec, and wheels of what has none. To build those, the code of their
+    /// projects runs in the sandbox, with the spec's `apt_packages` installed.
     Plan(PlanArguments),
     /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
     Exists(ExistsArguments),
@@ -100,7 +101,7 @@ pub(crate) struct LockArguments {
     /// Take everything from the lock, and fail when it does not cover the spec.
     #[arg(long)]
     pub(crate) frozen: bool,
-    /// Resolve anew: every index is asked again, and no lock is preferred.
+    /// Resolve anew: every index is asked again, no lock is preferred, and what has no wheel is built again.
     #[arg(long, conflicts_with = "frozen")]
     pub(crate) refresh: bool,
     /// Use what is in the caches only.
@@ -130,7 +131,8 @@ pub(crate) struct BuildArguments {
     /// Build although the image exists, and overwrite its tag.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Build although the image exists, and make every layer anew. Downloaded inputs still serve.
+    /// Build although the image exists, and make every layer anew, with every wheel that is built from source. Downloaded
+    /// inputs still serve.
     #[arg(long)]
     pub(crate) no_cache: bool,
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
+use imagewright_testkit::index::TestIndex;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -35,9 +36,14 @@ fn build(user: &User, arguments: &[&str]) -> (Report, String) {
 }
 
 /// Does the same for a user of every mode; all but the first begin with what the first has made without commands.
-fn in_every_mode(base: &str, mut check: impl FnMut(&User)) {
+fn in_every_mode(base: &str, check: impl FnMut(&User)) {
+    in_every_mode_after(&spec(base, &[]), check);
+}
+
+/// The same where the first has made something else before.
+fn in_every_mode_after(spec: &str, mut check: impl FnMut(&User)) {
     let root = User::new(Who::Root);
-    root.write("image.yaml", &spec(base, &[]));
+    root.write("image.yaml", spec);
     root.run(&["build", "image.yaml"]).expect(0);
     let others = Who::MODES.into_iter().filter(|who| *who != Who::Root).map(|who| {
         let user = User::new(who);
@@ -118,6 +124,50 @@ fn apt_does_the_same_in_every_mode() {
     });
     assert_eq!(seen[0], seen[1]);
     assert!(seen.iter().all(|one| one.1 == seen[0].1), "{seen:?}");
+}
+
+/// A project with a module in C, which asks for the headers of Python.
+const NATIVE: [(&str, &str); 2] = [
+    (
+        "setup.py",
+        "from setuptools import Extension, setup\n\
+         setup(name='native', version='1.0', ext_modules=[Extension('native', ['native.c'])])\n",
+    ),
+    (
+        "native.c",
+        "#include <Python.h>\n\
+         static PyObject *answer(PyObject *self, PyObject *none) { return PyLong_FromLong(42); }\n\
+         static PyMethodDef methods[] = {{\"answer\", answer, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};\n\
+         static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"native\", NULL, -1, methods};\n\
+         PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }\n",
+    ),
+];
+
+#[test]
+fn a_package_in_c_is_built_the_same_in_every_mode() {
+    if network().is_none() {
+        return;
+    }
+    let index = TestIndex::start();
+    index.add_source("native", "1.0", None, &NATIVE);
+    let spec = format!(
+        "name: steps\npython_version: '3.11'\npackages: [native]\npip_extra_index_url: ['{}']\n\
+         builder_options: {{bytecode: false}}\n",
+        index.url()
+    );
+    let mut digests = Vec::new();
+    in_every_mode_after(&spec, |user| {
+        user.write("image.yaml", &spec);
+        let mode = forced(user);
+        // What it is built in is there, and the wheel of the first build is not taken.
+        let (built, told) = build(user, &["--refresh", mode[0], mode[1]]);
+        assert!(told.contains("building native-1.0.tar.gz"), "{:?}: {told}", user.who);
+        let ask = "import native, sysconfig; print(native.answer(), sysconfig.get_config_var('prefix'))";
+        let ask = ["run", "image.yaml", mode[0], mode[1], "--", "python", "-c", ask];
+        assert_eq!(user.run(&ask).expect(0).stdout, "42 /usr\n", "{:?}", user.who);
+        digests.push(built.digest().to_owned());
+    });
+    assert!(digests.iter().all(|digest| *digest == digests[0]), "{digests:?}");
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct WheelPlan {
 }
 
 /// Which version of the way in which wheels are built a key is of.
-const BUILD_FORMAT: u32 = 1;
+const BUILD_FORMAT: u32 = 2;
 
 /// Plans the build of a wheel (PEP 517) in the image that `recipe` describes, as far as it is without Python packages: so
 /// what the user asks of the system is there, with the variables that the image has.
@@ -60,7 +60,10 @@ pub fn plan_wheel(
     let ours = layers.iter().filter(|layer| layer.kind != LayerKind::Skeleton);
     let ours: Vec<String> = ours.map(|layer| layer.key.to_string()).collect();
     let source = (build.source.identity(), &build.subdirectory);
-    let key = Digest::of(&canonical_json(&(BUILD_FORMAT, source, base_layers, ours, &environment)));
+    // A base may have several interpreters, of one minor release even.
+    let interpreter = (&lock.interpreter.path, &lock.interpreter.full);
+    let inputs = (BUILD_FORMAT, source, base_layers, ours, interpreter, &environment);
+    let key = Digest::of(&canonical_json(&inputs));
     let root = Plan {
         platform: platform.clone(),
         base: base.clone(),

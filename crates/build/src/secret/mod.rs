@@ -71,7 +71,8 @@ impl SecretError {
             }
             Self::NoVariable { .. } => "set it where imagewright is started, or take it out of the spec",
             Self::NotText { .. } => "put it into a file: write a path instead of `env:`",
-            Self::Unreadable { .. } | Self::Memory { .. } => return None,
+            Self::Unreadable { .. } => "it has to be a file, and readable for who starts imagewright",
+            Self::Memory { .. } => return None,
         };
         Some(hint.to_owned())
     }

@@ -33,6 +33,8 @@ pub(crate) struct Executor<'a> {
     machine: &'a Machine,
     image: &'a ImageReference,
     plan: &'a Plan,
+    /// Whether it is for the build of a package, whose root the plan is.
+    is_of_packages: bool,
     secrets: Arc<Secrets>,
     sandbox: OnceCell<Sandbox>,
     surroundings: OnceCell<Surroundings>,
@@ -55,7 +57,12 @@ impl<'a> Executor<'a> {
         secrets: Arc<Secrets>,
     ) -> Self {
         let (sandbox, surroundings, scratch) = Default::default();
-        Self { machine, image, plan, secrets, sandbox, surroundings, scratch }
+        Self { machine, image, plan, is_of_packages: false, secrets, sandbox, surroundings, scratch }
+    }
+
+    /// The same, for the build of a package.
+    pub(crate) fn of_packages(self) -> Self {
+        Self { is_of_packages: true, ..self }
     }
 
     /// The same for another plan over the same base.
@@ -66,7 +73,8 @@ impl<'a> Executor<'a> {
         let secrets = Arc::clone(&self.secrets);
         let (sandbox, surroundings) = (self.sandbox.clone(), self.surroundings.clone());
         let scratch = self.scratch.clone();
-        Executor { machine: self.machine, image: self.image, plan, secrets, sandbox, surroundings, scratch }
+        let Self { machine, image, is_of_packages, .. } = *self;
+        Executor { machine, image, plan, is_of_packages, secrets, sandbox, surroundings, scratch }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -117,13 +125,10 @@ impl<'a> Executor<'a> {
     fn fields(&self) -> Vec<String> {
         let asked = self.plan.layers.iter().filter(|layer| layer.kind != LayerKind::Configuration);
         let origins = asked.filter_map(LayerDefinition::execution).map(|execution| &execution.origin);
-        let mut fields: Vec<String> =
-            origins.map(|origin| origin.split('[').next().unwrap_or(origin).to_owned()).collect();
+        let own = self.is_of_packages.then_some("packages");
+        let origins = origins.map(|origin| origin.split('[').next().unwrap_or(origin));
+        let mut fields: Vec<String> = own.into_iter().chain(origins).map(str::to_owned).collect();
         fields.dedup();
-        if fields.is_empty() {
-            // Nothing but the build of a package.
-            fields.push("packages".to_owned());
-        }
         fields
     }
 

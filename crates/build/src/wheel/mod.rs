@@ -1,19 +1,22 @@
 //! Wheels of projects that have none: built in the sandbox, in the image as far as it is without Python packages.
 
+mod failed;
+mod restore;
 mod run;
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Shared, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use imagewright_lock::python::{LockedPackage, WheelSource};
+use imagewright_lock::python::Refresh;
 use imagewright_lock::{
-    AptResult, BuildRoot, BuilderFailure, BuiltWheel, Lock, Project, SourceFetcher, SystemPackage,
-    WheelBuild, WheelBuilder,
+    AptResult, BuildRoot, BuilderFailure, BuiltWheel, Project, SourceFetcher, SystemPackage, WheelBuild,
+    WheelBuilder,
 };
 use imagewright_oci::{Digest, canonical_json};
-use imagewright_plan::{AptVersions, Content, Plan, WheelPlan, plan_wheel};
+use imagewright_plan::{AptVersions, WheelPlan, plan_wheel};
 use imagewright_pypa::WheelFilename;
 use imagewright_store::DocumentKind;
 use serde::{Deserialize, Serialize};
@@ -30,7 +33,7 @@ use crate::obtain::{Obtaining, There};
 use crate::produce::Producer;
 use crate::step::execute::Executor;
 
-use self::run::{Answer, Hook};
+use self::run::{Answer, Ended, Hook};
 
 /// A wheel, by all that it was built from.
 const WHEEL: DocumentKind = DocumentKind("built-wheel");
@@ -42,6 +45,20 @@ struct Known {
     filename: WheelFilename,
     sha256: Digest,
     size: u64,
+}
+
+/// The wheels that one request has built, by their digests.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BuiltNow(Arc<Shared<BTreeSet<Digest>>>);
+
+impl BuiltNow {
+    fn note(&self, wheel: Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(wheel);
+    }
+
+    fn has(&self, wheel: &Digest) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(wheel)
+    }
 }
 
 /// Builds wheels for one image.
@@ -78,41 +95,6 @@ impl Job<'_> {
     }
 }
 
-impl Job<'_> {
-    /// Builds the wheels that a layer is to be made of and the store does not have any more.
-    pub(crate) async fn restore_wheels_of(
-        &self,
-        inputs: &Inputs,
-        plan: &Plan,
-        lock: &Lock,
-        producer: &Producer,
-    ) -> Result<(), BuildError> {
-        for definition in &plan.layers {
-            let Content::Wheels(group) = &definition.content else { continue };
-            let is_built = |package: &LockedPackage| matches!(package.source, WheelSource::Built(_));
-            if group.packages.iter().any(is_built) && producer.kept(definition).await?.is_none() {
-                self.restore_wheels(inputs, plan, lock, &group.packages).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Builds what of `packages` is built and is not in the store any more.
-    pub(crate) async fn restore_wheels(
-        &self,
-        inputs: &Inputs,
-        plan: &Plan,
-        lock: &Lock,
-        packages: &[LockedPackage],
-    ) -> Result<(), BuildError> {
-        let platform = &plan.platform;
-        let pinned = lock.platform(platform);
-        let pinned = pinned.ok_or_else(|| BuildError::NoPlatform { platform: platform.clone() })?;
-        let maker = self.wheel_maker(inputs, lock.epoch);
-        maker.restore(BuildRoot { platform, lock: pinned, base: &plan.base }, packages).await
-    }
-}
-
 impl WheelMaker<'_> {
     /// Where sources come from.
     fn fetcher(&self) -> SourceFetcher<'_> {
@@ -123,31 +105,11 @@ impl WheelMaker<'_> {
         SourceFetcher { store, downloads, indexes: &asked.indexes, host, left_out, offline }
     }
 
-    /// Builds what of `packages` is built and is not in the store any more, from what the lock says.
-    pub(crate) fn restore<'s>(
-        &'s self,
-        root: BuildRoot<'s>,
-        packages: &'s [LockedPackage],
-    ) -> LocalBoxFuture<'s, Result<(), BuildError>> {
-        async move {
-            for package in packages {
-                let WheelSource::Built(build) = &package.source else { continue };
-                if self.machine.store.artifact(&package.sha256)?.is_some() {
-                    continue;
-                }
-                let wheel = self.built(root, build).await?;
-                if wheel.sha256 != package.sha256 {
-                    return Err(BuildError::OtherWheel {
-                        filename: package.filename.to_string(),
-                        source_name: build.to_string(),
-                        pinned: package.sha256,
-                        built: wheel.sha256,
-                    });
-                }
-            }
-            Ok(())
-        }
-        .boxed_local()
+    /// Whether a wheel of an earlier build serves: one may be wrong that was built when a library or the network was
+    /// missing, and it stays the same until it is built anew.
+    fn may_take(&self, wheel: &Digest) -> bool {
+        let request = self.job.request;
+        !(request.no_cache || request.refresh == Refresh::Always) || self.job.built.has(wheel)
     }
 
     fn plan(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
@@ -196,6 +158,7 @@ impl WheelMaker<'_> {
 
     fn executor<'s>(&'s self, plan: &'s WheelPlan) -> Executor<'s> {
         Executor::of(&self.machine, &self.job.target, &plan.root, Arc::clone(&self.inputs.secrets))
+            .of_packages()
     }
 
     fn obtaining<'s>(
@@ -211,7 +174,7 @@ impl WheelMaker<'_> {
         let Some(Known { filename, sha256, size }) = self.machine.store.document(WHEEL, &plan.key)? else {
             return Ok(None);
         };
-        let is_there = self.machine.store.artifact(&sha256)?.is_some();
+        let is_there = self.may_take(&sha256) && self.machine.store.artifact(&sha256)?.is_some();
         Ok(is_there.then_some(BuiltWheel { filename, sha256, size }))
     }
 
@@ -230,6 +193,7 @@ impl WheelMaker<'_> {
         let artifact = store.insert_artifact(None, filename.as_str(), file)?;
         let (sha256, size) = (artifact.digest, artifact.size);
         store.put_document(WHEEL, &plan.key, &Known { filename: filename.clone(), sha256, size })?;
+        self.job.built.note(sha256);
         self.machine.reporter.ended(Stage::Build, &subject);
         Ok(BuiltWheel { filename, sha256, size })
     }
@@ -265,7 +229,7 @@ impl WheelMaker<'_> {
         let obtaining = self.obtaining(plan, &producer, &executor);
         let layers = Box::pin(obtaining.layers(&There::new())).await?;
         let below: Vec<&FinishedLayer> = layers.iter().map(|(layer, _)| layer).collect();
-        let roots = executor.below(&producer, &means.sandbox, &below).await?.roots;
+        let below = executor.below(&producer, &means.sandbox, &below).await?;
         let source = self.fetcher().lay_out(build).await?;
         let project = Project::read(&source, build).map_err(imagewright_lock::LockError::from)?;
         let run = run::Run {
@@ -276,7 +240,10 @@ impl WheelMaker<'_> {
             secrets: Arc::clone(&self.inputs.secrets),
             is_offline: self.job.request.offline,
         };
-        run.ask(roots, source, &project, hook).await
+        match run.ask(below.roots.clone(), source, &project, hook).await? {
+            Ended::Answered(answer) => Ok(answer),
+            Ended::Failed(failure) => Err(self.failed(build, plan, &producer, &below, failure).await),
+        }
     }
 }
 

@@ -2,10 +2,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use imagewright_layer::{RawPath, TreeEntry};
 use imagewright_lock::{Project, SourceFolder, WheelBuild};
 use imagewright_plan::{BUILD_ENVIRONMENT, WheelPlan};
 use imagewright_pypa::WheelFilename;
-use imagewright_sandbox::{Bind, Network, RunRequest, StepOutcome};
+use imagewright_sandbox::{Bind, Exit, Network, RunRequest, StepOutcome};
+use imagewright_store::ScratchDirectory;
 use serde::Serialize;
 
 use crate::BuildError;
@@ -20,7 +22,7 @@ use crate::step::output::StepOutput;
 const SCRIPT: &str = include_str!("backend.py");
 
 /// Where the build sees its source: the same in every build, because compilers write it into what they make.
-const SOURCE: &str = "/run/imagewright/source";
+pub(super) const SOURCE: &str = "/run/imagewright/source";
 /// Where it finds what is asked, and puts the answer.
 const NOTES: &str = "/run/imagewright/build";
 
@@ -38,6 +40,24 @@ pub(super) enum Hook {
 pub(super) enum Answer {
     Requirements(Vec<String>),
     Wheel(WheelFilename, fs_err::File),
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(super) enum Ended {
+    Answered(Answer),
+    Failed(Failure),
+}
+
+/// A backend that did not answer.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) exit: Exit,
+    pub(super) last_lines: Vec<String>,
+    /// What it changed in its root.
+    pub(super) changes: Vec<TreeEntry<RawPath>>,
+    /// Where the changes are.
+    _scratch: ScratchDirectory,
 }
 
 /// One call of a backend.
@@ -76,6 +96,12 @@ impl Hook {
     }
 }
 
+/// Where a build sees its project.
+pub(super) fn place_of(source: &SourceFolder) -> String {
+    let below = source.project.strip_prefix(&source.top).expect("a project is in its source");
+    Path::new(SOURCE).join(below).display().to_string()
+}
+
 impl Run<'_> {
     pub(super) async fn ask(
         self,
@@ -83,11 +109,10 @@ impl Run<'_> {
         source: SourceFolder,
         project: &Project,
         hook: Hook,
-    ) -> Result<Answer, BuildError> {
+    ) -> Result<Ended, BuildError> {
         let (store, source_name) = (self.machine.store.clone(), self.build.to_string());
-        let below = source.project.strip_prefix(&source.top).expect("a project is in its source");
         let order = Order {
-            project: format!("{SOURCE}/{}", below.display()),
+            project: place_of(&source),
             backend: &project.backend,
             backend_path: &project.backend_path,
             wheel: hook == Hook::Wheel,
@@ -127,12 +152,17 @@ impl Run<'_> {
                 is_of_series: false,
             })?;
             running.set(step.stopper());
-            let StepOutcome { exit, .. } = step.wait(|line| output.tell(line))?;
+            let StepOutcome { exit, changes } = step.wait(|line| output.tell(line))?;
             let answered = exit.success().then(|| hook.answer(notes.path()));
-            match answered.transpose().map_err(failed)?.flatten() {
-                Some(answer) => Ok(answer),
-                None => Err(BuildError::WheelBuild { source_name, exit, last_lines: output.last_lines() }),
-            }
+            Ok(match answered.transpose().map_err(failed)?.flatten() {
+                Some(answer) => Ended::Answered(answer),
+                None => Ended::Failed(Failure {
+                    exit,
+                    last_lines: output.last_lines(),
+                    changes: changes.entries,
+                    _scratch: scratch,
+                }),
+            })
         })
         .await
     }

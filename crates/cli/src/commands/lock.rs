@@ -23,6 +23,9 @@ const MOST_CHANGES: usize = 30;
 ///
 /// What the lock pins already stays where it still serves. With `--frozen` nothing is written: it fails when the
 /// lock does not cover the spec, and names what it does not cover.
+///
+/// Packages without a wheel are built to be pinned: the code of their projects runs in the sandbox, with the spec's
+/// `apt_packages` installed.
 #[derive(Debug, Args)]
 pub(crate) struct LockCommand {
     #[command(flatten)]

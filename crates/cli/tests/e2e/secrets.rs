@@ -32,6 +32,31 @@ const SECRETS: [&str; 7] = [PASSWORD, ENCODED, FOR_APT, ENCODED_FOR_APT, TOKEN, 
 /// Those that are in the environment of no process.
 const IN_FILES: [&str; 5] = [PASSWORD, ENCODED, FOR_APT, ENCODED_FOR_APT, TOKEN];
 
+/// A build backend that is trusted with secrets, and needs a package of the index to be imported.
+const BACKEND: &str = "\
+import hashlib, os, zipfile
+import beta
+
+def build_wheel(folder, settings=None, metadata=None):
+    read = lambda path: open(path).read()
+    secrets = read('/root/.netrc') + read('/run/secrets/token') + os.environ['API_KEY']
+    print('the build has', secrets)
+    open('left', 'w').write('what a backend leaves goes with its source')
+    name = 'delta-1.0-py3-none-any.whl'
+    files = {
+        'delta.py': f'SUM = {hashlib.sha256(secrets.encode()).hexdigest()!r}',
+        'delta-1.0.dist-info/METADATA': 'Metadata-Version: 2.1\\nName: delta\\nVersion: 1.0\\n',
+        'delta-1.0.dist-info/WHEEL': 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n',
+    }
+    files['delta-1.0.dist-info/RECORD'] = ''.join(f'{path},,\\n' for path in files)
+    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+    return name
+";
+const PROJECT: &str =
+    "[build-system]\nrequires = ['beta']\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+
 /// An index and an archive of Debian packages with a password each, and a project that knows both.
 struct World {
     workshop: Workshop,
@@ -46,6 +71,7 @@ impl World {
         for wheel in ["pip", "setuptools", "alpha", "beta"] {
             index.add(&small(wheel, "99.0"));
         }
+        index.add_source("delta", "1.0", None, &[("pyproject.toml", PROJECT), ("backend.py", BACKEND)]);
         index.ask_for_password(ENCODED);
         let workshop = Workshop::new();
         add_package(&archive, &workshop.path("package"));
@@ -65,7 +91,7 @@ impl World {
     fn spec(&self, peers: &Peers) {
         let text = format!(
             "name: secrets\nregistry: {}\nbase_image: {}/debian-python:bookworm\npip_index: {index}\n\
-             packages: [alpha]\napt_packages: [hidden-gem]\npip_secret_mounts:\n\
+             packages: [alpha, delta]\napt_packages: [hidden-gem]\npip_secret_mounts:\n\
              - [secret/netrc, /root/.netrc]\n- [secret/apt, /etc/apt/auth.conf.d/tests.conf]\n\
              - [secret/sources, /etc/apt/sources.list.d/tests.list]\n\
              - [secret/nothing, /etc/apt/sources.list.d/debian.sources]\n\
@@ -198,6 +224,7 @@ fn are_used_and_found_nowhere() {
     let first = Report::parse(&built.stdout);
     assert_eq!(seen, BTreeSet::new());
     assert!(built.stderr.contains("the key is ***"), "{}", built.stderr);
+    assert!(built.stderr.contains("the build has ***"), "{}", built.stderr);
     let locked = run_within(&mut world.command(&["lock", "image.yaml", "-o", "-"]), LIMIT).expect(0);
     for text in [&built.stdout, &built.stderr, &locked.stdout, &locked.stderr] {
         assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text}");
@@ -213,15 +240,15 @@ fn are_used_and_found_nowhere() {
     let read = |name: &str| fs_err::read_to_string(secrets.join(name)).unwrap();
     let sum = |text: &str| format!("{}  -\n", Digest::of(text.as_bytes()).hex());
     let sums = sum(&(read("netrc") + &read("token") + CARRIED)) + &sum(VARIABLE);
-    let look =
-        "cat /opt/sums /opt/gem; python -c 'import alpha, beta'; ls -A /run /etc/apt/auth.conf.d /root";
+    let of_build = Digest::of((read("netrc") + &read("token") + VARIABLE).as_bytes()).hex();
+    let look = "cat /opt/sums /opt/gem; python -c 'import alpha, beta, delta; print(delta.SUM)'; ls -A /run /etc/apt/auth.conf.d /root";
     let run = |command: &str| {
         run_within(&mut world.command(&["run", "image.yaml", "--", "sh", "-c", command]), LIMIT)
             .expect(0)
             .stdout
     };
     let said = run(look);
-    assert!(said.starts_with(&format!("{sums}a gem\n")), "{said}");
+    assert!(said.starts_with(&format!("{sums}a gem\n{of_build}\n")), "{said}");
     assert!(!said.contains("netrc") && !said.contains("tests.conf") && !said.contains("secrets"), "{said}");
 
     world.workshop.write("secret/token", "another\n");

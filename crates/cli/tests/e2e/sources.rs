@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use imagewright_testkit::index::TestIndex;
 
-use crate::support::{Workshop, network, run_within};
+use crate::support::{Report, Workshop, network, run_within};
 
 const LIMIT: Duration = Duration::from_mins(2);
 
@@ -63,6 +63,9 @@ fn a_local_project_is_built_once_and_again_when_it_changes() {
 
     let again = workshop.run(&["build", "image.yaml", "--force"]).expect(0);
     assert!(!again.stderr.contains("building"), "{}", again.stderr);
+    let anew = workshop.run(&["build", "image.yaml", "--no-cache", "--json"]).expect(0);
+    assert!(anew.stderr.contains("building"), "{}", anew.stderr);
+    assert_eq!(Report::parse(&anew.stdout).digest(), first.digest());
     let plan = workshop.run(&["plan", "image.yaml"]).expect(0).stdout;
     assert!(plan.contains("packages[0] asks for greeter 1.2; it is built from the folder `app`"), "{plan}");
 
@@ -207,4 +210,110 @@ fn what_cannot_be_built_is_told() {
     let mut command = workshop.command(&["build", "image.yaml"]);
     let told = run_within(command.env("PATH", "/nowhere"), LIMIT).expect(2);
     told.says(&["needs git, which cannot be started here", "hint: install git"]);
+
+    // Where a build has failed can be looked at, with what it has of its own.
+    workshop.write("image.yaml", spec("['./broken']"));
+    let failed = workshop.run(&["build", "image.yaml"]).expect(5);
+    failed.says(&["exit status 1", "    it does not work today", "hint: `imagewright run --failed`"]);
+    let script = "pwd; ls; python -c 'import setuptools, sys; print(sys.prefix)'; id -u; exit 4";
+    let look = workshop.run(&["run", "image.yaml", "--failed", "--", "sh", "-c", script]).expect(4);
+    let expected = "/run/imagewright/source\nsetup.py\n/opt/imagewright-build\n0\n";
+    assert_eq!(look.stdout, expected);
+    look.says(&["looking at the build of the folder `broken` of ", "which failed with exit status 1"]);
+}
+
+/// A module in C that asks a library of the system.
+const ON_LIBRARY: [(&str, &str); 2] = [
+    (
+        "setup.py",
+        "from setuptools import Extension, setup\n\
+         setup(name='yext', version='1.0', ext_modules=[Extension('yext', ['yext.c'], libraries=['yaml'])])\n",
+    ),
+    (
+        "yext.c",
+        "#include <Python.h>\n#include <yaml.h>\n\
+         static PyObject *version(PyObject *self, PyObject *none) { return PyUnicode_FromString(yaml_get_version_string()); }\n\
+         static PyMethodDef methods[] = {{\"version\", version, METH_NOARGS, NULL}, {NULL, NULL, 0, NULL}};\n\
+         static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, \"yext\", NULL, -1, methods};\n\
+         PyMODINIT_FUNC PyInit_yext(void) { return PyModule_Create(&module); }\n",
+    ),
+];
+
+#[test]
+fn a_build_has_what_apt_packages_bring() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    for (name, text) in ON_LIBRARY {
+        workshop.write(&format!("yext/{name}"), text);
+    }
+    let spec = spec("['./yext']");
+    workshop.write("image.yaml", &spec);
+    workshop.run(&["build", "image.yaml"]).expect(5).says(&["yaml.h: No such file"]);
+    workshop.write("image.yaml", spec + "apt_packages: [libyaml-dev]\n");
+    let built = workshop.build("image.yaml", &[]);
+    let version = said(&workshop, &["python", "-c", "import yext; print(yext.version())"]);
+    assert!(version.starts_with("0."), "{version}");
+    let again = workshop.build("image.yaml", &["--force"]);
+    assert_eq!((again.digest(), again.produced().len()), (built.digest(), 0));
+}
+
+/// What an installer leaves of a project, beside another one's: files with their permissions and contents.
+const COMPARE: &str = r"
+import hashlib, os, sys
+def tree(prefix):
+    found = {}
+    for folder, folders, files in os.walk(prefix):
+        for name in files:
+            path = os.path.join(folder, name)
+            below = os.path.relpath(path, prefix)
+            words = ('greeter', 'docopt', 'greet', 'share')
+            if not any(word in below for word in words) or '__pycache__' in below:
+                continue
+            text = open(path, 'rb').read().replace(prefix.encode(), b'PREFIX')
+            mode = oct(os.lstat(path).st_mode & 0o7777)
+            found[below.replace('lib64', 'lib')] = (mode, hashlib.sha256(text).hexdigest())
+    return found
+ours, pips = tree('/opt/venv'), tree('/opt/pips')
+for name in sorted({*ours, *pips}):
+    if ours.get(name) != pips.get(name):
+        what = 'only ours' if name not in pips else 'only of pip' if name not in ours else 'other'
+        print(what, name.split('site-packages/')[-1])
+print(len(ours) > 12)
+";
+
+#[test]
+fn what_is_installed_of_a_source_is_what_pip_installs() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    let pyproject = PYPROJECT.replace("\ndep", "\nscripts = { greet = 'greeter:main' }\ndep");
+    workshop.write("app/pyproject.toml", pyproject);
+    workshop.write("app/greeter/__init__.py", "def main(): print('hello')\n");
+    workshop.write("app/greeter/data/words.txt", "words\n");
+    workshop.write(
+        "app/setup.py",
+        "from setuptools import setup\n\
+         setup(packages=['greeter', 'greeter.data'], package_data={'greeter.data': ['*.txt']}, \
+         scripts=['greet-all'], data_files=[('share/greeter', ['greet-all'])])\n",
+    );
+    workshop.write("app/greet-all", "#!/usr/bin/env python\nimport greeter; greeter.main()\n");
+    let commands = "copy: [app]\ncommands:\n- python3 -m venv --without-pip /opt/pips\n\
+                    - pip --python /opt/pips/bin/python install --no-binary docopt docopt==0.6.2 /root/app\n";
+    workshop.write("image.yaml", spec("['./app', 'docopt==0.6.2']") + commands);
+    workshop.build("image.yaml", &[]);
+    assert_eq!(said(&workshop, &["greet"]), "hello");
+    assert_eq!(said(&workshop, &["greet-all"]), "hello");
+    let different = said(&workshop, &["python", "-c", COMPARE]);
+    // Who installed them is said by each, RECORD lists what differs, pip notes what was asked for by the user, and
+    // where a folder was. A built wheel has no place of its own that would mean something in the image.
+    let expected = [
+        "other docopt-0.6.2.dist-info/INSTALLER",
+        "other docopt-0.6.2.dist-info/RECORD",
+        "only of pip docopt-0.6.2.dist-info/REQUESTED",
+        "other greeter-1.2.dist-info/INSTALLER",
+        "other greeter-1.2.dist-info/RECORD",
+        "only of pip greeter-1.2.dist-info/REQUESTED",
+        "only of pip greeter-1.2.dist-info/direct_url.json",
+        "True",
+    ];
+    assert_eq!(different.lines().collect::<Vec<_>>(), expected);
 }
