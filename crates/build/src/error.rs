@@ -6,7 +6,7 @@ use imagewright_oci::{Digest, ImageReference, Platform, ReferenceError};
 use imagewright_plan::PlanError;
 use imagewright_recipe::RecipeError;
 use imagewright_registry::RegistryError;
-use imagewright_sandbox::{Exit, NoEmulator, SandboxError};
+use imagewright_sandbox::{Exit, Network, NoEmulator, SandboxError};
 use imagewright_spec::SpecError;
 use imagewright_store::StoreError;
 use thiserror::Error;
@@ -181,6 +181,8 @@ pub enum BuildError {
         exit: Exit,
         /// The last lines that it wrote.
         last_lines: Vec<String>,
+        /// What network it had.
+        network: Network,
     },
     /// Packages of the system could not be installed.
     #[error("{origin}: apt-get cannot install {} and ended with {exit}{}", what(package.as_ref()), told(last_lines))]
@@ -195,6 +197,8 @@ pub enum BuildError {
         exit: Exit,
         /// The last lines that it wrote.
         last_lines: Vec<String>,
+        /// What network it had.
+        network: Network,
     },
     /// Versions that a lock pins are to be had no longer.
     #[error("{system} has {} no longer, and the store has not kept {}", packages.join(", "), if packages.len() == 1 { "it" } else { "them" })]
@@ -407,6 +411,12 @@ impl BuildError {
     /// What to do about something that was executed.
     fn step_hint(&self) -> Option<String> {
         match self {
+            Self::Apt { network: Network::None, .. } | Self::Step { network: Network::None, .. } => {
+                Some(format!("{NO_NETWORK}; {LOOK}"))
+            }
+            Self::Apt { unknown_in: Some(_), package: Some(package), .. } if names_architecture(package) => {
+                Some(ONE_ARCHITECTURE.to_owned())
+            }
             Self::Apt { unknown_in: Some(system), .. } => Some(format!(
                 "check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`"
             )),
@@ -432,12 +442,20 @@ impl BuildError {
 /// What to do about a build that is not reproducible.
 const REPIN: &str = "its build is not reproducible: pin what it is now with `imagewright lock --refresh`";
 
+/// Why a step may have failed that works otherwise.
+const NO_NETWORK: &str =
+    "with `--offline` what runs in the image has no network, only the caches of earlier steps";
+
 /// How to find out more about a step that failed.
 const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
 
 /// The same of a wheel that could not be built.
 const LOOK_AT_BUILD: &str =
     "`imagewright run --failed` starts a shell where it was built, in the folder of its source";
+
+/// What to do about `name:architecture`, of which apt knows none.
+const ONE_ARCHITECTURE: &str =
+    "the base has packages of one architecture; `dpkg --add-architecture` in the base adds another";
 
 /// How a line that says that a program is not there names a compiler.
 const COMPILERS: [&str; 4] = ["gcc'", "g++'", "'cc'", "'c++'"];
@@ -458,6 +476,11 @@ fn compiler_hint(last_lines: &[String]) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Whether an entry is `name:architecture`, and not only a version with an epoch.
+fn names_architecture(package: &str) -> bool {
+    package.split(['=', '/']).next().is_some_and(|name| name.contains(':'))
 }
 
 fn what(package: Option<&String>) -> String {

@@ -14,6 +14,7 @@ use imagewright_lock::{
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{Recipe, lower};
+use imagewright_sandbox::Network;
 use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared};
 
 use crate::BuildError;
@@ -244,7 +245,7 @@ impl<'a> Job<'a> {
         last: Option<&LastBuild>,
     ) -> Result<PlatformForecast, BuildError> {
         let mut shelves = self.shelves();
-        let executor = Executor::of(self.machine, &self.target, plan, Arc::default());
+        let executor = Executor::of(self.machine, &self.target, plan, Arc::default(), Network::Host);
         let sandbox = executor.forecast(&mut shelves).await?;
         let last = last.map(|last| last.layers(&plan.platform));
         let lookups = plan.layers.iter().map(|definition| {

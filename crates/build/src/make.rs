@@ -8,6 +8,7 @@ use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
 use imagewright_oci::{Descriptor, ImageReference};
 use imagewright_plan::Plan;
+use imagewright_sandbox::Network;
 
 use crate::BuildError;
 use crate::event::LayerSource;
@@ -50,8 +51,7 @@ impl Job<'_> {
         let pusher = pusher.as_ref();
         // One for all, because it bounds what is in memory.
         let mut producer = self.producer(self.shelves(), inputs, lock.epoch);
-        let executor = |plan| Executor::of(machine, &self.target, plan, Arc::clone(&inputs.secrets));
-        let executors: Vec<Executor<'_>> = plans.iter().map(executor).collect();
+        let executors: Vec<Executor<'_>> = plans.iter().map(|plan| self.executor(plan, inputs)).collect();
         // What cannot be executed here is said before anything is made.
         for executor in &executors {
             executor.check(&mut producer).await?;
@@ -110,6 +110,12 @@ impl Job<'_> {
         };
         let parts = parts.into_iter().map(|(image, layers)| PartReport::new(&image, layers)).collect();
         Ok(Made { descriptor, parts })
+    }
+
+    /// What runs the executions of a plan.
+    pub(crate) fn executor<'b>(&'b self, plan: &'b Plan, inputs: &Inputs) -> Executor<'b> {
+        let network = if self.request.offline { Network::None } else { Network::Host };
+        Executor::of(self.machine, &self.target, plan, Arc::clone(&inputs.secrets), network)
     }
 
     /// What makes layers, and takes those that are on `shelves`.

@@ -1,5 +1,6 @@
 //! What a build runs in the image, in every mode of the sandbox.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
@@ -7,11 +8,11 @@ use imagewright_testkit::index::TestIndex;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::Report;
+use crate::support::{Layer, Report};
 use crate::traces::{
     assert_no_traces, entries, eventually, files_with, mounts_of, processes_of, processes_with,
 };
-use crate::user::{User, Who, bases, network};
+use crate::user::{User, Who, bases, network, program};
 
 /// The base, if everything that these tests need is there.
 fn base() -> Option<String> {
@@ -95,35 +96,55 @@ fn commands_do_the_same_in_every_mode() {
     assert!(digests[..3].iter().all(|digest| *digest == digests[0]), "{digests:?}");
 }
 
+/// The owners in the layer of apt's packages, by path.
+fn owners(user: &User, report: &Report) -> BTreeMap<String, String> {
+    let layers = report.layers();
+    let is_apts = |layer: &&Layer| layer.packages.iter().any(|package| package.starts_with("curl "));
+    let digest = &layers.iter().find(is_apts).expect("apt has a layer").digest;
+    user.run(&["build", "image.yaml", "--output", "oci:image"]).expect(0);
+    let blob = user.home().join("image/blobs/sha256").join(digest.trim_start_matches("sha256:"));
+    let listed = program("tar").args(["--numeric-owner", "-tvzf"]).arg(blob).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let words = listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    words.map(|words| (words[5].to_owned(), format!("{} {}", words[0], words[1]))).collect()
+}
+
 #[test]
 fn apt_does_the_same_in_every_mode() {
     let Some(base) = base() else { return };
     let ask = "curl --version | head -n 1; ssh -V 2>&1; stat -c %U:%G,%a /usr/bin/ssh-agent; dpkg --audit";
-    let mut seen = Vec::new();
+    let (mut seen, mut all) = (Vec::new(), Vec::new());
     in_every_mode(&base, |user| {
         let text = spec(&base, &[]).replace("commands:", "apt_packages: [curl, openssh-client]");
         user.write("image.yaml", &text);
         let mode = forced(user);
         let (built, told) = build(user, &mode);
+        // Where there is one id, what a program replaces is root's; where there is no mount, root gives owners as ever.
         let lost = "owners that this sandbox cannot give are root's now: /etc/gshadow (0:42)\n";
-        assert_eq!(told.contains(lost), user.who == Who::NoTools, "{:?}: {told}", user.who);
+        let is_single = user.who == Who::NoTools;
+        assert_eq!(told.contains(lost), is_single, "{:?}: {told}", user.who);
+        assert_eq!(told.contains("owners that this sandbox"), is_single, "{:?}: {told}", user.who);
         if user.who == Who::Root {
             let (again, _) = build(user, &["--force", "--no-cache", mode[0], mode[1]]);
             assert_eq!(again.digest(), built.digest(), "apt makes the same of the same");
         }
         let ask = ["run", "image.yaml", mode[0], mode[1], "--user", "root", "--", "sh", "-c", ask];
-        // Where there is one id, everything seems to be root's.
-        let mut said = user.run(&ask).stdout;
-        if user.who == Who::NoTools {
-            said = said.replace("root:root,2755", "root:_ssh,2755");
-        }
-        let words = ["curl ", "OpenSSH_", "root:_ssh,2755"];
+        let said = user.run(&ask).stdout;
+        // Where there is one id, everything seems to be root's; the layer says otherwise.
+        let owner = if is_single { "root:root,2755" } else { "root:_ssh,2755" };
+        let words = ["curl ", "OpenSSH_", owner];
         let lines = said.lines().zip(words);
         assert_eq!(lines.filter(|(line, word)| line.starts_with(word)).count(), 3, "{:?}: {said}", user.who);
-        seen.push((built.digest().to_owned(), said));
+        let mut owners = owners(user, &built);
+        let expected = if is_single { "-rw-r----- 0/0" } else { "-rw-r----- 0/42" };
+        assert_eq!(owners.remove("etc/gshadow").as_deref(), Some(expected), "{:?}", user.who);
+        assert!(owners["usr/bin/ssh-agent"].starts_with("-rwxr-sr-x 0/1"), "{:?}: {owners:?}", user.who);
+        all.push(owners);
+        seen.push((built.digest().to_owned(), said.replace(owner, "OWNER")));
     });
     assert_eq!(seen[0], seen[1]);
     assert!(seen.iter().all(|one| one.1 == seen[0].1), "{seen:?}");
+    assert!(all.iter().all(|owners| *owners == all[0]), "none is lost but what was told: {all:?}");
 }
 
 /// A project with a module in C, which asks for the headers of Python.

@@ -18,7 +18,8 @@ pub const APT_NOTES: &str = "/run/imagewright/apt-notes";
 /// and not which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AptAccess {
-    /// Names what is shared: packages of other systems and architectures are others.
+    /// Names what is shared: packages of other systems and architectures are others, and what the programs of one base
+    /// have put there is not for those of another.
     pub cache: String,
     /// The system, for messages.
     pub system: String,
@@ -173,17 +174,25 @@ fn asked(scope: &Scope<'_>) -> Option<Vec<AskedPackage>> {
 }
 
 fn access(scope: &Scope<'_>, asked: Vec<AskedPackage>, of: Digest, versions: AptVersions) -> AptAccess {
-    let suite = match &scope.lock.base {
-        BaseLock::Debian { packages } => Some(packages.suite),
-        BaseLock::Image { .. } | BaseLock::Local { .. } => None,
+    let (suite, origin) = match &scope.lock.base {
+        BaseLock::Debian { packages } => (Some(packages.suite), None),
+        // Who may move a tag of it is trusted with all of them.
+        BaseLock::Image { reference, .. } => (None, Some(reference.name_only().to_string())),
+        BaseLock::Local { .. } => (None, Some(parent(scope, [].iter()).to_string())),
     };
     let system = scope.system();
-    AptAccess { cache: cache_name(&system, &scope.base.config.platform), system, suite, asked, of, versions }
+    let cache = cache_name(&system, &scope.base.config.platform, origin.as_deref());
+    AptAccess { cache, system, suite, asked, of, versions }
 }
 
-fn cache_name(system: &str, platform: &Platform) -> String {
+/// How many digits of the digest of a base's origin its cache is named with.
+const ORIGIN_DIGITS: usize = 16;
+
+fn cache_name(system: &str, platform: &Platform, origin: Option<&str>) -> String {
+    let origin = origin.map(|origin| Digest::of(origin.as_bytes()).hex()[..ORIGIN_DIGITS].to_owned());
     let words: String =
-        format!("{system} {}", platform.architecture)
+        format!("{system} {} {}", platform.architecture, origin.unwrap_or_default())
+            .trim_end()
             .chars()
             .map(|letter| {
                 if letter.is_ascii_alphanumeric() || letter == '.' {
@@ -203,8 +212,10 @@ mod tests {
     #[test]
     fn systems_and_architectures_share_nothing() {
         let amd = Platform::linux_amd64();
-        assert_eq!(cache_name("Debian bookworm", &amd), "step-apt-debian-bookworm-amd64");
-        assert_eq!(cache_name("Ubuntu 24.04.1 LTS", &amd), "step-apt-ubuntu-24.04.1-lts-amd64");
-        assert_eq!(cache_name("../x", &Platform::new("linux", "arm64")), "step-apt-..-x-arm64");
+        assert_eq!(cache_name("Debian bookworm", &amd, None), "step-apt-debian-bookworm-amd64");
+        assert_eq!(cache_name("../x", &Platform::new("linux", "arm64"), None), "step-apt-..-x-arm64");
+        let of = |origin| cache_name("Ubuntu 24.04.1 LTS", &amd, Some(origin));
+        assert!(of("docker.io/library/ubuntu").starts_with("step-apt-ubuntu-24.04.1-lts-amd64-"));
+        assert_ne!(of("docker.io/library/ubuntu"), of("registry.example/ubuntu"));
     }
 }

@@ -137,6 +137,34 @@ fn a_directory_is_no_change_because_something_was_in_it() {
 }
 
 #[test]
+fn a_file_is_no_change_because_it_was_opened_or_written_again() {
+    if !may_be_root() {
+        return;
+    }
+    // In a directory that hides what lower layers had, what is made is new, whatever they had.
+    let script = "
+        : >>/etc/issue; cat /replaced >/again-new; cat /again-new >/replaced; chmod 600 /linked; chmod 644 /linked
+        cat /etc/shadow >/etc/copy; cat /etc/copy >/etc/shadow; touch /a-link
+        printf base >/hidden/file; printf base >/opaque/below; rm -r /again; mkdir /again; echo x >/again/inside
+        chmod 600 /not-a-program";
+    let mut lists = Vec::new();
+    for who in [Who::Root, Who::Subordinate, Who::NoTools] {
+        let (_, _, _, list) = step(who, script);
+        let names: Vec<&str> = list.lines().filter_map(|line| line.split('"').nth(1)).collect();
+        for same in ["replaced", "linked", "etc/shadow", "a-link"] {
+            assert!(!names.contains(&same), "{who:?}: {same} in {list}");
+        }
+        for changed in
+            ["again-new", "etc/copy", "again/inside", "not-a-program", "hidden/file", "opaque/below"]
+        {
+            assert!(names.contains(&changed), "{who:?}: {changed} in {list}");
+        }
+        lists.push(list);
+    }
+    assert_eq!(lists[0], lists[1]);
+}
+
+#[test]
 fn mount_points_are_no_changes() {
     if !may_be_root() {
         return;

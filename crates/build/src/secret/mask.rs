@@ -41,6 +41,24 @@ impl Mask {
         Self { texts }
     }
 
+    /// Hides the users and passwords of addresses; whatever has none is no secret.
+    pub(crate) fn of_logins<'a>(addresses: impl Iterator<Item = &'a str>) -> Self {
+        // A proxy may be written without a scheme.
+        let whole = |address: &str| {
+            if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
+        };
+        let addresses: Vec<String> =
+            addresses.map(whole).filter(|address| user_of_address(address).is_some()).collect();
+        Self::of(addresses.iter().map(String::as_str))
+    }
+
+    /// Hides what either hides.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut texts: Vec<String> = self.texts.iter().chain(&other.texts).cloned().collect();
+        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self { texts }
+    }
+
     /// The line as it may be told.
     pub(crate) fn hide<'a>(&self, line: &'a str) -> Cow<'a, str> {
         let mut hidden = Cow::Borrowed(line);
@@ -147,6 +165,20 @@ mod tests {
             ("", "nothing", "nothing"),
         ] {
             assert_eq!(Mask::of([file].into_iter()).hide(line), shown, "{file}");
+        }
+    }
+
+    #[test]
+    fn only_logins_of_addresses_are_hidden() {
+        let addresses = ["http://me:hunter@proxy:3128/", "you:other-one@proxy:3128", "localhost,proxy:3128"];
+        let mask = Mask::of(["t0ken-of-mine"].into_iter()).and(&Mask::of_logins(addresses.into_iter()));
+        for (line, shown) in [
+            ("proxy http://me:hunter@proxy:3128", "proxy http://me:***@proxy:3128"),
+            ("Proxy-Authorization: Basic bWU6aHVudGVy", "Proxy-Authorization: Basic ***"),
+            ("other-one and t0ken-of-mine", "*** and ***"),
+            ("localhost,proxy:3128", "localhost,proxy:3128"),
+        ] {
+            assert_eq!(mask.hide(line), shown);
         }
     }
 

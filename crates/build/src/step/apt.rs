@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use imagewright_lock::SystemPackage;
 use imagewright_oci::Digest;
 use imagewright_plan::{APT_CACHE, APT_NOTES, AptAccess, AptVersions, Execution};
-use imagewright_sandbox::{Bind, Exit};
+use imagewright_sandbox::{Bind, Exit, Network};
 use imagewright_store::{Lease, ScratchDirectory};
 
 use crate::BuildError;
@@ -83,7 +83,7 @@ impl AptRun {
     }
 
     /// Why it failed: the package that it speaks of, if it is one of the spec's.
-    pub(crate) fn failure(self, exit: Exit, last_lines: Vec<String>) -> BuildError {
+    pub(crate) fn failure(self, exit: Exit, last_lines: Vec<String>, network: Network) -> BuildError {
         match left::read(self.notes.path(), "gone") {
             Ok(gone) => {
                 let packages = gone.lines().map(str::to_owned).collect();
@@ -104,7 +104,7 @@ impl AptRun {
         let (origin, package) =
             named.map_or(("apt_packages".to_owned(), None), |package| (package.origin, Some(package.text)));
         let unknown_in = is_unknown.then_some(system);
-        BuildError::Apt { origin, package, unknown_in, exit, last_lines }
+        BuildError::Apt { origin, package, unknown_in, exit, last_lines, network }
     }
 }
 

@@ -24,7 +24,7 @@ use crate::produce::Producer;
 use crate::secret::Secrets;
 use crate::step::apt::{AptPurpose, AptRun};
 use crate::step::failed::{Below, FailedStep};
-use crate::step::output::StepOutput;
+use crate::step::output::{Loudness, StepOutput};
 use crate::step::surroundings::Surroundings;
 
 /// What runs the executions of one plan. The sandbox is looked for when the first of them is not at hand.
@@ -36,6 +36,8 @@ pub(crate) struct Executor<'a> {
     /// Whether it is for the build of a package, whose root the plan is.
     is_of_packages: bool,
     secrets: Arc<Secrets>,
+    /// What network the steps have.
+    network: Network,
     sandbox: OnceCell<Sandbox>,
     surroundings: OnceCell<Surroundings>,
     /// Where all of them write, each above the one before.
@@ -55,9 +57,11 @@ impl<'a> Executor<'a> {
         image: &'a ImageReference,
         plan: &'a Plan,
         secrets: Arc<Secrets>,
+        network: Network,
     ) -> Self {
         let (sandbox, surroundings, scratch) = Default::default();
-        Self { machine, image, plan, is_of_packages: false, secrets, sandbox, surroundings, scratch }
+        let is_of_packages = false;
+        Self { machine, image, plan, is_of_packages, secrets, network, sandbox, surroundings, scratch }
     }
 
     /// The same, for the build of a package.
@@ -73,8 +77,8 @@ impl<'a> Executor<'a> {
         let secrets = Arc::clone(&self.secrets);
         let (sandbox, surroundings) = (self.sandbox.clone(), self.surroundings.clone());
         let scratch = self.scratch.clone();
-        let Self { machine, image, is_of_packages, .. } = *self;
-        Executor { machine, image, plan, is_of_packages, secrets, sandbox, surroundings, scratch }
+        let Self { machine, image, is_of_packages, network, .. } = *self;
+        Executor { machine, image, plan, is_of_packages, secrets, network, sandbox, surroundings, scratch }
     }
 
     /// Finds out, before any work, whether what is not at hand can be executed here.
@@ -215,11 +219,13 @@ impl<'a> Executor<'a> {
         // What was made above files with other owners than they should have may have copied them.
         let is_below_lossy =
             below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
-        let secrets = match definition.kind {
+        let (secrets, loudness) = match definition.kind {
             // It is the same for every spec.
-            LayerKind::Configuration => Arc::default(),
-            _ => Arc::clone(&self.secrets),
+            LayerKind::Configuration => (Arc::default(), Loudness::Failure),
+            _ => (Arc::clone(&self.secrets), Loudness::EveryLine),
         };
+        let surroundings = self.surroundings().await?.clone();
+        let mask = secrets.mask().and(surroundings.mask());
         let make_scratch = async || Ok::<_, BuildError>(Arc::new(self.machine.store.scratch_directory()?));
         Ok(Step {
             scratch: Arc::clone(self.scratch.get_or_try_init(make_scratch).await?),
@@ -227,13 +233,14 @@ impl<'a> Executor<'a> {
             image: self.image.clone(),
             below: unpacked,
             sandbox: sandbox.clone(),
-            surroundings: self.surroundings().await?.clone(),
+            surroundings,
             execution: execution.clone(),
             definition: definition.clone(),
             is_below_lossy,
             producer: producer.clone(),
-            output: StepOutput::new(&definition.title, secrets.mask(), &self.machine.reporter),
+            output: StepOutput::new(&definition.title, mask, &self.machine.reporter, loudness),
             secrets,
+            network: self.network,
             running: Running::default(),
         })
     }
@@ -271,6 +278,7 @@ struct Step {
     producer: Producer,
     output: StepOutput,
     secrets: Arc<Secrets>,
+    network: Network,
     running: Running,
     apt: Option<AptRun>,
 }
@@ -310,7 +318,7 @@ impl Step {
             user: String::new(),
             binds: self.binds(),
             secrets: self.secrets.files().to_vec(),
-            network: Network::Host,
+            network: self.network,
             is_of_series,
         })?;
         self.running.set(running.stopper());
@@ -329,8 +337,10 @@ impl Step {
         }
         let last_lines = self.output.last_lines();
         match self.apt {
-            Some(apt) => apt.failure(exit, last_lines),
-            None => BuildError::Step { origin: self.execution.origin, exit, last_lines },
+            Some(apt) => apt.failure(exit, last_lines, self.network),
+            None => {
+                BuildError::Step { origin: self.execution.origin, exit, last_lines, network: self.network }
+            }
         }
     }
 

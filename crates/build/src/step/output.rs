@@ -14,22 +14,28 @@ const TAIL: usize = 20;
 /// How many files a warning of lost owners names.
 const LOST_NAMED: usize = 8;
 
+/// Which lines of a step are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loudness {
+    /// Each, as it is written.
+    EveryLine,
+    /// The last ones, if it fails: it is the same for every spec, and says nothing that anybody asked for.
+    Failure,
+}
+
 /// What a command writes, told line by line; the last lines are kept for the error.
 pub(crate) struct StepOutput {
     subject: String,
     mask: Mask,
     reporter: Reporter,
+    loudness: Loudness,
     last: Mutex<VecDeque<String>>,
 }
 
 impl StepOutput {
-    pub(crate) fn new(subject: &str, mask: &Mask, reporter: &Reporter) -> Self {
-        Self {
-            subject: subject.to_owned(),
-            mask: mask.clone(),
-            reporter: reporter.clone(),
-            last: Mutex::default(),
-        }
+    pub(crate) fn new(subject: &str, mask: Mask, reporter: &Reporter, loudness: Loudness) -> Self {
+        let (subject, reporter) = (subject.to_owned(), reporter.clone());
+        Self { subject, mask, reporter, loudness, last: Mutex::default() }
     }
 
     pub(crate) fn tell(&self, line: &str) {
@@ -40,7 +46,9 @@ impl StepOutput {
         }
         last.push_back(line.clone());
         drop(last);
-        self.reporter.report(Event::Log { subject: self.subject.clone(), line });
+        if self.loudness == Loudness::EveryLine {
+            self.reporter.report(Event::Log { subject: self.subject.clone(), line });
+        }
     }
 
     /// Says which files have not the owner that the command gave them.

@@ -10,6 +10,7 @@ use imagewright_sandbox::Bind;
 use imagewright_store::Store;
 
 use crate::BuildError;
+use crate::secret::mask::Mask;
 
 /// Where all of it is seen in the image.
 const PLACE: &str = "/run/imagewright";
@@ -46,6 +47,8 @@ pub(crate) struct Surroundings {
     variables: Vec<String>,
     /// A folder of programs, for the end of `PATH`.
     programs: Option<String>,
+    /// What of it may not be told: passwords of proxies.
+    mask: Mask,
 }
 
 impl Surroundings {
@@ -70,12 +73,17 @@ impl Surroundings {
             let seen = surroundings.show(bundle, "certificates.crt", false);
             surroundings.variables.extend(BUNDLE_VARIABLES.map(|name| format!("{name}={seen}")));
         }
-        for name in PROXIES {
-            for name in [name.to_owned(), name.to_uppercase()] {
-                surroundings.variables.extend(host.variable(&name).map(|value| format!("{name}={value}")));
-            }
-        }
+        let names = PROXIES.into_iter().flat_map(|name| [name.to_owned(), name.to_uppercase()]);
+        let proxies: Vec<(String, &str)> =
+            names.filter_map(|name| host.variable(&name).map(|value| (name, value))).collect();
+        surroundings.mask = Mask::of_logins(proxies.iter().map(|(_, value)| *value));
+        surroundings.variables.extend(proxies.iter().map(|(name, value)| format!("{name}={value}")));
         surroundings
+    }
+
+    /// What of it may not be told.
+    pub(crate) fn mask(&self) -> &Mask {
+        &self.mask
     }
 
     /// The environment of a command whose own variables are `own`.

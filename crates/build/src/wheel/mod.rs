@@ -18,6 +18,7 @@ use imagewright_lock::{
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_plan::{AptVersions, WheelPlan, plan_wheel};
 use imagewright_pypa::WheelFilename;
+use imagewright_sandbox::Network;
 use imagewright_store::DocumentKind;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
@@ -157,8 +158,9 @@ impl WheelMaker<'_> {
     }
 
     fn executor<'s>(&'s self, plan: &'s WheelPlan) -> Executor<'s> {
-        Executor::of(&self.machine, &self.job.target, &plan.root, Arc::clone(&self.inputs.secrets))
-            .of_packages()
+        let network = if self.job.request.offline { Network::None } else { Network::Host };
+        let secrets = Arc::clone(&self.inputs.secrets);
+        Executor::of(&self.machine, &self.job.target, &plan.root, secrets, network).of_packages()
     }
 
     fn obtaining<'s>(

@@ -16,7 +16,7 @@ use crate::native::Machine;
 use crate::secret::Secrets;
 use crate::step::execute::{Means, Running, StopOnDrop};
 use crate::step::left;
-use crate::step::output::StepOutput;
+use crate::step::output::{Loudness, StepOutput};
 
 /// What asks the backend.
 const SCRIPT: &str = include_str!("backend.py");
@@ -119,7 +119,8 @@ impl Run<'_> {
             answers: NOTES,
         };
         let order = serde_json::to_string(&order).expect("paths of a project are text");
-        let output = StepOutput::new(&source_name, self.secrets.mask(), &self.machine.reporter);
+        let mask = self.secrets.mask().and(self.means.surroundings.mask());
+        let output = StepOutput::new(&source_name, mask, &self.machine.reporter, Loudness::EveryLine);
         let running = Running::default();
         // When nobody waits any more, the build is stopped.
         let _stopped = StopOnDrop::of(&running);

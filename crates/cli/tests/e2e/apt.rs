@@ -1,5 +1,7 @@
 //! `apt_packages` are installed by the base's own apt, once, and what they are is told.
 
+use imagewright_testkit::registry::{Request, TestRegistry};
+
 use crate::support::{Docker, Offline, Peers, Report, Workshop, assert_valid, network, unique};
 
 fn has(packages: &[String], name: &str) -> bool {
@@ -74,13 +76,21 @@ fn packages_are_installed_over_a_base_and_pins_are_kept() {
 #[test]
 fn a_package_that_does_not_exist_is_named() {
     let Some(()) = network() else { return };
-    let workshop = Workshop::warm();
-    workshop.write("image.yaml", "name: apt\npython_version: '3.11'\napt_packages: [tree, nosuch-package]\n");
-    workshop.run(&["build", "image.yaml"]).expect(5).says(&[
+    let (workshop, registry) = (Workshop::warm(), TestRegistry::start());
+    let spec = format!(
+        "name: apt\nregistry: {}\npython_version: '3.11'\npackages: [six]\napt_packages: [tree, nosuch-package]\n",
+        registry.host()
+    );
+    workshop.write("image.yaml", spec);
+    workshop.run(&["build", "image.yaml", "--tag", "latest"]).expect(5).says(&[
         "error: apt_packages[1]: apt-get cannot install `nosuch-package`",
         "E: Unable to locate package nosuch-package",
         "hint: check how it is written, and whether Debian bookworm has it",
     ]);
+    assert!(registry.tags("apt").is_empty(), "{:?}", registry.tags("apt"));
+    let is_manifest = |request: &Request| request.method == "PUT" && request.path.contains("/manifests/");
+    assert!(!registry.requests().iter().any(is_manifest), "{:?}", registry.requests());
+    workshop.run(&["exists", "image.yaml"]).expect(1);
 }
 
 #[test]

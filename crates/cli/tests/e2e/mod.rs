@@ -2,6 +2,7 @@
 
 mod answers;
 mod apt;
+mod apt_forms;
 mod apt_versions;
 mod asked;
 mod attached;

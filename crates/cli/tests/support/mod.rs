@@ -12,5 +12,5 @@ pub(crate) use base::{Offline, small};
 pub(crate) use images::{Docker, assert_right, assert_valid, skopeo_digest, unpacked};
 pub(crate) use peers::{Peers, is_skipped_without, needed, network, oracle, skip, variable};
 pub(crate) use process::{Run, run, run_within, spawn};
-pub(crate) use report::Report;
+pub(crate) use report::{Layer, Report};
 pub(crate) use workshop::{Workshop, unique};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsStr;
+use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,14 +23,46 @@ pub(super) fn place(root: &Path, change: &Change) -> PathBuf {
 
 /// The changes in the writable directory of an overlay, sorted by path.
 pub(super) fn of_overlay(upper: &Path, roots: &[PathBuf]) -> Result<Vec<Change>, Failure> {
-    without_touched_directories(described(upper, &walk(upper)?)?, roots)
+    let changes = without_same_files(described(upper, &walk(upper)?)?, upper, roots)?;
+    without_touched_directories(changes, roots)
+}
+
+/// Leaves out files that are what they were: the overlay copies whatever is opened for writing, or given what it has.
+fn without_same_files(changes: Vec<Change>, upper: &Path, roots: &[PathBuf]) -> Result<Vec<Change>, Failure> {
+    let new = new_directories(&changes);
+    let target = |change: &Change| match &change.kind {
+        ChangeKind::Hardlink { target } => Some(target.as_bytes().to_vec()),
+        _ => None,
+    };
+    let linked: BTreeSet<Vec<u8>> = changes.iter().filter_map(target).collect();
+    let mut kept = Vec::new();
+    for change in changes {
+        let path = change.path.as_bytes();
+        let may_be_copy = matches!(change.kind, ChangeKind::File { .. })
+            && !linked.contains(path)
+            && !ancestors(path).any(|above| new.contains(above));
+        let before = if may_be_copy { as_before(&change, roots)? } else { None };
+        let is_same = match before {
+            Some(before) => has_same_content(&place(upper, &change), &before)
+                .trying(|| format!("compare /{}", String::from_utf8_lossy(path)))?,
+            None => false,
+        };
+        if !is_same {
+            kept.push(change);
+        }
+    }
+    Ok(kept)
+}
+
+/// Directories that hide what other layers have at their paths.
+fn new_directories(changes: &[Change]) -> BTreeSet<Vec<u8>> {
+    let is_new = |change: &&Change| matches!(change.kind, ChangeKind::Directory { opaque: true });
+    changes.iter().filter(is_new).map(|change| change.path.as_bytes().to_vec()).collect()
 }
 
 /// Leaves out directories in which something was made and removed again: the overlay has copies of them.
 fn without_touched_directories(changes: Vec<Change>, roots: &[PathBuf]) -> Result<Vec<Change>, Failure> {
-    let is_new = |change: &&Change| matches!(change.kind, ChangeKind::Directory { opaque: true });
-    let new: BTreeSet<Vec<u8>> =
-        changes.iter().filter(is_new).map(|change| change.path.as_bytes().to_vec()).collect();
+    let new = new_directories(&changes);
     let (mut kept, mut needed) = (Vec::new(), BTreeSet::new());
     for change in changes.into_iter().rev() {
         let path = change.path.as_bytes();
@@ -37,7 +70,7 @@ fn without_touched_directories(changes: Vec<Change>, roots: &[PathBuf]) -> Resul
         let may_be_copy = matches!(change.kind, ChangeKind::Directory { opaque: false })
             && !needed.contains(path)
             && !ancestors(path).any(|above| new.contains(above));
-        if !(may_be_copy && is_as_before(&change, roots)?) {
+        if !(may_be_copy && as_before(&change, roots)?.is_some()) {
             needed.extend(parent(path).map(<[u8]>::to_vec));
             kept.push(change);
         }
@@ -144,7 +177,7 @@ pub(super) fn without_mount_points(
             ChangeKind::Directory { .. } if needed.contains(path) => false,
             ChangeKind::Directory { .. } => {
                 made.directories.contains(path)
-                    || above_mount_points.contains(path) && is_as_before(&change, &request.roots)?
+                    || above_mount_points.contains(path) && as_before(&change, &request.roots)?.is_some()
             }
             _ => false,
         };
@@ -167,15 +200,53 @@ pub(super) fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::successors(parent(path), |path| parent(path))
 }
 
-/// Whether the highest layer that has the directory has it as it is.
-fn is_as_before(change: &Change, roots: &[PathBuf]) -> Result<bool, Failure> {
-    for root in roots.iter().rev() {
+/// Where the highest layer that has the file or directory has it as it is, but for what is in it.
+fn as_before(change: &Change, roots: &[PathBuf]) -> Result<Option<PathBuf>, Failure> {
+    for (index, root) in roots.iter().enumerate().rev() {
         let before = place(root, change);
         if let Ok(found) = lstat(&before) {
-            let before = describe(&before, change.path.as_bytes(), &found)?;
-            let is_directory = matches!(before.kind, ChangeKind::Directory { .. });
-            return Ok(is_directory && Change { kind: change.kind.clone(), ..before } == *change);
+            let described = describe(&before, change.path.as_bytes(), &found)?;
+            let is_same = match (&described.kind, &change.kind) {
+                (ChangeKind::Directory { .. }, ChangeKind::Directory { .. }) => true,
+                (was, is) => was == is,
+            };
+            let is_same = is_same && Change { kind: change.kind.clone(), ..described } == *change;
+            let is_seen = is_same && !is_hidden(change.path.as_bytes(), &roots[index + 1..])?;
+            return Ok(is_seen.then_some(before));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether one of these layers, which do not have the path, hides what lower ones have there.
+fn is_hidden(path: &[u8], roots: &[PathBuf]) -> Result<bool, Failure> {
+    for root in roots {
+        for above in ancestors(path) {
+            let place = root.join(OsStr::from_bytes(above));
+            let Ok(found) = lstat(&place) else { continue };
+            match describe(&place, above, &found)?.kind {
+                ChangeKind::Directory { opaque: false } => {}
+                _ => return Ok(true),
+            }
         }
     }
     Ok(false)
+}
+
+/// Whether two files of one length have the same bytes.
+fn has_same_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let reader = |path: &Path| Ok::<_, io::Error>(BufReader::new(fs_err::File::open(path)?));
+    let (mut one, mut other) = (reader(one)?, reader(other)?);
+    loop {
+        let (left, right) = (one.fill_buf()?, other.fill_buf()?);
+        let length = left.len().min(right.len());
+        if left[..length] != right[..length] {
+            return Ok(false);
+        }
+        if length == 0 {
+            return Ok(left.len() == right.len());
+        }
+        one.consume(length);
+        other.consume(length);
+    }
 }
