@@ -72,6 +72,14 @@ pub enum BuildError {
         /// What it does not cover: fields of the spec, files, platforms.
         what: Vec<String>,
     },
+    /// Everything must be in the lock, and versions of the system's packages are not.
+    #[error("{place} has no versions of the spec's apt_packages for {platform}")]
+    AptOpen {
+        /// Where the lock is.
+        place: String,
+        /// For what.
+        platform: Platform,
+    },
     /// Everything must be in the lock, and there is none.
     #[error("`--frozen` needs a lock, and there is none")]
     NoLock,
@@ -356,6 +364,9 @@ impl BuildError {
             Self::NotCovered { .. } | Self::NoLock | Self::NoPlatform { .. } => {
                 Some("make it with `imagewright lock SPEC`; what an earlier lock pins stays".to_owned())
             }
+            Self::AptOpen { .. } => {
+                Some("`imagewright lock SPEC` lets apt choose them, on a machine that can execute the image's programs".to_owned())
+            }
             Self::StoredManifest { .. } => Some("build the image with `--force`".to_owned()),
             Self::ForeignManifest { .. } | Self::ForeignConfig { .. } | Self::ForeignAnnotation { .. } => {
                 Some("delete the tag, or build with `--force`".to_owned())
@@ -407,80 +418,6 @@ impl BuildError {
             Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
         }
     }
-
-    /// What to do about something that was executed.
-    fn step_hint(&self) -> Option<String> {
-        match self {
-            Self::Apt { network: Network::None, .. } | Self::Step { network: Network::None, .. } => {
-                Some(format!("{NO_NETWORK}; {LOOK}"))
-            }
-            Self::Apt { unknown_in: Some(_), package: Some(package), .. } if names_architecture(package) => {
-                Some(ONE_ARCHITECTURE.to_owned())
-            }
-            Self::Apt { unknown_in: Some(system), .. } => Some(format!(
-                "check how it is written, and whether {system} has it: `apt-get update` in the base, then `apt-cache search`"
-            )),
-            Self::Apt { unknown_in: None, .. } | Self::Step { .. } => Some(LOOK.to_owned()),
-            Self::AptGone { .. } => Some(
-                "choose anew with `imagewright lock SPEC --upgrade apt`, or build without `--frozen`; an archive of snapshots in the base's sources has old versions".to_owned(),
-            ),
-            Self::NothingFailed { .. } => {
-                Some("build the spec: when a step fails, what it left is kept".to_owned())
-            }
-            Self::NoShell { .. } => {
-                Some("start from a base with a shell, or leave out what has to be executed".to_owned())
-            }
-            Self::WheelBuild { last_lines, .. } => {
-                Some(compiler_hint(last_lines).unwrap_or_else(|| LOOK_AT_BUILD.to_owned()))
-            }
-            Self::OtherWheel { .. } => Some(REPIN.to_owned()),
-            _ => None,
-        }
-    }
-}
-
-/// What to do about a build that is not reproducible.
-const REPIN: &str = "its build is not reproducible: pin what it is now with `imagewright lock --refresh`";
-
-/// Why a step may have failed that works otherwise.
-const NO_NETWORK: &str =
-    "with `--offline` what runs in the image has no network, only the caches of earlier steps";
-
-/// How to find out more about a step that failed.
-const LOOK: &str = "`imagewright run --failed` starts a shell in what the step left";
-
-/// The same of a wheel that could not be built.
-const LOOK_AT_BUILD: &str =
-    "`imagewright run --failed` starts a shell where it was built, in the folder of its source";
-
-/// What to do about `name:architecture`, of which apt knows none.
-const ONE_ARCHITECTURE: &str =
-    "the base has packages of one architecture; `dpkg --add-architecture` in the base adds another";
-
-/// How a line that says that a program is not there names a compiler.
-const COMPILERS: [&str; 4] = ["gcc'", "g++'", "'cc'", "'c++'"];
-
-/// What a base lacks that a build would need.
-fn compiler_hint(last_lines: &[String]) -> Option<String> {
-    let has = |mark: &str| last_lines.iter().any(|line| line.contains(mark));
-    let is_missing = |line: &String| {
-        line.contains("No such file") && COMPILERS.iter().any(|compiler| line.contains(compiler))
-    };
-    if has("Python.h: No such file") {
-        Some("the base has no headers of Python: with apt they are `apt_packages: [python3-dev]`".to_owned())
-    } else if last_lines.iter().any(is_missing) || has("Unknown compiler(s)") {
-        Some(
-            "the base has no compiler: with apt it is `apt_packages: [gcc, libc6-dev, python3-dev]`"
-                .to_owned(),
-        )
-    } else {
-        None
-    }
-}
-
-/// Whether an entry is `name:architecture`, and not only a version with an epoch.
-fn names_architecture(package: &str) -> bool {
-    package.split(['=', '/']).next().is_some_and(|name| name.contains(':'))
 }
 
 fn what(package: Option<&String>) -> String {
@@ -495,24 +432,5 @@ fn told(last_lines: &[String]) -> String {
             "; it wrote last:\n{}",
             lines.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
         ),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_compiler_is_told_from_one_that_fails() {
-        for (line, expected) in [
-            ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'", Some("compiler")),
-            ("error: command 'gcc' failed: No such file or directory", Some("compiler")),
-            ("fatal error: Python.h: No such file or directory", Some("headers")),
-            ("error: command '/usr/bin/gcc' failed with exit code 1", None),
-        ] {
-            let hint = compiler_hint(&["building".to_owned(), line.to_owned()]);
-            assert_eq!(hint.is_some(), expected.is_some(), "{line}");
-            assert!(hint.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
-        }
     }
 }

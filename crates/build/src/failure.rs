@@ -50,6 +50,7 @@ impl BuildError {
             | Self::Secret(_)
             | Self::Reference(_)
             | Self::NotCovered { .. }
+            | Self::AptOpen { .. }
             | Self::NoLock
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName

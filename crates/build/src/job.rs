@@ -24,11 +24,12 @@ use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::Shelves;
 use crate::mend::warn_of_damage;
-use crate::native::{BuildRequest, Machine};
+use crate::native::{BuildRequest, GivenLock, Machine};
 use crate::nested::homes;
 use crate::progress::Progress;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::secret::Secrets;
+use crate::settle::is_open;
 use crate::step::execute::Executor;
 use crate::wheel::BuiltNow;
 
@@ -229,6 +230,13 @@ impl<'a> Job<'a> {
             locked_base(client, &debian, &pinned.base, platform, directory, &self.homes).await?
         };
         let plan = plan(&self.recipe, platform, pinned, &base, &lock.sources, lock.epoch)?;
+        if let Some(GivenLock { place, .. }) = self.request.lock.as_ref().filter(|_| self.request.frozen)
+            // Docker's apt chooses for itself.
+            && self.request.spec.builder != BuilderName::Docker
+            && plan.layers.iter().any(is_open)
+        {
+            return Err(BuildError::AptOpen { place: place.clone(), platform: platform.clone() });
+        }
         Ok(Planned { lock: pinned.clone(), plan })
     }
 

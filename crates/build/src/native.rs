@@ -203,14 +203,20 @@ impl Machine {
         Ok(Forecast { image: job.name.clone(), existence, platforms })
     }
 
-    /// The lock of a spec, made or given. To make it, wheels are built of what has none, in the sandbox.
+    /// The lock of a spec, made or given. To make it, wheels are built of what has none, and apt chooses versions, in the
+    /// sandbox.
     pub async fn lock(&self, request: &BuildRequest) -> Result<Lock, BuildError> {
         // What is not to be preferred now is not to come back with the next build either.
         let anew = BuildRequest { upgrade: Upgrade::Everything, ..request.clone() };
         let job = Job::new(self, if request.refresh == Refresh::Always { &anew } else { request })?;
         let made_from = job.made_from().await?;
         let job = job.over_base(false).await?;
-        job.lock(&job.inputs()?, made_from).await
+        let inputs = job.inputs()?;
+        let lock = job.lock(&inputs, made_from).await?;
+        if job.recipe.apt_packages().is_none() {
+            return Ok(lock);
+        }
+        job.settle_lock(&inputs, lock).await
     }
 
     /// Keeps configuration and manifest, so that the image is in the store.

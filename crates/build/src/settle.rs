@@ -6,6 +6,7 @@ use imagewright_plan::{AptVersions, LayerDefinition, Plan};
 
 use crate::BuildError;
 use crate::event::Stage;
+use crate::forecast::with_causes;
 use crate::image::FinishedLayer;
 use crate::job::{Inputs, Job, Planned};
 use crate::obtain::{Obtaining, There};
@@ -19,6 +20,39 @@ pub(crate) struct Settled {
 }
 
 impl Job<'_> {
+    /// The lock with the versions that apt chooses, where it has none yet. Nothing is made for that but what apt runs
+    /// in.
+    pub(crate) async fn settle_lock(&self, inputs: &Inputs, mut lock: Lock) -> Result<Lock, BuildError> {
+        for platform in &self.recipe.platforms {
+            let Planned { plan, .. } = self.plan(inputs, platform, &lock).await?;
+            let Some(open) = plan.layers.iter().position(is_open) else { continue };
+            let plan = Plan { layers: plan.layers[..=open].to_vec(), ..plan };
+            lock = match self.settle_alone(inputs, &lock, &plan).await {
+                Ok(settled) => settled,
+                Err(error @ (BuildError::NoSandbox { .. } | BuildError::ForeignPlatform { .. })) => {
+                    let what = format!("versions of apt_packages for {platform} are not in the lock");
+                    let hint =
+                        "`build` chooses them, and fails with `--frozen`: lock where they can be chosen";
+                    let message = format!("{what}: {}", with_causes(&error));
+                    self.machine.reporter.warn(message, Some(hint.to_owned()));
+                    lock
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(lock)
+    }
+
+    async fn settle_alone(&self, inputs: &Inputs, lock: &Lock, plan: &Plan) -> Result<Lock, BuildError> {
+        let mut producer = self.producer(self.shelves(), inputs, lock.epoch);
+        let executor = self.executor(plan, inputs);
+        executor.check(&mut producer).await?;
+        let (machine, executor) = (self.machine, &executor);
+        let obtaining = Obtaining { machine, plan, producer: &producer, pusher: None, executor };
+        // Boxed, because a command in a sandbox is a large future.
+        Ok(Box::pin(self.settle(inputs, lock.clone(), obtaining)).await?.lock)
+    }
+
     /// Lets apt choose the versions that a lock has not, or those of a layer that has to be made, where the lock may
     /// give way.
     pub(crate) async fn settle(
@@ -70,4 +104,10 @@ impl Job<'_> {
             self.machine.reporter.warn(format!("{title}: {}", moved.join(", ")), Some(hint.to_owned()));
         }
     }
+}
+
+/// Whether a layer is one of apt's that has no versions.
+pub(crate) fn is_open(layer: &LayerDefinition) -> bool {
+    let apt = layer.execution().and_then(|execution| execution.apt.as_ref());
+    apt.is_some_and(|access| matches!(access.versions, AptVersions::Preferred(_)))
 }

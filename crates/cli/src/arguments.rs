@@ -98,13 +98,13 @@ pub(crate) struct LockArguments {
     /// image on this machine.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
-    /// Take everything from the lock, and fail when it does not cover the spec.
+    /// Take everything from the lock, and fail when it does not cover the spec, or has no versions of its apt_packages.
     #[arg(long)]
     pub(crate) frozen: bool,
     /// Resolve anew: every index is asked again, no lock is preferred, and what has no wheel is built again.
     #[arg(long, conflicts_with = "frozen")]
     pub(crate) refresh: bool,
-    /// Use what is in the caches only.
+    /// Use what is in the caches only; what runs in the image has no network then.
     #[arg(long)]
     pub(crate) offline: bool,
 }

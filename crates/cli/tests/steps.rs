@@ -144,7 +144,10 @@ fn apt_does_the_same_in_every_mode() {
     });
     assert_eq!(seen[0], seen[1]);
     assert!(seen.iter().all(|one| one.1 == seen[0].1), "{seen:?}");
-    assert!(all.iter().all(|owners| *owners == all[0]), "none is lost but what was told: {all:?}");
+    // Without an overlay what is hidden is marked otherwise, and what was written again as it was is there, too.
+    for (path, owner) in all[0].iter().filter(|(path, _)| !path.contains(".wh.")) {
+        assert!(all.iter().all(|owners| owners.get(path) == Some(owner)), "{path} is not {owner}: {all:?}");
+    }
 }
 
 /// A project with a module in C, which asks for the headers of Python.

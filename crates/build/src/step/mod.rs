@@ -3,6 +3,7 @@
 pub(crate) mod apt;
 pub(crate) mod execute;
 pub(crate) mod failed;
+mod hint;
 pub(crate) mod isolation;
 pub(crate) mod left;
 pub(crate) mod output;

@@ -21,7 +21,8 @@ const MOST_CHANGES: usize = 30;
 
 /// Pin everything that an image is made from, and write the lock beside the spec: `image.lock` for `image.yaml`.
 ///
-/// What the lock pins already stays where it still serves. With `--frozen` nothing is written: it fails when the
+/// What the lock pins already stays where it still serves. For `apt_packages` the base's apt is asked what it would
+/// install, and what has no wheel is built; both in the sandbox. With `--frozen` nothing is written: it fails when the
 /// lock does not cover the spec, and names what it does not cover.
 ///
 /// Packages without a wheel are built to be pinned: the code of their projects runs in the sandbox, with the spec's
@@ -91,8 +92,8 @@ fn all(upgrades: &[Upgrade]) -> Upgrade {
 pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
     let spec = session::spec(&arguments.spec)?;
     let mut machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
-    machine.sandbox.mode = arguments.sandbox.mode();
     let beside = || lock_file::beside(&arguments.spec.spec);
+    machine.sandbox.mode = arguments.sandbox.mode();
     let output = arguments.output.clone().or_else(beside).ok_or_else(|| Failure::Arguments {
         message: "a spec from standard input has no file that its lock could be beside".to_owned(),
         hint: Some("say where the lock goes: `--output FILE`, or `--output -`".to_owned()),

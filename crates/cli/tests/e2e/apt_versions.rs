@@ -91,17 +91,22 @@ fn versions_are_kept_while_the_archive_has_newer_ones() {
 fn a_frozen_build_installs_what_the_lock_has_or_says_that_it_is_gone() {
     let Some(world) = World::new() else { return };
     world.spec("app", "six");
-    world.workshop.run(&["lock", "image.yaml"]).expect(0);
-    let first = world.build(&["--frozen"]);
+    world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&["resolving apt packages: app"]);
     let lock = || fs_err::read_to_string(world.workshop.project().join("image.lock")).unwrap();
-    assert!(!lock().contains("app=1:1.0"), "nothing was executed by then");
-    assert_eq!(world.build(&[]).text("status"), "exists", "it is what became of that lock");
-    world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&["app (apt)"]);
     assert!(lock().contains("app=1:1.0") && lock().contains("lib=1.0"), "{}", lock());
-    assert_eq!(world.build(&[]).text("status"), "exists");
-
     world.archive.add("app", "1:2.0", "lib");
     world.archive.add("lib", "2.0", "");
+    let first = world.build(&["--frozen"]);
+    assert_eq!(versions(&first), "app 1:1.0, lib 1.0", "nothing is chosen but what is in the lock");
+    let before = lock();
+    world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&["image.lock is up to date"]);
+    assert_eq!((lock(), world.build(&[]).text("status")), (before, "exists"));
+
+    // A build of yesterday, or one on another machine, has no say.
+    let elsewhere = Workshop::warm();
+    let build = ["build", "image.yaml", "--json"];
+    let there = world.run_elsewhere(elsewhere.store_path(), &[&build[..], &["--frozen"]].concat()).expect(0);
+    assert_eq!(Report::parse(&there.stdout).digest(), first.digest());
     let frozen = world.build(&[&["--frozen"], &AGAIN[..]].concat());
     assert_eq!((versions(&frozen), frozen.digest()), (versions(&first), first.digest()));
     world.archive.remove("app", "1:1.0");
@@ -110,7 +115,6 @@ fn a_frozen_build_installs_what_the_lock_has_or_says_that_it_is_gone() {
     assert_eq!(kept.digest(), first.digest(), "the store has kept the packages");
 
     let other = Workshop::warm();
-    let build = ["build", "image.yaml", "--json"];
     world.run_elsewhere(other.store_path(), &[&build[..], &["--frozen"]].concat()).expect(3).says(&[
         "error: Ubuntu 24.04 LTS has app=1:1.0, lib=1.0 no longer, and the store has not kept them",
         "hint: choose anew with `imagewright lock SPEC --upgrade apt`",
@@ -119,6 +123,53 @@ fn a_frozen_build_installs_what_the_lock_has_or_says_that_it_is_gone() {
     let given_way =
         given_way.says(&["warning: apt packages: app: app 1:1.0 is now 1:2.0, lib 1.0 is now 2.0"]);
     assert_eq!(versions(&Report::parse(&given_way.stdout)), "app 1:2.0, lib 2.0");
+}
+
+#[test]
+fn without_network_apt_has_what_earlier_builds_have_left() {
+    let Some(world) = World::new() else { return };
+    world.spec("app", "six");
+    let first = world.build(&[]);
+    let offline = world.build(&[&["--offline"], &AGAIN[..]].concat());
+    assert_eq!(offline.digest(), first.digest());
+    world.archive.add("more", "1.0", "");
+    world.spec("app, more", "six");
+    world.workshop.run(&["build", "image.yaml", "--offline"]).expect(5).says(&[
+        "error: apt_packages[1]: apt-get cannot install `more`",
+        "hint: with `--offline` what runs in the image has no network",
+    ]);
+    world.spec("app", "six");
+    let spec = world.workshop.project().join("image.yaml");
+    let command = "commands: ['test $(wc -l < /proc/net/dev) = 3']\n";
+    fs_err::write(&spec, fs_err::read_to_string(&spec).unwrap() + command).unwrap();
+    world.build(&["--offline"]);
+}
+
+#[test]
+fn a_frozen_build_lets_apt_choose_nothing() {
+    let Some(world) = World::new() else { return };
+    world.spec("app", "six");
+    world.build(&[]);
+    // As it is where no sandbox works, or was made before `lock` asked apt.
+    let lock = world.workshop.run(&["lock", "image.yaml", "-o", "-"]).expect(0).stdout;
+    let mut lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let platform = lock["platforms"]["linux/amd64"].as_object_mut().unwrap();
+    assert!(platform.remove("results").is_some(), "{platform:?}");
+    world.workshop.write("image.lock", lock.to_string());
+    let refused = [
+        "error: image.lock has no versions of the spec's apt_packages for linux/amd64",
+        "hint: `imagewright lock SPEC` lets apt choose them",
+    ];
+    for command in [&["build", "image.yaml", "--frozen", "--force"][..], &["lock", "image.yaml", "--frozen"]]
+    {
+        world.workshop.run(command).expect(2).says(&refused).never_says(&["made"]);
+    }
+    assert_eq!(versions(&world.build(&["--force"])), "app 1:1.0, lib 1.0", "it may be chosen otherwise");
+    world.workshop.run(&["lock", "image.yaml"]).expect(0);
+    world.workshop.run(&["lock", "image.yaml", "--frozen"]).expect(0);
+    world.archive.add("more", "1.0", "");
+    world.spec("app, more", "six");
+    world.workshop.run(&["build", "image.yaml", "--frozen"]).expect(2).says(&refused);
 }
 
 #[test]

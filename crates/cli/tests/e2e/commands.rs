@@ -1,6 +1,8 @@
 //! `commands` run in the image as far as it is made, and what they change is in it.
 
-use crate::support::{Docker, Peers, Workshop, assert_valid, network, unique};
+use std::time::Duration;
+
+use crate::support::{Docker, Peers, Workshop, assert_valid, network, run_within, unique};
 
 /// What the image of `image.yaml` prints for a shell's command.
 #[track_caller]
@@ -84,17 +86,19 @@ fn a_command_that_fails_is_told_and_nothing_is_pushed() {
         "image.yaml",
         format!(
             "name: {}\nregistry: {}\nbase_image: {}/debian-python:bookworm\n\
-             commands: [echo before, echo at fault >&2, exit 7, echo after]\n",
+             commands: [echo $ftp_proxy, echo before, echo at fault >&2, exit 7, echo after]\n",
             unique("failing"),
             peers.registry,
             peers.bases
         ),
     );
-    workshop
-        .run(&["build", "image.yaml"])
+    let mut build = workshop.command(&["build", "image.yaml"]);
+    // One of those that commands have; nothing else here uses it.
+    build.env("ftp_proxy", "http://me:hunter-of-proxies@127.0.0.1:9");
+    run_within(&mut build, Duration::from_mins(2))
         .expect(5)
-        .says(&["error: commands failed with exit status 7", "    before\n    at fault\n"])
-        .never_says(&["after\n    "]);
+        .says(&["error: commands failed with exit status 7", "    ***\n    before\n    at fault\n"])
+        .never_says(&["after\n    ", "hunter-of-proxies"]);
     workshop.run(&["exists", "image.yaml"]).expect(1);
 }
 

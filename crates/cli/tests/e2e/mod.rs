@@ -3,6 +3,7 @@
 mod answers;
 mod apt;
 mod apt_forms;
+mod apt_https;
 mod apt_versions;
 mod asked;
 mod attached;

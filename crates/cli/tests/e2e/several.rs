@@ -273,6 +273,14 @@ fn what_no_emulator_executes_is_named() {
         "leave out apt_packages and commands",
     ]);
     assert!(world.registry.tags("app").is_empty());
+    world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&[
+        "warning: versions of apt_packages for linux/riscv64 are not in the lock: apt_packages would have to run",
+        "hint: `build` chooses them, and fails with `--frozen`",
+    ]);
+    let frozen = world.workshop.run(&["build", "image.yaml", "--frozen"]);
+    frozen
+        .expect(2)
+        .says(&["error: image.lock has no versions of the spec's apt_packages for linux/riscv64"]);
 }
 
 #[test]
