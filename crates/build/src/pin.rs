@@ -32,11 +32,12 @@ impl Job<'_> {
     /// but the copied files is taken with these, unless it is frozen. One that does not, else the one attached to the
     /// image, else that of the last build, is preferred: a new package moves no other.
     ///
-    /// A lock without results has those of the last build that was made from it, or from the like of it.
+    /// A lock without results has those of the last build that was made from it, or from the like of it, unless it is
+    /// frozen: then it says all, on every machine.
     pub(crate) async fn lock(&self, inputs: &Inputs, made_from: Option<Digest>) -> Result<Lock, BuildError> {
         let lock = self.pinned(inputs, made_from).await?;
         let is_new = !self.prefers_earlier() || self.request.upgrade != Upgrade::Nothing;
-        if is_new || self.recipe.apt_packages().is_none() {
+        if is_new || self.request.frozen || self.recipe.apt_packages().is_none() {
             return Ok(lock);
         }
         let last = LastBuild::of(&self.machine.store, &self.target)?;

@@ -10,8 +10,9 @@ use crate::planner::Scope;
 /// Where apt sees the folders that it shares with other builds: `lists` and `archives`.
 pub const APT_CACHE: &str = "/run/imagewright/apt";
 
-/// Where apt finds the `sources.list` that it is to use, if there is one, its `preferences`, and the `pins` that it has to
-/// keep to, if it has; and where it writes what it has `chosen`, and which pins are `gone`.
+/// Where apt finds the `sources.list` that it is to use, if there is one, its `preferences`, the `pins` that it has to keep
+/// to, if it has, and `offline` where it has no network; and where it writes what it has `chosen`, and which pins are
+/// `gone`.
 pub const APT_NOTES: &str = "/run/imagewright/apt-notes";
 
 /// What apt is to do, and what it needs of the machine. The machine is in no key: it changes where packages come from,
@@ -71,6 +72,7 @@ manage() {
         -o Dir::Etc::preferences="$notes/preferences" -o APT::Sandbox::User=root -o Dpkg::Use-Pty=0 \
         ${SSL_CERT_FILE:+-o Acquire::https::CAInfo="$SSL_CERT_FILE"} $sources "$@"
 }
+update() { manage update || [ -e "$notes/offline" ]; }
 choose() {
     manage -s install --no-install-recommends --allow-downgrades "$@" > "$notes/simulation" || return 1
     sed -n 's/^Inst \([^ ]*\) \(\[[^]]*\] \)\{0,1\}(\([^ ]*\) .*/\1=\3/p' "$notes/simulation" | sort > "$notes/chosen"
@@ -93,9 +95,9 @@ offer_downloads() {
         sources="-o Dir::Etc::sourcelist=$notes/sources.list"
     fi
     echo "deb [trusted=yes] file:${notes%/*} ${notes##*/}/" >> "$notes/sources.list"
-    manage update
+    update
 }
-manage update
+update
 if [ ! -e "$notes/pins" ]; then
     if ! choose "$@"; then
         rm "$notes/preferences"

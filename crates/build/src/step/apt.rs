@@ -42,6 +42,7 @@ impl AptRun {
         machine: &Machine,
         execution: &Execution,
         purpose: AptPurpose,
+        network: Network,
     ) -> Result<Option<Self>, BuildError> {
         let Some(access) = &execution.apt else { return Ok(None) };
         let store = &machine.store;
@@ -54,6 +55,9 @@ impl AptRun {
         if let Some(suite) = access.suite {
             let sources = machine.mirrors.sources_list(suite);
             fs_err::write(notes.path().join("sources.list"), sources).map_err(failed)?;
+        }
+        if network == Network::None {
+            fs_err::write(notes.path().join("offline"), "").map_err(failed)?;
         }
         let (AptVersions::Chosen(versions) | AptVersions::Preferred(versions)) = &access.versions;
         fs_err::write(notes.path().join("preferences"), preferences(versions)).map_err(failed)?;

@@ -229,7 +229,7 @@ impl<'a> Executor<'a> {
         let make_scratch = async || Ok::<_, BuildError>(Arc::new(self.machine.store.scratch_directory()?));
         Ok(Step {
             scratch: Arc::clone(self.scratch.get_or_try_init(make_scratch).await?),
-            apt: AptRun::of(self.machine, execution, purpose).await?,
+            apt: AptRun::of(self.machine, execution, purpose, self.network).await?,
             image: self.image.clone(),
             below: unpacked,
             sandbox: sandbox.clone(),
