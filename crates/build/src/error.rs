@@ -364,9 +364,6 @@ impl BuildError {
             Self::NotCovered { .. } | Self::NoLock | Self::NoPlatform { .. } => {
                 Some("make it with `imagewright lock SPEC`; what an earlier lock pins stays".to_owned())
             }
-            Self::AptOpen { .. } => {
-                Some("`imagewright lock SPEC` lets apt choose them, on a machine that can execute the image's programs".to_owned())
-            }
             Self::StoredManifest { .. } => Some("build the image with `--force`".to_owned()),
             Self::ForeignManifest { .. } | Self::ForeignConfig { .. } | Self::ForeignAnnotation { .. } => {
                 Some("delete the tag, or build with `--force`".to_owned())
@@ -404,6 +401,7 @@ impl BuildError {
             Self::Apt { .. }
             | Self::Step { .. }
             | Self::AptGone { .. }
+            | Self::AptOpen { .. }
             | Self::NothingFailed { .. }
             | Self::NoShell { .. }
             | Self::WheelBuild { .. }

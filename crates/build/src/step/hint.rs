@@ -21,6 +21,9 @@ impl BuildError {
             Self::AptGone { .. } => Some(
                 "choose anew with `imagewright lock SPEC --upgrade apt`, or build without `--frozen`; an archive of snapshots in the base's sources has old versions".to_owned(),
             ),
+            Self::AptOpen { .. } => Some(
+                "`imagewright lock SPEC` lets apt choose them, on a machine that can execute the image's programs".to_owned(),
+            ),
             Self::NothingFailed { .. } => {
                 Some("build the spec: when a step fails, what it left is kept".to_owned())
             }
