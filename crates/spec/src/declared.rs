@@ -7,8 +7,8 @@ use imagewright_oci::{Digest, Hasher, canonical_json};
 use serde::{Deserialize, Serialize};
 
 use crate::requirements::{
-    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, editable_target, local_path,
-    split_options,
+    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError,
+    editable_target, local_path, split_options,
 };
 use crate::source_tree::{folder_files, read_chunks};
 use crate::sources::{Source, SourceEntry, SourceTree, Sources, clean, project, sources};
@@ -109,7 +109,12 @@ impl Inputs<'_> {
                 self.file(Field::Requirements, &path.with_file_name("pyproject.toml"))?;
             } else {
                 let read = requirements::read(path, self.context.directory, self.context.environment);
-                self.requirements(read.map_err(|source| SpecError::Requirements { source })?)?;
+                self.requirements(read.map_err(|error| match error {
+                    RequirementsError::Read { file, source } => {
+                        SpecError::file(Field::Requirements, file, source)
+                    }
+                    source => SpecError::Requirements { source },
+                })?)?;
             }
         }
         for package in &spec.packages {

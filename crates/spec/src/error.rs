@@ -164,6 +164,9 @@ impl SpecError {
                 "the tag is made by `tag_format`; a tag has at most 128 of a-z, A-Z, 0-9, `_`, `.` and `-`",
             ),
             Self::Requirements { source } => source.hint(),
+            Self::Missing { path, .. } if path.to_str().is_some_and(|text| text.starts_with("git+")) => {
+                fixed("a repository is written `git+https://HOST/PROJECT`, `git+ssh://…` or `git+file:///…`")
+            }
             Self::Missing { .. } | Self::File { .. } => {
                 fixed("paths in a spec are relative to the working directory")
             }

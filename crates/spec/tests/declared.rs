@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use imagewright_spec::requirements::Environment;
-use imagewright_spec::{Declared, DeclaredContext, ParseOptions, declared, parse_yaml};
+use imagewright_spec::{Declared, DeclaredContext, ParseOptions, SpecError, declared, parse_yaml};
 
 const SPEC: &str =
     "requirements: requirements.txt\npackages: [./x-1-py3-none-any.whl, numpy]\ncopy: [data]\nenv: {A: 1}";
@@ -27,6 +27,10 @@ fn project() -> tempfile::TempDir {
 }
 
 fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
+    attempt(spec, folder, python, version).unwrap()
+}
+
+fn attempt(spec: &str, folder: &Path, python: &str, version: &str) -> Result<Declared, SpecError> {
     let environment =
         Environment::from([("VERSION".to_owned(), version.to_owned()), ("OTHER".to_owned(), "1".to_owned())]);
     let context = DeclaredContext {
@@ -36,7 +40,21 @@ fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
         environment: &environment,
         left_out: &["image.lock".into()],
     };
-    declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context).unwrap().0
+    Ok(declared(&parse_yaml(spec, &ParseOptions::default()).unwrap(), &context)?.0)
+}
+
+#[test]
+fn what_is_not_there_is_named_with_its_field() {
+    let folder = tempfile::tempdir().unwrap();
+    for (spec, expected, advice) in [
+        ("requirements: missing.txt", "requirements: there is no `missing.txt`", "relative to"),
+        ("packages: [./missing]", "packages: there is no `./missing`", "relative to"),
+        ("packages: ['git+https//a/b']", "packages: there is no `git+https//a/b`", "`git+https://HOST/"),
+    ] {
+        let error = attempt(spec, folder.path(), "3.11", "1").unwrap_err();
+        assert_eq!(error.to_string(), expected);
+        assert!(error.hint().unwrap().contains(advice), "{error}");
+    }
 }
 
 #[test]

@@ -320,6 +320,9 @@ impl PythonError {
                  written and has room"
                     .to_owned(),
             ),
+            Self::Malformed { explanation, .. } if explanation.contains("comparison operator \"=\"") => {
+                Some("a version is pinned with `==`, as in `numpy==2.2.0`".to_owned())
+            }
             Self::NotCached { .. } => Some("leave out `--offline`".to_owned()),
             Self::HashMismatch { found, .. } => {
                 let found: Vec<String> = found.iter().map(|digest| format!("--hash={digest}")).collect();

@@ -26,22 +26,32 @@ pub(super) async fn with_pip(
     requirement: &str,
     refused: Vec<UvError>,
 ) -> Result<PathBuf, UvError> {
-    let mut attempts: Vec<String> = refused.iter().map(ToString::to_string).collect();
+    let mut problems: Vec<(String, String)> = Vec::new();
     let file_error = |source| UvError::Folder { path: tools.to_owned(), source };
     fs_err::create_dir_all(tools).map_err(file_error)?;
     for pip in PIPS {
         let command = pip.join(" ");
         let Some(program) = on_path(host, pip[0]) else {
-            attempts.push(format!("`{command}`: not on PATH"));
+            tried(&mut problems, &command, "not on PATH".to_owned());
             continue;
         };
         let staging = tempfile::tempdir_in(tools).map_err(file_error)?;
         match install(&program, &pip[1..], staging.path(), host, requirement).await {
             Ok(()) => return publish(staging.path(), &folder(tools)).map_err(file_error),
-            Err(problem) => attempts.push(format!("`{command}`: {problem}")),
+            Err(problem) => tried(&mut problems, &command, problem),
         }
     }
+    let pips = problems.into_iter().map(|(commands, problem)| format!("{commands}: {problem}"));
+    let attempts = refused.iter().map(ToString::to_string).chain(pips).collect();
     Err(UvError::Missing { attempts, requirement: requirement.to_owned() })
+}
+
+/// Remembers why a pip did not serve; several that say the same are mostly one pip, and say it once.
+fn tried(problems: &mut Vec<(String, String)>, command: &str, problem: String) {
+    match problems.iter_mut().find(|(_, other)| *other == problem) {
+        Some((commands, _)) => commands.extend([", `", command, "`"]),
+        None => problems.push((format!("`{command}`"), problem)),
+    }
 }
 
 fn on_path(host: &Host, name: &str) -> Option<PathBuf> {

@@ -87,6 +87,7 @@ async fn each_says_what_and_where_and_what_to_do() {
             &["`beta==one two` in `packages[1]` is not well-formed", "beta==one two"],
         ),
         (&["-e ."], "", Unresolvable, &["`-e .` in `packages[0]` must be built from source"]),
+        (&["alpha=2.0"], "", Input, &["`alpha=2.0` in `packages[0]`", "a version is pinned with `==`"]),
         (&["alpha=>2"], "", Input, &["`alpha=>2` in `packages[0]` is not well-formed"]),
     ] {
         let Some(message) = fails(requirements, arguments, kind).await else { return };

@@ -69,9 +69,7 @@ async fn without_uv_and_pip_the_fix_is_one_line() {
     fs_err::set_permissions(machine.path("path/pip3"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let error = find(&mut machine, None).await.unwrap_err();
     let message = error.to_string();
-    for part in
-        ["is uv 0.5.1", "`python3 -m pip`: not on PATH", "`pip3`: ERROR: no index", "`pip`: not on PATH"]
-    {
+    for part in ["is uv 0.5.1", "`python3 -m pip`, `pip`: not on PATH", "`pip3`: ERROR: no index"] {
         assert!(message.contains(part), "{part} is not in:\n{message}");
     }
     let hint = error.hint().unwrap();
