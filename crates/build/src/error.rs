@@ -225,7 +225,7 @@ pub enum BuildError {
         shell: String,
     },
     /// A look at a failed step that there is not.
-    #[error("no step{} has failed on this machine, or what it left is pruned", image.as_ref().map(|image| format!(" of {image}")).unwrap_or_default())]
+    #[error("no step{} has failed on this machine, or what it left is pruned", image.as_ref().map(|image| format!(" of {}", image.familiar())).unwrap_or_default())]
     NothingFailed {
         /// The image whose build is asked about.
         image: Option<ImageReference>,

@@ -43,7 +43,11 @@ impl<'a> Job<'a> {
         let mut base = spec.clone();
         // What it is built with does not change what it is called, and this builder can take it from the store.
         base.builder = BuilderName::Native;
-        // It is for what it says, which its name covers, and for what the image over it is for.
+        // It is for what it says, which its name covers, and for what the image over it is for; what it does not say
+        // nobody wants of it.
+        if !spec.states_platforms {
+            base.platforms.clear();
+        }
         let is_missing = |wanted: &&Platform| !base.platforms.iter().any(|has| wanted.accepts(has));
         let missing: Vec<Platform> = self.recipe.platforms.iter().filter(is_missing).cloned().collect();
         base.platforms.extend(missing);

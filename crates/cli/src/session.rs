@@ -9,7 +9,7 @@ use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoic
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
-use imagewright_oci::Platform;
+use imagewright_oci::{ImageReference, Platform};
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
 use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse};
 use imagewright_store::{Options, Store, StoreError};
@@ -78,19 +78,20 @@ pub(crate) fn machine(
     spec: &ImageSpec,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
-    machine_with(environment, spec.registry_config.as_deref(), reporter)
+    machine_with(environment, Some(spec), reporter)
 }
 
-/// The same, with the file of credentials that was named.
+/// The same, where there may be no spec.
 pub(crate) fn machine_with(
     environment: &Environment,
-    registry_config: Option<&Path>,
+    spec: Option<&ImageSpec>,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
-    if let Some(path) = registry_config {
+    let named: Vec<NamedCredentials<'_>> = spec.map(named_credentials).unwrap_or_default();
+    for NamedCredentials { path, .. } in &named {
         // It is read when a registry asks for credentials, which may be after a long download, or never.
         fs_err::metadata(environment.directory.join(path))
-            .map_err(|source| SpecError::file(Field::RegistryConfig, path.to_owned(), source))?;
+            .map_err(|source| SpecError::file(Field::RegistryConfig, path.to_path_buf(), source))?;
     }
     let configuration = Configuration::load(environment)?;
     let points = Failpoints::of(environment);
@@ -98,7 +99,7 @@ pub(crate) fn machine_with(
     let store = Store::open_with(&configuration.store.value, store_options)?;
     let reporter = points.reporter(reporter);
     tell_index_rebuilt(&store, &reporter);
-    let options = client_options(&configuration, credentials(environment, registry_config));
+    let options = client_options(&configuration, credentials(environment, &named));
     Ok(Machine {
         store,
         client: Client::new(options),
@@ -139,12 +140,35 @@ fn tell_index_rebuilt(store: &Store, reporter: &Reporter) {
     }
 }
 
-/// The places to look for credentials of registries: the file that was named, which must be there, then the usual.
-pub(crate) fn credentials(environment: &Environment, registry_config: Option<&Path>) -> Credentials {
-    let given = registry_config.map(|path| (environment.directory.join(path), true));
+/// The `registry_config` of a spec, and the repository that its image goes to.
+#[derive(Debug)]
+pub(crate) struct NamedCredentials<'a> {
+    path: &'a Path,
+    repository: Option<ImageReference>,
+}
+
+/// Those of a spec and of the specs that make its bases, the uppermost first.
+fn named_credentials(spec: &ImageSpec) -> Vec<NamedCredentials<'_>> {
+    let named = spec.with_bases().filter_map(|spec| {
+        let path = spec.registry_config.as_deref()?;
+        let repository = ImageReference::new(spec.registry.as_deref(), &spec.name, None, None).ok();
+        Some(NamedCredentials { path, repository })
+    });
+    named.collect()
+}
+
+/// The places to look for credentials of registries: the files that were named, which must be there, then the usual.
+/// Each is asked first for the repository of its own spec, as several may be in one registry.
+pub(crate) fn credentials(environment: &Environment, named: &[NamedCredentials<'_>]) -> Credentials {
+    let absolute = |path: &Path| environment.directory.join(path);
+    let own = named.iter().filter_map(|NamedCredentials { path, repository }| {
+        let repository = repository.clone()?;
+        Some(CredentialSource::Repository { repository, path: absolute(path) })
+    });
+    let given = named.iter().map(|it| (absolute(it.path), true));
     let usual = environment.auth_files().into_iter().map(|path| (path, false));
-    let places = given.into_iter().chain(usual);
-    Credentials::new(places.map(|(path, required)| CredentialSource::File { path, required }).collect())
+    let files = given.chain(usual).map(|(path, required)| CredentialSource::File { path, required });
+    Credentials::new(own.chain(files).collect())
 }
 
 fn client_options(configuration: &Configuration, credentials: Credentials) -> ClientOptions {

@@ -86,10 +86,10 @@ impl SubjectArguments {
 }
 
 impl Subject {
-    /// The file of credentials that it names.
-    pub(crate) fn registry_config(&self) -> Option<&Path> {
+    /// The spec, if it is one.
+    pub(crate) fn spec(&self) -> Option<&ImageSpec> {
         match self {
-            Self::Spec { spec, .. } => spec.registry_config.as_deref(),
+            Self::Spec { spec, .. } => Some(spec),
             Self::Image { .. } => None,
         }
     }

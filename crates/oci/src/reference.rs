@@ -53,6 +53,13 @@ impl ImageReference {
         &self.registry
     }
 
+    /// The name as people write it: without what is implied in the names of Docker Hub.
+    pub fn familiar(&self) -> String {
+        let text = self.to_string();
+        let short = text.strip_prefix("docker.io/").map(|text| text.strip_prefix("library/").unwrap_or(text));
+        short.map_or_else(|| text.clone(), str::to_owned)
+    }
+
     /// The path below the registry, such as `library/debian`.
     pub fn repository(&self) -> &str {
         &self.repository
@@ -234,7 +241,9 @@ mod tests {
             (&format!("reg.io/app:t@{zeros}"), &format!("reg.io/app:t@{zeros}")),
         ];
         for (text, normal) in cases {
-            assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), normal, "{text}");
+            let reference: ImageReference = text.parse().unwrap();
+            assert_eq!(reference.to_string(), normal, "{text}");
+            assert_eq!(reference.familiar(), text.trim_start_matches("index.docker.io/"));
         }
     }
 

@@ -45,6 +45,8 @@ pub struct ImageSpec {
     pub base_image: Option<BaseImage>,
     /// Platforms, all of Linux, without duplicates and never empty.
     pub platforms: Vec<Platform>,
+    /// Whether these were written, and are not the default.
+    pub states_platforms: bool,
     /// Package index instead of the default one.
     pub pip_index: Option<String>,
     /// Further package indexes.
@@ -78,6 +80,14 @@ pub struct ImageSpec {
 }
 
 impl ImageSpec {
+    /// This spec, and those that make its base, and the base of that, the uppermost first.
+    pub fn with_bases(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |spec| match &spec.base_image {
+            Some(BaseImage::Spec(base)) => Some(&**base),
+            _ => None,
+        })
+    }
+
     /// Whether the requirements are a lock of uv or poetry, which is installed as locked.
     pub(crate) fn has_project_lock(&self) -> bool {
         let is_lock = |path: &PathBuf| path.ends_with("uv.lock") || path.ends_with("poetry.lock");

@@ -136,6 +136,7 @@ fn fields(reader: &mut Reader<'_, '_>, notation: Notation, options: &ParseOption
         cudnn: reader.text_or_number(Field::Cudnn),
         base_image: None,
         platforms: platforms.0,
+        states_platforms: reader.node(Field::Platform).is_some(),
         pip_index: reader.non_empty_text(Field::PipIndex),
         pip_extra_index_url: reader.texts(Field::PipExtraIndexUrl),
         pip_secret_mounts: secret_mounts(reader),

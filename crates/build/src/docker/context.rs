@@ -13,12 +13,18 @@ use imagewright_store::Store;
 use super::dockerfile::{CERTIFICATES, Dockerfile, PACKAGES, PYLOCK, secret_id};
 use super::error::DockerError;
 use super::pylock::pylock;
+use super::system::{configuration_script, is_assembled};
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::image::labels;
 use crate::job::{Inputs, Job, Planned};
 use crate::lookup::Shelves;
 use crate::provenance::{LockDigests, Provenance};
+
+/// The folder with the layers of an assembled base.
+const BASE: &str = "base";
+/// The folder with what the spec has copied.
+const COPIES: &str = "copies";
 
 /// A Dockerfile, and what `docker build` has to be given with it.
 #[derive(Clone, Debug)]
@@ -57,8 +63,8 @@ pub(super) enum Source {
     Text(String),
     Wheel(LockedPackage),
     Interpreter(InterpreterArchive),
-    /// A layer of files, which Docker unpacks.
-    Copies(LayerDefinition),
+    /// A layer of the native builder, which Docker unpacks.
+    Layer(LayerDefinition),
 }
 
 impl Job<'_> {
@@ -89,11 +95,18 @@ impl Job<'_> {
             let name = interpreter.insert(archive.path.file_name().to_owned());
             sources.push((name.clone(), Source::Interpreter(archive.clone())));
         }
-        let layers = plan.layers.iter().filter(|layer| layer.kind == LayerKind::Copy);
-        let layers = layers.enumerate().map(|(index, layer)| (format!("copies/{index}.tar.gz"), layer));
-        let layers: Vec<(String, &LayerDefinition)> = layers.collect();
-        let copies: Vec<String> = layers.iter().map(|(name, _)| name.clone()).collect();
-        sources.extend(layers.into_iter().map(|(name, layer)| (name, Source::Copies(layer.clone()))));
+        let mut unpacked = |folder: &str, is_in: &dyn Fn(&LayerDefinition) -> bool| -> Vec<String> {
+            let layers = plan.layers.iter().filter(|layer| is_in(layer)).enumerate();
+            let layers = layers.map(|(index, layer)| (format!("{folder}/{index}.tar.gz"), layer));
+            let layers: Vec<(String, &LayerDefinition)> = layers.collect();
+            let names = layers.iter().map(|(name, _)| name.clone()).collect();
+            sources.extend(layers.into_iter().map(|(name, layer)| (name, Source::Layer(layer.clone()))));
+            names
+        };
+        let assembled = unpacked(BASE, &is_assembled);
+        let copies = unpacked(COPIES, &|layer| layer.kind == LayerKind::Copy);
+        let configuration = configuration_script(&plan.layers);
+        sources.extend(configuration.map(|(name, script)| (name, Source::Text(script))));
         let secrets = self.secrets();
         let provenance = Provenance {
             inputs: self.declared.inputs.clone(),
@@ -105,6 +118,7 @@ impl Job<'_> {
             plan,
             lock: pinned,
             labels: &labels(plan, &provenance, &self.target),
+            assembled: &assembled,
             copies: &copies,
             interpreter: interpreter.as_deref(),
             certificates: secrets.iter().any(|secret| secret.id == CERTIFICATES),
@@ -169,7 +183,7 @@ impl Job<'_> {
             Source::Interpreter(archive) => {
                 interpreter_artifact(&inputs.downloads, &self.machine.python_mirror, archive).await?
             }
-            Source::Copies(definition) => {
+            Source::Layer(definition) => {
                 let store = &self.machine.store;
                 let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
                 let producer = self.producer(shelves, inputs, lock.epoch);

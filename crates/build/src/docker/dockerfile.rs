@@ -4,7 +4,6 @@
 
 use std::fmt::Write as _;
 
-use imagewright_debian::{PackageGroup, base_roots};
 use imagewright_lock::facts::User;
 use imagewright_lock::{BaseLock, InterpreterSource, PlatformLock};
 use imagewright_oci::Annotations;
@@ -14,7 +13,7 @@ use imagewright_spec::{ImageSpec, SecretTarget};
 use super::error::DockerError;
 
 /// Where the folder of the context with packages is, while they are installed.
-const MOUNTED: &str = "/run/imagewright";
+pub(super) const MOUNTED: &str = "/run/imagewright";
 /// The folder of the context with the lock of the packages, and with wheels that Docker cannot fetch.
 pub(super) const PACKAGES: &str = "packages";
 /// That lock.
@@ -33,6 +32,8 @@ pub(super) struct Dockerfile<'a> {
     pub(super) plan: &'a Plan,
     pub(super) lock: &'a PlatformLock,
     pub(super) labels: &'a Annotations,
+    /// Files of the context that are unpacked into nothing, and then are the base.
+    pub(super) assembled: &'a [String],
     /// Files of the context that are unpacked into the image, in order.
     pub(super) copies: &'a [String],
     /// The file of the context that has the interpreter.
@@ -46,7 +47,8 @@ impl Dockerfile<'_> {
     pub(super) fn text(&self) -> Result<String, DockerError> {
         let user = self.user();
         let mut sections = vec![self.stages()?, "USER root\nWORKDIR /".to_owned()];
-        sections.extend(self.debian_packages()?);
+        sections.extend(self.configuration()?);
+        sections.extend(self.system_packages()?);
         sections.push(self.account(&user)?);
         sections.extend(self.python()?);
         sections.extend(self.certificate_link()?);
@@ -67,42 +69,7 @@ impl Dockerfile<'_> {
         if let Some(file) = self.interpreter {
             write!(text, "\nFROM scratch AS python\nADD {file} /\n").expect("a String takes every write");
         }
-        let base = match &self.lock.base {
-            BaseLock::Image { reference, digest } => reference.with_digest(*digest).to_string(),
-            BaseLock::Local { image, .. } => return Err(DockerError::LocalBase { image: image.to_string() }),
-            BaseLock::Debian { packages } => format!("debian:{}-slim", packages.suite.codename()),
-        };
-        Ok(text + "\nFROM " + &base)
-    }
-
-    /// What an assembled base has beyond the essential packages, and the spec's own.
-    fn debian_packages(&self) -> Result<Option<String>, DockerError> {
-        let mut names: Vec<String> = Vec::new();
-        if let BaseLock::Debian { packages } = &self.lock.base {
-            let has_python = packages.packages.iter().any(|package| package.group == PackageGroup::Python);
-            let roots = base_roots(packages.suite, has_python.then(|| packages.suite.python()));
-            names.extend(roots.iter().flat_map(|roots| &roots.names).map(ToString::to_string));
-        }
-        let asked = self.spec.apt_packages.iter().flat_map(|entry| entry.split_whitespace());
-        names.extend(asked.map(str::to_owned));
-        if names.is_empty() {
-            return Ok(None);
-        }
-        let mounts = [
-            "type=cache,sharing=locked,id=apt-cache,target=/var/cache/apt".to_owned(),
-            "type=cache,sharing=locked,id=apt-lists,target=/var/lib/apt/lists".to_owned(),
-        ];
-        let names: Vec<String> = names.iter().map(|name| shell(name)).collect::<Result<_, _>>()?;
-        let mut script = self.secret_variables();
-        script.extend([
-            "apt-get update".to_owned(),
-            format!(
-                "DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends {}",
-                names.join(" ")
-            ),
-            "rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log".to_owned(),
-        ]);
-        Ok(Some(self.run(&mounts, &script.join(AND))))
+        Ok(text + "\n" + &self.base()?)
     }
 
     /// The user that tasks run as: the base's, or the one that the plan adds.
@@ -192,8 +159,12 @@ impl Dockerfile<'_> {
     }
 
     fn entrypoint(&self) -> Option<String> {
-        let words = self.spec.entrypoint.as_ref()?;
-        Some(format!("ENTRYPOINT {}", json(words)))
+        if let Some(words) = &self.spec.entrypoint {
+            return Some(format!("ENTRYPOINT {}", json(words)));
+        }
+        // What an image starts with it keeps; what is made of nothing starts with nothing.
+        let words = self.plan.container.cmd.as_ref()?;
+        matches!(self.lock.base, BaseLock::Debian { .. }).then(|| format!("CMD {}", json(words)))
     }
 
     /// The commands, as flytekit runs them: one after the other, with uv at hand.
@@ -237,7 +208,7 @@ impl Dockerfile<'_> {
     }
 
     /// An instruction that runs something with the secrets of the spec.
-    fn run(&self, mounts: &[String], script: &str) -> String {
+    pub(super) fn run(&self, mounts: &[String], script: &str) -> String {
         let secrets = self.spec.pip_secret_mounts.iter().enumerate();
         let secrets = secrets.map(|(index, secret)| match &secret.target {
             SecretTarget::File { path } => format!("type=secret,id={},target={path}", secret_id(index)),
@@ -249,7 +220,7 @@ impl Dockerfile<'_> {
     }
 
     /// What gives a shell the secrets that are variables. Docker can do it itself since 2024 only.
-    fn secret_variables(&self) -> Vec<String> {
+    pub(super) fn secret_variables(&self) -> Vec<String> {
         let secrets = self.spec.pip_secret_mounts.iter().enumerate();
         let variables = secrets.filter_map(|(index, secret)| match &secret.target {
             SecretTarget::Variable { name } => Some((index, name)),
@@ -275,14 +246,14 @@ impl Dockerfile<'_> {
 }
 
 /// What joins the commands of one instruction.
-const AND: &str = " && \\\n    ";
+pub(super) const AND: &str = " && \\\n    ";
 
 /// The id of a secret of the spec.
 pub(super) fn secret_id(index: usize) -> String {
     format!("secret_{index}")
 }
 
-fn lines(lines: impl Iterator<Item = String>) -> String {
+pub(super) fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -293,7 +264,7 @@ fn json<T: AsRef<str>>(words: &[T]) -> String {
 }
 
 /// One word for a shell.
-fn shell(text: &str) -> Result<String, DockerError> {
+pub(super) fn shell(text: &str) -> Result<String, DockerError> {
     match shlex::try_quote(text) {
         Ok(word) if !text.contains(['\n', '\r']) => Ok(word.into_owned()),
         _ => Err(DockerError::Unwritable { text: text.to_owned() }),

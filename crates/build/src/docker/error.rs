@@ -115,6 +115,9 @@ impl DockerError {
             {
                 "install Docker's buildx (`docker-buildx`, `docker-buildx-plugin`), which this client builds with"
             }
+            Self::Build { last_lines, .. } if last_lines.iter().any(|line| line.contains("E: Version '")) => {
+                "Debian's archive has other versions now: `imagewright lock SPEC --upgrade apt` chooses among them"
+            }
             Self::Build { .. } => "`imagewright dockerfile SPEC -o DIR` writes what Docker was given",
             Self::Push { .. } => "see whether `docker login` was done for the registry",
             Self::SeveralPlatforms { .. } => {

@@ -4,6 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::uv::{Host, PrivateFile};
+use imagewright_spec::ImageSpec;
 use imagewright_store::{ScratchDirectory, Store};
 use serde_json::{Map, Value};
 
@@ -20,11 +21,16 @@ pub(super) struct Login {
 }
 
 impl Login {
-    /// The user's configuration, with the credentials in `given` before the user's own.
-    pub(super) fn of(given: &Path, host: &Host, store: &Store) -> Result<Self, BuildError> {
+    /// The user's configuration, with the credentials that a spec names before the user's own, if it names any. Those of
+    /// specs that make its bases are for hosts that it says nothing of.
+    pub(super) fn of(spec: &ImageSpec, host: &Host, store: &Store) -> Result<Option<Self>, BuildError> {
+        let given: Vec<&Path> =
+            spec.with_bases().filter_map(|spec| spec.registry_config.as_deref()).collect();
+        if given.is_empty() {
+            return Ok(None);
+        }
         let own = host.variable("DOCKER_CONFIG").map(|folder| host.absolute(folder));
         let own = own.or_else(|| host.home().map(|home| home.join(".docker")));
-        let given = read(&host.absolute(given))?;
         let users = match own.as_ref().map(|folder| read(&folder.join(FILE))) {
             None => Map::new(),
             Some(Err(DockerError::Login { source, .. })) if source.kind() == ErrorKind::NotFound => {
@@ -32,7 +38,11 @@ impl Login {
             }
             Some(read) => read?,
         };
-        let text = Value::Object(merged(users, &given)).to_string();
+        let mut all = users;
+        for path in given.into_iter().rev() {
+            all = merged(all, &read(&host.absolute(path))?);
+        }
+        let text = Value::Object(all).to_string();
         let folder = store.scratch_directory()?;
         let made = || -> io::Result<PrivateFile> {
             let file = PrivateFile::new(text.as_bytes())?;
@@ -45,7 +55,7 @@ impl Login {
             Ok(file)
         };
         let file = made().map_err(|source| DockerError::Context { source })?;
-        Ok(Self { folder, _file: file })
+        Ok(Some(Self { folder, _file: file }))
     }
 
     /// What `DOCKER_CONFIG` is to be.

@@ -9,6 +9,7 @@ mod dockerfile;
 mod error;
 mod login;
 mod pylock;
+mod system;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -91,8 +92,7 @@ impl Job<'_> {
         let scratch = machine.store.scratch_directory()?;
         self.restore_wheels(inputs, &planned.plan, lock, &planned.lock.packages).await?;
         self.write_context(&context, inputs, lock, scratch.path()).await?;
-        let login = request.spec.registry_config.as_deref();
-        let login = login.map(|path| Login::of(path, &machine.host, &machine.store)).transpose()?;
+        let login = Login::of(&request.spec, &machine.host, &machine.store)?;
         machine.reporter.started(Stage::Docker, self.target.to_string());
         let names: Vec<&ImageReference> = [&self.target].into_iter().chain(&self.further_tags).collect();
         let build = Build {

@@ -96,7 +96,7 @@ fn contents(
     listings: Option<&mut LayerListings>,
 ) -> Result<Compared, Failure> {
     let subject = SubjectArguments::of(image).subject()?;
-    let machine = session::machine_with(environment, subject.registry_config(), Reporter::silent())?;
+    let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let image = match subject {
         Subject::Spec { spec, arguments } => {
             let request = session::request(environment, *spec, &arguments.spec, None)?;

@@ -55,7 +55,7 @@ pub(crate) fn run(environment: &Environment, arguments: &DoctorArguments) -> Res
     diagnosis.settings(&configuration);
     let store = diagnosis.store(&configuration);
     diagnosis.uv(environment, &configuration, store.as_ref())?;
-    diagnosis.credentials(&session::credentials(environment, None))?;
+    diagnosis.credentials(&session::credentials(environment, &[]))?;
     diagnosis.sandbox(store.as_ref());
     diagnosis.emulators();
     diagnosis.ok = diagnosis.facts.iter().all(|fact| fact.problem.is_none());

@@ -25,7 +25,7 @@ pub(crate) struct InspectArguments {
 
 pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let subject = arguments.subject.subject()?;
-    let machine = session::machine_with(environment, subject.registry_config(), Reporter::silent())?;
+    let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let (name, image) = match subject {
         Subject::Spec { spec, arguments } => {
             let name = spec.image_name_text(&environment.directory)?;

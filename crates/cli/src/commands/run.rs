@@ -51,11 +51,8 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         return run_failed(environment, arguments);
     }
     let subject = arguments.subject.subject()?;
-    let mut machine = session::machine_with(
-        environment,
-        subject.registry_config(),
-        progress::reporter(arguments.progress),
-    )?;
+    let mut machine =
+        session::machine_with(environment, subject.spec(), progress::reporter(arguments.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
     let scratch = machine.store.scratch_directory()?;
     let sandbox = machine.sandbox.find(scratch.path())?;
@@ -84,12 +81,12 @@ fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<Exi
         Some(Subject::Image { reference, .. }) => Some(reference.clone()),
         None => None,
     };
-    let registry_config = subject.as_ref().and_then(Subject::registry_config);
-    let mut machine =
-        session::machine_with(environment, registry_config, progress::reporter(arguments.progress))?;
+    let spec = subject.as_ref().and_then(Subject::spec);
+    let mut machine = session::machine_with(environment, spec, progress::reporter(arguments.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
     let failed = machine.failed_step(image.as_ref())?;
     let FailedStep { image, origin, exit, .. } = &failed;
+    let image = image.familiar();
     tell(arguments.progress, format!("  looking at {origin} of {image}, which failed with {exit}"));
     let scratch = machine.store.scratch_directory()?;
     let sandbox = machine.sandbox.find(scratch.path())?;

@@ -1,7 +1,5 @@
 //! The docker and the noop builder.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use imagewright_oci::Platform;
@@ -9,11 +7,9 @@ use imagewright_testkit::image::ImageBuilder;
 use imagewright_testkit::registry::{Login, Rules, TestRegistry};
 use serde_json::Value;
 
-use crate::support::{Docker, Offline, Peers, Report, Workshop, run_within, unique};
+use crate::support::{Docker, Engine, Offline, Report, Workshop, run_within, unique};
 
 const LIMIT: Duration = Duration::from_mins(5);
-/// Where Debian puts Docker's client. Another one, earlier on `PATH`, may have no BuildKit.
-const CLIENT: &str = "/usr/bin/docker";
 
 /// A text without what differs between runs: ports, tags and digests.
 fn normalised(world: &Offline, text: &str) -> String {
@@ -101,6 +97,16 @@ fn what_the_docker_builder_cannot_do_is_said() {
         .says(&["builder_config.uv_image ", "a text is wanted here, not the number 1"]);
     dockerfile("pip_secret_mounts: [[none, /x]]\n").expect(2).says(&["there is no file", "none", "hint:"]);
     dockerfile("conda_packages: [gcc]\n").expect(2).says(&["conda_packages"]);
+    let (host, index) = (world.registry.host(), world.index.url());
+    let more = format!("pip_index: {index}, builder_options: {{bytecode: false}}");
+    let below = format!("{{name: below, base_image: '{host}/base:1', {more}}}");
+    let nested = format!("{{base_image: {below}, {more}}}");
+    world.workshop.write("nested.yaml", nested);
+    world
+        .workshop
+        .run(&["dockerfile", "nested.yaml"])
+        .expect(2)
+        .says(&["not build over below:", "hint: push it"]);
     world.spec_with(&["gamma"], "builder: docker\n");
     let build = |arguments: &[&str], variable: &str, value: &str| {
         let arguments = [&["build", "image.yaml"], arguments].concat();
@@ -132,67 +138,6 @@ fn the_noop_builder_names_the_base() {
     let named = world.workshop.run(&["build", "image.yaml", "--builder", "noop"]).expect(0);
     assert_eq!(named.stdout, format!("{base}\n"));
     world.workshop.run(&["build", "image.yaml", "--builder", "pack"]).expect(2).says(&["--builder"]);
-}
-
-/// Docker, for builds: an engine without a bridge, so with the machine's own network.
-struct Engine {
-    peers: Peers,
-    workshop: Workshop,
-    uv_image: String,
-}
-
-impl Engine {
-    fn find() -> Option<Self> {
-        let peers = Peers::find()?;
-        let workshop = Workshop::warm();
-        let uv_image = format!("{}/{}:1", peers.registry, unique("uv"));
-        let engine = Self { peers, workshop, uv_image };
-        let uv = crate::support::oracle()?.with_file_name("uv");
-        fs_err::create_dir_all(engine.workshop.path("uv")).unwrap();
-        fs_err::copy(uv, engine.workshop.path("uv/uv")).unwrap();
-        fs_err::write(engine.workshop.path("uv/Dockerfile"), "FROM scratch\nCOPY uv /uv\n").unwrap();
-        let folder = engine.workshop.path("uv").display().to_string();
-        engine.docker(&["build", "--quiet", "--tag", &engine.uv_image, &folder]);
-        Some(engine)
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "peers are programs")]
-    fn docker(&self, arguments: &[&str]) -> String {
-        let mut client = Command::new(CLIENT);
-        client.args(["--host", &self.host()]).args(arguments).env("DOCKER_BUILDKIT", "1");
-        run_within(&mut client, LIMIT).expect(0).stdout
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", self.peers.docker)
-    }
-
-    /// Writes a spec over the base that has Python.
-    fn spec(&self, name: &str, more: &str) {
-        let Peers { registry, bases, .. } = &self.peers;
-        let text = format!(
-            "name: {name}\nregistry: {registry}\nbase_image: {bases}/debian-python:bookworm\n\
-             builder_config: {{uv_image: '{}'}}\nbuilder: docker\n{more}",
-            self.uv_image
-        );
-        self.workshop.write("image.yaml", text);
-    }
-
-    fn run(&self, arguments: &[&str]) -> crate::support::Run {
-        let mut command = self.workshop.command(arguments);
-        let folder = Path::new(CLIENT).parent().unwrap().display();
-        let path = format!("{folder}:{}", crate::support::variable("PATH").unwrap_or_default());
-        command.env("DOCKER_HOST", self.host()).env("PATH", path);
-        run_within(command.env("IMAGEWRIGHT_DOCKER_BUILD_ARGUMENTS", "--network host"), LIMIT)
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            self.docker(&["image", "rm", "--force", &self.uv_image]);
-        }
-    }
 }
 
 #[test]
@@ -250,43 +195,6 @@ fn docker_pushes_with_the_credentials_of_the_spec() {
     engine.workshop.write("ci/login.json", "no json");
     let again = ["build", "image.yaml", "--registry", &private.host(), "--force"];
     engine.run(&again).expect(2).says(&["login.json"]);
-}
-
-#[test]
-fn both_builders_make_the_same_of_a_spec() {
-    let Some(engine) = Engine::find() else { return };
-    let name = unique("same");
-    engine.workshop.write("data.csv", "a,b\n");
-    let more = "packages: [six==1.17.0, requests]\nenv: {COLOUR: 'light \"green\"', SEARCH: '/x:$PATH'}\n\
-                copy: [data.csv]\nentrypoint: [python, -u]\n";
-    engine.spec(&name, more);
-    let docker = Report::parse(&engine.run(&["build", "image.yaml", "--json"]).expect(0).stdout);
-    let spec = fs_err::read_to_string(engine.workshop.project().join("image.yaml")).unwrap();
-    let is_of_docker = |line: &&str| line.starts_with("builder");
-    let native: Vec<&str> = spec.lines().filter(|line| !is_of_docker(line)).collect();
-    let native = native.join("\n").replace(&format!("name: {name}"), &format!("name: {name}-native"));
-    engine.workshop.write("native.yaml", &native);
-    let built = engine.workshop.build("native.yaml", &[]);
-    let diff = |right: &str, code: i32| {
-        engine.run(&["diff", docker.text("image"), right, "--json"]).expect(code).stdout
-    };
-    // The id of a spec is its own.
-    let told: Value = serde_json::from_str(&diff(built.text("image"), 1)).unwrap();
-    let changes = told["changes"].as_object().unwrap();
-    assert_eq!(changes.keys().collect::<Vec<_>>(), ["environment"], "{told}");
-    let changes = changes["environment"].as_array().unwrap();
-    assert_eq!(changes.len(), 1, "{told}");
-    assert_eq!(changes[0]["name"], "_F_IMG_ID");
-    engine.run(&["diff", "image.yaml", docker.text("image")]).expect(0);
-
-    engine.workshop.write("native.yaml", native.replace("six==1.17.0", "six==1.16.0"));
-    engine.run(&["diff", "image.yaml", "native.yaml"]).expect(2).says(&["is not there", "hint:"]);
-    engine.workshop.build("native.yaml", &[]);
-    let text = engine.run(&["diff", "image.yaml", "native.yaml"]).expect(1).stdout;
-    assert!(text.contains("python\n- six 1.17.0\n+ six 1.16.0\n"), "{text}");
-    let bare = format!("{}/debian:bookworm", engine.peers.bases);
-    let text = engine.run(&["diff", docker.text("image"), &bare]).expect(1).stdout;
-    assert!(text.contains("- ca-certificates 2") && text.contains("- user flytekit"), "{text}");
 }
 
 #[test]

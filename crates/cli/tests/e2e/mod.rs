@@ -11,6 +11,7 @@ mod bad_machine;
 mod bad_packages;
 mod bad_registry;
 mod bases;
+mod both_builders;
 mod commands;
 mod configured;
 mod copies;

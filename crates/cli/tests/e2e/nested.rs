@@ -1,5 +1,7 @@
 //! A base that another spec makes.
 
+use imagewright_testkit::registry::{Login, Rules, TestRegistry};
+
 use crate::support::{Docker, Offline, Peers, Workshop, assert_valid, unique};
 
 #[test]
@@ -95,6 +97,57 @@ fn commands_run_in_a_base_that_is_in_no_registry() {
     container.check_requirements();
     let said = workshop.run(&["run", "image.yaml", "--", "cat", "/opt/above"]).expect(0);
     assert_eq!(said.stdout.trim(), "from below");
+}
+
+#[test]
+fn each_spec_brings_the_credentials_of_its_registry() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    let private = |user: &str| {
+        let login = Login::Basic { user: user.to_owned(), password: "secret".to_owned() };
+        TestRegistry::start_with(Rules { login, ..Rules::default() })
+    };
+    let (above, below) = (private("above"), private("below"));
+    // Each names the other registry, too, where it is nobody.
+    let config = |own: &TestRegistry, auth: &str, other: &TestRegistry| {
+        let host = own.host();
+        let other = other.host();
+        format!(
+            "{{\"auths\": {{\"{host}\": {{\"auth\": \"{auth}\"}}, \"{other}\": {{\"auth\": \"bm9ib2R5Og==\"}}}}}}"
+        )
+    };
+    workshop.write("above.json", config(&above, "YWJvdmU6c2VjcmV0", &below));
+    workshop.write("below.json", config(&below, "YmVsb3c6c2VjcmV0", &above));
+    let spec = |packages: &str| {
+        format!(
+            "name: over\nregistry: {}\nregistry_config: above.json\npip_index: {index}\npackages: [{packages}]\n\
+             builder_options: {{bytecode: false}}\nbase_image:\n  name: below\n  registry: {}\n\
+             \x20 registry_config: below.json\n  base_image: {}/base:1\n  pip_index: {index}\n\
+             \x20 packages: [gamma]\n  builder_options: {{bytecode: false}}\n",
+            above.host(),
+            below.host(),
+            world.registry.host(),
+            index = world.index.url(),
+        )
+    };
+    workshop.write("image.yaml", spec("beta"));
+    workshop.build("image.yaml", &[]);
+    assert_eq!((above.tags("over").len(), below.tags("below").len()), (1, 1));
+    // A machine that has neither gets the base from its registry.
+    let elsewhere = Workshop::new();
+    for file in ["above.json", "below.json"] {
+        elsewhere.write(file, fs_err::read(workshop.project().join(file)).unwrap());
+    }
+    elsewhere.write("image.yaml", spec("beta, gamma"));
+    below.forget_requests();
+    let built = elsewhere.build("image.yaml", &[]);
+    assert_eq!(above.tags("over").len(), 2);
+    assert!(below.requests().iter().all(|request| request.method != "PUT"), "the base is there");
+    elsewhere.run(&["inspect", built.text("image")]).expect(0);
+    elsewhere.run(&["diff", "image.yaml", built.text("image")]).expect(0);
+
+    fs_err::remove_file(elsewhere.project().join("below.json")).unwrap();
+    elsewhere.run(&["build", "image.yaml"]).expect(2).says(&["registry_config", "below.json"]);
 }
 
 #[test]

@@ -212,7 +212,6 @@ fn a_store_that_lost_a_part_makes_it_again() {
 fn a_nested_base_is_made_for_the_platforms_of_what_is_over_it() {
     let Some(world) = world() else { return };
     let (workshop, host) = (&world.workshop, world.registry.host());
-    // The base says nothing of its platform, so it is for amd64 by itself.
     let spec = |platform: &str, registry: &str| {
         format!(
             "name: over\nregistry: {host}\nplatform: {platform}\npip_index: {index}\npackages: [native]\n\
@@ -237,22 +236,39 @@ fn a_nested_base_is_made_for_the_platforms_of_what_is_over_it() {
         let frozen = workshop.build("image.yaml", &["--frozen", "--force"]);
         assert_eq!(frozen.digest(), report.digest());
         fs_err::remove_file(workshop.project().join("image.lock")).unwrap();
-        // Of one platform, there is no index over it; the base stays there for both.
+        // Of one platform, there is no index over it; the base is there for both, and is not made again.
         workshop.write("image.yaml", spec("linux/arm64", registry));
         let report = workshop.build("image.yaml", &[]);
         assert_eq!(assert_valid(report.text("image")).config.platform.to_string(), "linux/arm64");
     }
     let tag = world.registry.tags("below").pop_first().unwrap();
     assert_both(&RegistryImage::new(format!("{host}/below:{tag}").parse().unwrap()));
+
+    // A base that says nothing of its platform is made for that of the image over it alone; one that does, for both.
+    for (says, expected) in [("", 1), ("\n  platform: linux/amd64", 2)] {
+        let name = format!("alone-{expected}");
+        let spec = spec("linux/arm64", &format!("  registry: {host}{says}\n"));
+        workshop.write("image.yaml", spec.replace("name: below", &format!("name: {name}")));
+        let plan = workshop.run(&["plan", "image.yaml"]).expect(0).stdout;
+        assert!(!plan.contains("linux/amd64"), "{plan}");
+        workshop.build("image.yaml", &[]);
+        let tag = world.registry.tags(&name).pop_first().unwrap();
+        let base = format!("{host}/{name}:{tag}");
+        match expected {
+            1 => assert_eq!(assert_valid(&base).config.platform.architecture, "arm64"),
+            _ => drop(assert_both(&RegistryImage::new(base.parse().unwrap()))),
+        }
+    }
 }
 
 #[test]
 fn what_no_emulator_executes_is_named() {
     let Some(world) = Offline::new() else { return };
-    if fs_err::metadata("/proc/sys/fs/binfmt_misc/qemu-riscv64").is_ok() {
-        // A machine that executes it has nothing to tell; this is asked of one that does not.
-        return;
-    }
+    // What this machine has registered is hidden.
+    let hide = "mount -t tmpfs none /proc/sys/fs/binfmt_misc && exec \"$0\" \"$@\"";
+    let hidden = ["unshare", "--mount", "--map-root-user", "sh", "-c", hide];
+    let is_registered = fs_err::metadata("/proc/sys/fs/binfmt_misc/qemu-riscv64").is_ok();
+    let wrapper = if is_registered { &hidden[..] } else { &[] };
     let base = ImageBuilder::like_debian(Platform::new("linux", "riscv64"), "3.11.2");
     put_index(&world.registry, "base", "foreign", vec![base.file("usr/bin/apt-get", "")]);
     let host = world.registry.host();
@@ -265,7 +281,7 @@ fn what_no_emulator_executes_is_named() {
             world.index.url()
         ),
     );
-    let mut command = world.workshop.command(&["build", "image.yaml"]);
+    let mut command = world.workshop.wrapped(wrapper, &["build", "image.yaml"]);
     run_within(&mut command, std::time::Duration::from_mins(1)).expect(2).says(&[
         "apt_packages and commands would have to run on linux/riscv64, which this machine does not execute: ",
         "hint: install an emulator",

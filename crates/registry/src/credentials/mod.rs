@@ -63,6 +63,13 @@ pub enum CredentialSource {
         /// Whether its absence is an error; the usual places are looked at and may be absent.
         required: bool,
     },
+    /// Such a file, for one repository only.
+    Repository {
+        /// The repository; tag and digest say nothing.
+        repository: ImageReference,
+        /// The file, which has to be there.
+        path: PathBuf,
+    },
 }
 
 /// The places to look for credentials, in order: the first that has one for a registry wins.
@@ -115,6 +122,14 @@ impl Credentials {
                 CredentialSource::File { path, required } => {
                     let Some(config) = self.file(path, *required).await? else { continue };
                     if let Some(found) = self.find_in(&config, repository, &mut failed).await? {
+                        return Ok(found);
+                    }
+                }
+                CredentialSource::Repository { repository: only, path } => {
+                    if only.name_only() == repository.name_only()
+                        && let Some(config) = self.file(path, true).await?
+                        && let Some(found) = self.find_in(&config, repository, &mut failed).await?
+                    {
                         return Ok(found);
                     }
                 }

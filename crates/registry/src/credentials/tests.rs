@@ -65,6 +65,28 @@ async fn a_helper_that_is_absent_is_named_and_what_is_written_is_used() {
 }
 
 #[tokio::test]
+async fn a_file_for_one_repository_says_nothing_of_another() {
+    let folder = std::env::temp_dir();
+    let path = folder.join(format!("imagewright-repository-{}", std::process::id()));
+    fs_err::write(&path, r#"{"auths": {"ghcr.io": {"auth": "b3duOng="}}}"#).unwrap();
+    let given = CredentialSource::Given {
+        registry: "ghcr.io".to_owned(),
+        credential: password("all", "x"),
+        label: "all".to_owned(),
+    };
+    let repository = "ghcr.io/team/base:1".parse().unwrap();
+    let only = CredentialSource::Repository { repository, path: path.clone() };
+    let credentials = Credentials::new(vec![only, given]);
+    for (reference, user) in
+        [("ghcr.io/team/base:2", "own"), ("ghcr.io/team/base2", "all"), ("ghcr.io/team", "all")]
+    {
+        let found = credentials.find(&reference.parse().unwrap()).await.unwrap();
+        assert_eq!(found.credential, Some(password(user, "x")), "{reference}");
+    }
+    fs_err::remove_file(path).unwrap();
+}
+
+#[tokio::test]
 async fn sources_are_asked_in_order() {
     let given = |registry: &str, user: &str| CredentialSource::Given {
         registry: registry.to_owned(),
