@@ -221,12 +221,17 @@ const SECRET: &str = "s3cret-of-a-step";
 /// Starts a build whose command says `ready` and then goes on for ever, in two processes that have `mark`.
 fn endless(user: &User, base: &str, mark: &str) -> Child {
     let command = format!(
-        "grep -q s3cret /run/token && touch /etc/resolv.conf /opt/half; sleep {mark} & echo ready; sleep {mark}"
+        "grep -q s3cret /run/token && grep -q s3cret /root/.netrc && touch /etc/resolv.conf /opt/half; sleep {mark} & echo ready; sleep {mark}"
     );
     user.write("token", SECRET);
-    user.write("image.yaml", &(spec(base, &[&command]) + "pip_secret_mounts: [[token, /run/token]]\n"));
+    user.write(
+        "image.yaml",
+        &(spec(base, &[&command])
+            + "pip_secret_mounts: [[token, /run/token], ['env:CARRIED', /root/.netrc]]\n"),
+    );
     let mut command =
         user.command(&[&["build", "image.yaml", "--progress", "plain"][..], &forced(user)].concat());
+    command.env("CARRIED", SECRET);
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut said = lines.map(|line| line.unwrap());

@@ -1,13 +1,13 @@
 //! What a build is trusted with is used, and is found nowhere afterwards.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::Read as _;
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use imagewright_layer::tar_stream;
 use imagewright_oci::{Digest, MediaType};
@@ -112,7 +112,9 @@ impl World {
         let mut command = self.workshop.command(arguments);
         let temporary = self.workshop.path("temporary");
         fs_err::create_dir_all(&temporary).unwrap();
-        command.env("API_KEY", VARIABLE).env("CARRIED", CARRIED).env("TMPDIR", temporary);
+        command.env("API_KEY", VARIABLE).env("CARRIED", CARRIED);
+        // Journals and caches of whatever looks for the user's home.
+        command.env("TMPDIR", &temporary).env("HOME", &temporary);
         command
     }
 
@@ -274,51 +276,6 @@ fn are_not_in_the_error_of_a_command() {
     );
     let failed = workshop.run(&["build", "image.yaml", "--progress", "plain"]).expect(5);
     failed.says(&["    got ***, and fail"]).never_says(&[TOKEN]);
-}
-
-/// Waits for a line of a build, kills it, and waits until nothing of it is left running.
-fn kill_at(mut command: Command, line: &str) {
-    let mut child = spawn(&mut command);
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    assert!(lines.any(|said| said.unwrap().contains(line)), "it never said {line:?}");
-    kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
-    child.wait().unwrap();
-    // Its helpers have the other end.
-    lines.by_ref().for_each(drop);
-}
-
-/// The helpers of a killed build clear up after it.
-fn eventually_clear(store: &Path, after: &str) {
-    let limit = Instant::now() + Duration::from_mins(2);
-    while !holding(&store.join("staging")).is_empty() {
-        assert!(Instant::now() < limit, "after {after}: {:?}", holding(store));
-        std::thread::sleep(Duration::from_millis(200));
-    }
-    assert_eq!(holding(store), Vec::<String>::new(), "{after}");
-}
-
-#[test]
-fn are_gone_when_a_build_is_killed_in_a_step() {
-    let Some(peers) = Peers::find() else { return };
-    let workshop = Workshop::warm();
-    workshop.write("token", format!("{TOKEN}\n"));
-    workshop.write(
-        "image.yaml",
-        format!(
-            "name: killed\nbase_image: {}/debian-python:bookworm\n\
-             pip_secret_mounts: [[token, /run/secrets/token], ['env:CARRIED', /root/.netrc]]\n\
-             commands: ['grep -q t /run/secrets/token /root/.netrc && echo now && sleep 300']\n",
-            peers.bases
-        ),
-    );
-    let modes: &[&str] = if rustix::process::geteuid().is_root() { &["auto", "chroot"] } else { &["auto"] };
-    for mode in modes {
-        let arguments = ["build", "image.yaml", "--sandbox", mode, "--progress", "plain"];
-        let mut command = workshop.command(&arguments);
-        command.env("CARRIED", CARRIED);
-        kill_at(command, "now");
-        eventually_clear(workshop.store_path(), mode);
-    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use imagewright_spec::{Arrives, FIELDS, PENDING};
 
 use super::asked::{Asked, names, specs};
+use crate::support::{oracle, run};
 
 specs! {
     name,
@@ -69,4 +70,13 @@ fn only_what_is_pending_is_refused() {
 fn docker_is_asked_for_a_third() {
     let count = TESTED.iter().filter(|name| asked(name).is_for_docker()).count();
     assert!(count * 3 >= TESTED.len(), "{count} of {}", TESTED.len());
+}
+
+#[test]
+fn flytekit_looks_for_packages_at_start_where_the_spec_does() {
+    let Some(python) = oracle() else { return };
+    let program = "from flytekit.core.constants import RUNTIME_PACKAGES_ENV_NAME as name; print(name)";
+    let name = run(python.to_str().unwrap(), &["-c", program]);
+    let text = fs_err::read_to_string(folder().join("runtime_packages.yaml")).unwrap();
+    assert!(text.contains(&format!("${};", name.trim())), "{name}");
 }
