@@ -8,7 +8,7 @@ use imagewright_pypa::PythonMinor;
 
 use crate::index::PackageIndex;
 use crate::release::{FileEntry, Release};
-use crate::roots::{Roots, base_roots, compiler_roots, tools_roots};
+use crate::roots::{Roots, base_roots, compiler_roots, git_roots, tools_roots};
 use crate::solve::solve;
 use crate::{
     Architecture, DebianError, DebianLock, DebianPackage, Fetch, FetchError, Mirrors, PackageGroup, Pocket,
@@ -125,7 +125,16 @@ impl Archive {
 
     /// The packages that building from source needs above a base, with the headers of the suite's Python or without.
     pub fn tools(&self, python: Option<PythonMinor>) -> Result<DebianLock, DebianError> {
-        let mut lock = self.solve(&tools_roots(self.suite, python))?;
+        self.only_tools(&tools_roots(self.suite, python))
+    }
+
+    /// The packages that git needs above a base.
+    pub fn git(&self) -> Result<DebianLock, DebianError> {
+        self.only_tools(&git_roots(self.suite))
+    }
+
+    fn only_tools(&self, roots: &[Roots]) -> Result<DebianLock, DebianError> {
+        let mut lock = self.solve(roots)?;
         lock.packages.retain(|package| package.group == PackageGroup::Tools);
         Ok(lock)
     }

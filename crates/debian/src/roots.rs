@@ -62,6 +62,14 @@ pub(crate) fn tools_roots(suite: Suite, python: Option<PythonMinor>) -> Vec<Root
     roots
 }
 
+/// The roots of git above a base, for projects that read their version from their history.
+pub(crate) fn git_roots(suite: Suite) -> Vec<Roots> {
+    let mut roots = base_roots(suite, None);
+    let git = names(["git".to_owned()]);
+    roots.push(Roots { group: PackageGroup::Tools, names: git, essential: false, dependencies: true });
+    roots
+}
+
 fn python_names(minor: PythonMinor) -> Vec<String> {
     ["python3".to_owned(), format!("python{minor}")].into_iter().chain(distutils(minor)).collect()
 }

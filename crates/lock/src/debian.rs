@@ -52,6 +52,8 @@ pub enum Purpose {
     Tools,
     /// The same, with the headers of the suite's Python.
     ToolsForPython,
+    /// What a base lacks to read the history of a repository.
+    Git,
 }
 
 impl fmt::Display for Purpose {
@@ -59,7 +61,7 @@ impl fmt::Display for Purpose {
         f.write_str(match self {
             Self::Userland | Self::Python => "the base",
             Self::Compiler => "the compiler",
-            Self::Tools | Self::ToolsForPython => "building from source",
+            Self::Tools | Self::ToolsForPython | Self::Git => "building from source",
         })
     }
 }
@@ -179,6 +181,7 @@ async fn solution(files: PackageFiles, suite: Suite, purpose: Purpose) -> Result
             Purpose::Compiler => archive.compiler(),
             Purpose::Tools => archive.tools(None),
             Purpose::ToolsForPython => archive.tools(Some(suite.python())),
+            Purpose::Git => archive.git(),
         }
     });
     Ok(solved.await.expect("solving does not panic")?)

@@ -36,7 +36,12 @@ fn group_layer(
 pub(crate) fn tools_layer(scope: &Scope<'_>, build: &WheelBuild) -> Option<LayerDefinition> {
     let lock = build.tools.as_ref()?;
     let title = format!("Debian {} tools ({} packages), to build", lock.suite, lock.packages.len());
-    let (packages, because) = (lock.packages.clone(), vec![format!("{build} may need a compiler")]);
+    let packages = lock.packages.clone();
+    let needs = |name: &str| packages.iter().any(|package| package.name.as_str() == name);
+    let reasons = [("gcc", "may need a compiler"), ("git", "reads its version from git")];
+    let because =
+        reasons.iter().filter(|(name, _)| needs(name)).map(|(_, reason)| format!("{build} {reason}"));
+    let because = because.collect();
     let inputs = inputs(scope, lock, &packages);
     let group = DebianGroup { suite: lock.suite, architecture: lock.architecture, packages };
     Some(LayerDefinition::new(LayerKind::Userland, title, inputs, because, Content::Debian(group)))

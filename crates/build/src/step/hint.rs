@@ -31,7 +31,7 @@ impl BuildError {
                 Some("start from a base with a shell, or leave out what has to be executed".to_owned())
             }
             Self::WheelBuild { last_lines, .. } => {
-                Some(compiler_hint(last_lines).unwrap_or_else(|| LOOK_AT_BUILD.to_owned()))
+                Some(wheel_hint(last_lines).unwrap_or_else(|| LOOK_AT_BUILD.to_owned()))
             }
             Self::OtherWheel { .. } => Some(REPIN.to_owned()),
             _ => None,
@@ -60,8 +60,17 @@ const ONE_ARCHITECTURE: &str =
 /// How a line that says that a program is not there names a compiler.
 const COMPILERS: [&str; 4] = ["gcc'", "g++'", "'cc'", "'c++'"];
 
-/// What a base lacks that a build would need.
-fn compiler_hint(last_lines: &[String]) -> Option<String> {
+/// What tools say that read a version from a history and find none, or no git.
+const HISTORY_LACKS: [&str; 5] = [
+    "unable to detect version",
+    "requires either an sdist tarball",
+    "not appear to be a Git project",
+    "Unable to detect version control system",
+    "No such file or directory: 'git'",
+];
+
+/// What is lacking, as far as what a failed build wrote last says it.
+fn wheel_hint(last_lines: &[String]) -> Option<String> {
     let has = |mark: &str| last_lines.iter().any(|line| line.contains(mark));
     let is_missing = |line: &String| {
         line.contains("No such file") && COMPILERS.iter().any(|compiler| line.contains(compiler))
@@ -71,6 +80,12 @@ fn compiler_hint(last_lines: &[String]) -> Option<String> {
     } else if last_lines.iter().any(is_missing) || has("Unknown compiler(s)") {
         Some(
             "the base has no compiler: with apt it is `apt_packages: [gcc, libc6-dev, python3-dev]`"
+                .to_owned(),
+        )
+    } else if HISTORY_LACKS.iter().any(|mark| has(mark)) {
+        Some(
+            "the project reads its version from the history of git: a folder or an archive has none, so name its \
+             repository, such as `git+file:///home/me/project`; a base image needs `apt_packages: [git]` for it"
                 .to_owned(),
         )
     } else {
@@ -88,14 +103,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_compiler_is_told_from_one_that_fails() {
+    fn what_is_missing_is_told_from_what_fails() {
         for (line, expected) in [
             ("error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'", Some("compiler")),
             ("error: command 'gcc' failed: No such file or directory", Some("compiler")),
             ("fatal error: Python.h: No such file or directory", Some("headers")),
             ("error: command '/usr/bin/gcc' failed with exit code 1", None),
+            ("LookupError: setuptools-scm was unable to detect version for /x.", Some("history of git")),
         ] {
-            let hint = compiler_hint(&["building".to_owned(), line.to_owned()]);
+            let hint = wheel_hint(&["building".to_owned(), line.to_owned()]);
             assert_eq!(hint.is_some(), expected.is_some(), "{line}");
             assert!(hint.unwrap_or_default().contains(expected.unwrap_or_default()), "{line}");
         }

@@ -172,6 +172,33 @@ fn a_branch_stays_where_it_was_until_it_is_asked_for_anew() {
 }
 
 #[test]
+fn a_version_is_read_from_the_history() {
+    let Some(()) = network() else { return };
+    let workshop = Workshop::warm();
+    write_project(&workshop, "app", "hello");
+    let pyproject = PYPROJECT.replace("version = '1.2'", "dynamic = ['version']");
+    let pyproject = pyproject.replace("'setuptools>=68'", "'setuptools>=68', 'setuptools-scm>=8'");
+    workshop.write("app/pyproject.toml", pyproject + "[tool.setuptools_scm]\n");
+    let repository = workshop.path("project/app");
+    git(&repository, &["init", "--quiet", "--initial-branch=main"]);
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "--quiet", "--message=one"]);
+    git(&repository, &["tag", "v1.4"]);
+    git(&repository, &["commit", "--quiet", "--allow-empty", "--message=two"]);
+    let described = git(&repository, &["describe", "--tags"]);
+    workshop.write("image.yaml", spec(&format!("['git+file://{}']", repository.display())));
+    workshop.build("image.yaml", &[]);
+    let python = "from importlib.metadata import version; print(version('greeter'))";
+    let script = format!("! test -e /usr/bin/git && python -c \"{python}\"");
+    let version = said(&workshop, &["sh", "-c", &script]);
+    assert!(version.starts_with(&described.replace("v1.4-1-", "1.5.dev1+")), "{version} of {described}");
+
+    workshop.write("image.yaml", spec("[./app]"));
+    let told = workshop.run(&["lock", "image.yaml"]).expect(5);
+    told.says(&["hint: the project reads its version from the history of git", "git+file://"]);
+}
+
+#[test]
 fn what_cannot_be_built_is_told() {
     let Some(()) = network() else { return };
     let workshop = Workshop::warm();

@@ -1,8 +1,9 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use imagewright_debian::{Architecture, DebianLock};
+use imagewright_debian::{Architecture, DebianLock, DebianName};
 use imagewright_pypa::{PackageName, TargetPython, Version};
 
 use super::wheels::{Place, Wheels};
@@ -207,9 +208,7 @@ impl<'a> Building<'a> {
                 let laid_out = self.fetcher().lay_out(&build).await?;
                 Project::read(&laid_out, &build)?
             };
-            if project.is_compiled {
-                build.tools = self.tools().await?;
-            }
+            build.tools = self.tools(&project, &build.source).await?;
             let (root, builder) = (self.root, self.locker.builder);
             build.requirements = self.requirements(&project.requires, &build, &stack).await?;
             let further = builder.requirements(root, &build).await.map_err(LockError::builder)?;
@@ -248,15 +247,27 @@ impl<'a> Building<'a> {
         complete(self.locker.downloads, resolution.packages).await
     }
 
-    /// A compiler and the headers of the interpreter, for a base that is Debian's packages; any other has its own.
-    async fn tools(&self) -> Result<Option<DebianLock>, LockError> {
+    /// What a project needs of the system, for a base that is Debian's packages; any other has its own: a compiler and
+    /// the headers of the interpreter, and git where there is a history to read.
+    async fn tools(&self, project: &Project, source: &SourcePin) -> Result<Option<DebianLock>, LockError> {
         let BaseLock::Debian { packages } = &self.root.lock.base else { return Ok(None) };
         let architecture = Architecture::try_from(self.root.platform)?;
         let is_debians = matches!(self.root.lock.interpreter.source, InterpreterSource::Debian);
-        let purpose = if is_debians { Purpose::ToolsForPython } else { Purpose::Tools };
-        let mut tools = self.locker.debian.solve(packages.suite, architecture, purpose).await?;
-        tools.packages.retain(|tool| packages.packages.iter().all(|package| package.name != tool.name));
-        Ok(Some(tools))
+        let compiler = if is_debians { Purpose::ToolsForPython } else { Purpose::Tools };
+        let reads_history = project.reads_history && matches!(source, SourcePin::Git { .. });
+        let mut known: BTreeSet<DebianName> = packages.packages.iter().map(|it| it.name.clone()).collect();
+        let mut tools: Option<DebianLock> = None;
+        for (purpose, is_needed) in [(compiler, project.is_compiled), (Purpose::Git, reads_history)] {
+            if is_needed {
+                let mut further = self.locker.debian.solve(packages.suite, architecture, purpose).await?;
+                further.packages.retain(|package| known.insert(package.name.clone()));
+                match &mut tools {
+                    Some(tools) => tools.packages.extend(further.packages),
+                    None => tools = Some(further),
+                }
+            }
+        }
+        Ok(tools)
     }
 
     /// What was pinned before for the same words, so that a branch stays where it was.

@@ -19,6 +19,8 @@ pub struct Project {
     pub backend_path: Vec<String>,
     /// Whether a compiler may be needed.
     pub is_compiled: bool,
+    /// Whether its version is read from the history of its repository, by git.
+    pub reads_history: bool,
 }
 
 /// What pip takes where a project says nothing.
@@ -31,6 +33,21 @@ const COMPILED: [&str; 12] = ["c", "cc", "cpp", "cxx", "h", "hpp", "pyx", "f", "
 /// Words in a project's description that ask for a compiler, where the sources are made by the build itself.
 const COMPILING: [&str; 6] =
     ["ext_modules", "ext-modules", "cffi_modules", "mesonpy", "scikit_build", "setuptools_cpp"];
+
+/// Words in a project's description of what reads versions from a history.
+const VERSIONING: [&str; 11] = [
+    "setuptools_scm",
+    "setuptools-scm",
+    "hatch-vcs",
+    "flit_scm",
+    "vcs-versioning",
+    "versioneer",
+    "versioningit",
+    "setuptools-git-versioning",
+    "poetry-dynamic-versioning",
+    "dunamai",
+    "pbr",
+];
 
 #[derive(Debug, Default, Deserialize)]
 struct Pyproject {
@@ -66,7 +83,10 @@ impl Project {
             source_name: source_name(),
             source: Box::new(source),
         })?;
-        let is_compiled = is_compiled(source).map_err(files)?;
+        let description = description(source).map_err(files)?;
+        let says = |words: &[&str]| words.iter().any(|word| description.contains(word));
+        let is_compiled = says(&COMPILING) || has_compiled_sources(folder).map_err(files)?;
+        let reads_history = says(&VERSIONING);
         let legacy = || (vec![LEGACY_REQUIRES.to_owned()], LEGACY_BACKEND.to_owned());
         let (requires, backend, backend_path) = match pyproject.build_system {
             Some(BuildSystem { requires, build_backend: Some(backend), backend_path }) => {
@@ -78,7 +98,7 @@ impl Project {
                 (requires, backend, Vec::new())
             }
         };
-        Ok(Self { requires, backend, backend_path, is_compiled })
+        Ok(Self { requires, backend, backend_path, is_compiled, reads_history })
     }
 }
 
@@ -115,14 +135,11 @@ fn own_text(source: &SourceFolder, name: &str) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&fs_err::read(real)?).into_owned()))
 }
 
-fn is_compiled(source: &SourceFolder) -> io::Result<bool> {
-    for name in ["setup.py", "setup.cfg", "pyproject.toml"] {
-        let text = own_text(source, name)?.unwrap_or_default();
-        if COMPILING.iter().any(|word| text.contains(word)) {
-            return Ok(true);
-        }
-    }
-    has_compiled_sources(&source.project)
+/// All that the project says of its build, in whatever file.
+fn description(source: &SourceFolder) -> io::Result<String> {
+    let names = ["setup.py", "setup.cfg", "pyproject.toml"];
+    let texts = names.map(|name| Ok(own_text(source, name)?.unwrap_or_default()));
+    Ok(texts.into_iter().collect::<io::Result<Vec<String>>>()?.join("\n"))
 }
 
 fn has_compiled_sources(folder: &Path) -> io::Result<bool> {
