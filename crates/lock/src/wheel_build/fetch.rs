@@ -191,3 +191,56 @@ fn copy_file(from: &Path, to: &Path) -> io::Result<Digest> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fs_err::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::wheel_build::Project;
+
+    /// A folder with these files, and a build of it.
+    fn source(files: &[(&str, &str)]) -> (TempDir, WheelBuild) {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = folder.path().join(path);
+            fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+            fs_err::write(path, text).unwrap();
+        }
+        let source = SourcePin::Folder { path: "app".into(), digest: Digest::of(b"") };
+        (folder, WheelBuild { source, subdirectory: None, requirements: Vec::new(), tools: None })
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_copied_is_named() {
+        let (folder, build) = source(&[("a.py", "one"), ("sub/b.py", "one")]);
+        let found = project(Field::Packages, Path::new("."), folder.path(), &[]).unwrap();
+        let copies = tempfile::tempdir().unwrap();
+        copy(&found, &build, &copies.path().join("steady")).unwrap();
+        assert_eq!(fs_err::read(copies.path().join("steady/sub/b.py")).unwrap(), b"one");
+        fs_err::write(folder.path().join("sub/b.py"), "two").unwrap();
+        let error = copy(&found, &build, &copies.path().join("unsteady")).unwrap_err();
+        assert_eq!(error.to_string(), "`sub/b.py` in the folder `app` changed while it was copied");
+    }
+
+    #[test]
+    fn links_in_a_source_are_followed_as_long_as_they_stay_in_it() {
+        let (outside, _) = source(&[("secret.toml", "password = 'x"), ("setup.py", "")]);
+        let store = Store::open(&outside.path().join("store"), 1).unwrap();
+        let read = |prepare: &dyn Fn(&Path), subdirectory: &str| {
+            let (top, mut build) = source(&[("shared.toml", "[project]\nname = 'a'\n")]);
+            prepare(top.path());
+            build.subdirectory = Some(subdirectory.to_owned());
+            let project = folder(top.path(), &build)?;
+            let scratch = store.scratch_directory().unwrap();
+            Project::read(&SourceFolder { _scratch: scratch, top: top.path().to_owned(), project }, &build)
+        };
+        read(&|top| symlink("shared.toml", top.join("pyproject.toml")).unwrap(), ".").unwrap();
+        let secret = outside.path().join("secret.toml");
+        let error = read(&|top| symlink(&secret, top.join("pyproject.toml")).unwrap(), ".").unwrap_err();
+        assert!(matches!(error, SourceError::Files { .. }), "{error}");
+        let error = read(&|top| symlink(outside.path(), top.join("out")).unwrap(), "out").unwrap_err();
+        assert!(matches!(error, SourceError::NoSubdirectory { .. }), "{error}");
+    }
+}
