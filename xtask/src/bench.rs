@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: four jobs, done by imagewright and by Docker with BuildKit, from the command to the pushed image.
+//! `cargo xtask bench`: jobs, done by imagewright and most by Docker with BuildKit, from the command to the pushed image.
 
 use std::process::ExitCode;
 
@@ -14,6 +14,7 @@ mod job;
 mod record;
 mod sample;
 
+use imagewright::Manner;
 use job::Job;
 
 /// Measure imagewright beside Docker with BuildKit.
@@ -46,10 +47,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let jobs = if arguments.jobs.is_empty() { Job::ALL.to_vec() } else { arguments.jobs.clone() };
     for job in jobs {
         let runs = arguments.runs.unwrap_or_else(|| job.runs());
-        let mut sides = vec![step(&format!("{job}: imagewright"), || {
-            imagewright::measure(&workspace, &prepared, job, runs)
-        })?];
-        if !arguments.alone {
+        let own = |manner| imagewright::measure(&workspace, &prepared, job, manner, runs);
+        let mut sides = vec![step(&format!("{job}: imagewright"), || own(Manner::Plain))?];
+        if job == Job::Again {
+            sides.push(step(&format!("{job}: imagewright --force"), || own(Manner::Forced))?);
+        }
+        if !arguments.alone && job.is_compared() {
             sides.push(step(&format!("{job}: BuildKit"), || {
                 buildkit::measure(&workspace, &prepared, job, runs)
             })?);

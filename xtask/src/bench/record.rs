@@ -15,7 +15,7 @@ pub(super) fn section(job: Job, sides: &[Side]) -> String {
     );
     let rows: String = sides.iter().map(row).collect();
     let ratio = match sides {
-        [ours, theirs] => {
+        [ours, theirs] if job.is_compared() => {
             let ratio = median(&theirs.samples) / median(&ours.samples);
             format!("\n{} takes {ratio:.1} times as long.\n", theirs.builder)
         }

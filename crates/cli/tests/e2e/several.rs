@@ -272,22 +272,26 @@ fn what_no_emulator_executes_is_named() {
     let base = ImageBuilder::like_debian(Platform::new("linux", "riscv64"), "3.11.2");
     put_index(&world.registry, "base", "foreign", vec![base.file("usr/bin/apt-get", "")]);
     let host = world.registry.host();
-    world.workshop.write(
-        "image.yaml",
-        format!(
-            "name: app\nregistry: {host}\nbase_image: {host}/base:foreign\npip_index: {}\npackages: []\n\
-             platform: linux/riscv64\ncommands: [make]\napt_packages: [curl]\n\
-             builder_options: {{bytecode: false}}\n",
-            world.index.url()
-        ),
-    );
-    let mut command = world.workshop.wrapped(wrapper, &["build", "image.yaml"]);
-    run_within(&mut command, std::time::Duration::from_mins(1)).expect(2).says(&[
-        "apt_packages and commands would have to run on linux/riscv64, which this machine does not execute: ",
-        "hint: install an emulator",
-        "qemu-user-static",
-        "leave out apt_packages and commands",
-    ]);
+    let project = "[build-system]\nrequires = []\nbuild-backend = 'backend'\nbackend-path = ['.']\n";
+    world.index.add_source("delta", "1.0", None, &[("pyproject.toml", project), ("backend.py", "")]);
+    for (packages, fields) in [("delta", "packages and apt_packages"), ("", "apt_packages and commands")] {
+        world.workshop.write(
+            "image.yaml",
+            format!(
+                "name: app\nregistry: {host}\nbase_image: {host}/base:foreign\npip_index: {}\n\
+                 packages: [{packages}]\nplatform: linux/riscv64\ncommands: [make]\napt_packages: [curl]\n\
+                 builder_options: {{bytecode: false}}\n",
+                world.index.url()
+            ),
+        );
+        let mut command = world.workshop.wrapped(wrapper, &["build", "image.yaml"]);
+        run_within(&mut command, std::time::Duration::from_mins(1)).expect(2).says(&[
+            &format!("{fields} would have to run on linux/riscv64, which this machine does not execute: "),
+            "hint: install an emulator",
+            "qemu-user-static",
+            &format!("leave out {fields}"),
+        ]);
+    }
     assert!(world.registry.tags("app").is_empty());
     world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&[
         "warning: versions of apt_packages for linux/riscv64 are not in the lock: apt_packages would have to run",
