@@ -74,11 +74,6 @@ fn check(folder: &str, name: &str) {
 }
 
 #[test]
-fn of_the_guides_spec_with_scikit_learn() {
-    check("guide", "yaml_file_with_another_package");
-}
-
-#[test]
 fn of_the_guides_spec_with_copies() {
     check("guide", "several_copies");
 }

@@ -98,6 +98,7 @@ fn a_command_that_fails_is_told_and_nothing_is_pushed() {
     run_within(&mut build, Duration::from_mins(2))
         .expect(5)
         .says(&["error: commands failed with exit status 7", "    ***\n    before\n    at fault\n"])
+        .says(&["hint: `imagewright run --failed`"])
         .never_says(&["after\n    ", "hunter-of-proxies"]);
     workshop.run(&["exists", "image.yaml"]).expect(1);
 }

@@ -224,8 +224,8 @@ fn a_source_that_cannot_be_copied_is_named() {
         "source_root: data\nsource_copy_mode: LOADED_MODULES\n",
         &["`LOADED_MODULES`", "part 3", "`source_copy_mode: ALL`"],
     );
-    refused("copy: [/etc/passwd]\n", &["`/etc/passwd` is absolute"]);
-    refused("copy: [../x]\n", &["`../x` has a `..` in it"]);
+    refused("copy: [/etc/passwd]\n", &["`/etc/passwd` is absolute", "hint: "]);
+    refused("copy: [../x]\n", &["`../x` has a `..` in it", "hint: "]);
     let odd = std::ffi::OsString::from(std::path::PathBuf::from(
         <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(b"\xff.csv"),
     ));

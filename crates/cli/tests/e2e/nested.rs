@@ -100,6 +100,31 @@ fn commands_run_in_a_base_that_is_in_no_registry() {
 }
 
 #[test]
+fn a_base_with_commands_is_read_once() {
+    let Some(peers) = Peers::find() else { return };
+    let (registry, elsewhere) = (TestRegistry::start(), Workshop::warm());
+    let base = format!(
+        "name: below\nregistry: {}\nbase_image: {}/debian-python:bookworm\ncommands: ['echo below > /opt/below']\n",
+        registry.host(),
+        peers.bases
+    );
+    elsewhere.write("base.yaml", &base);
+    elsewhere.build("base.yaml", &[]);
+    let workshop = Workshop::warm();
+    let layers_read = |packages: &str| {
+        let below: String = base.lines().flat_map(|line| ["  ", line, "\n"]).collect();
+        workshop.write("image.yaml", format!("name: over\npackages: [{packages}]\nbase_image:\n{below}"));
+        registry.forget_requests();
+        workshop.build("image.yaml", &[]);
+        let requests = registry.requests();
+        requests.iter().filter(|it| it.method == "GET" && it.path.contains("/blobs/")).count()
+    };
+    // What its commands have changed, only its layers say.
+    assert!(layers_read("six") > 1);
+    assert_eq!(layers_read("six, idna"), 0);
+}
+
+#[test]
 fn each_spec_brings_the_credentials_of_its_registry() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;

@@ -246,7 +246,10 @@ fn what_cannot_be_built_is_told() {
     let look = workshop.run(&["run", "image.yaml", "--failed", "--", "sh", "-c", script]).expect(4);
     let expected = "/run/imagewright/source\nsetup.py\n/opt/imagewright-build\n0\n";
     assert_eq!(look.stdout, expected);
-    look.says(&["looking at the build of the folder `broken` of ", "which failed with exit status 1"]);
+    look.says(&[
+        "looking at the build of the folder `broken` of sources:",
+        "which failed with exit status 1",
+    ]);
 }
 
 /// A module in C that asks a library of the system.
