@@ -231,8 +231,6 @@ impl<'a> Job<'a> {
         };
         let plan = plan(&self.recipe, platform, pinned, &base, &lock.sources, lock.epoch)?;
         if let Some(GivenLock { place, .. }) = self.request.lock.as_ref().filter(|_| self.request.frozen)
-            // Docker's apt chooses for itself.
-            && self.request.spec.builder != BuilderName::Docker
             && plan.layers.iter().any(is_open)
         {
             return Err(BuildError::AptOpen { place: place.clone(), platform: platform.clone() });
