@@ -112,10 +112,10 @@ fn owners(user: &User, report: &Report) -> BTreeMap<String, String> {
 #[test]
 fn apt_does_the_same_in_every_mode() {
     let Some(base) = base() else { return };
-    let ask = "curl --version | head -n 1; ssh -V 2>&1; stat -c %U:%G,%a /usr/bin/ssh-agent; dpkg --audit";
+    let ask = "curl --version | head -n 1; git --version; ssh -V 2>&1; stat -c %U:%G,%a /usr/bin/ssh-agent; dpkg --audit";
     let (mut seen, mut all) = (Vec::new(), Vec::new());
     in_every_mode(&base, |user| {
-        let text = spec(&base, &[]).replace("commands:", "apt_packages: [curl, openssh-client]");
+        let text = spec(&base, &[]).replace("commands:", "apt_packages: [curl, git, openssh-client]");
         user.write("image.yaml", &text);
         let mode = forced(user);
         let (built, told) = build(user, &mode);
@@ -132,9 +132,9 @@ fn apt_does_the_same_in_every_mode() {
         let said = user.run(&ask).stdout;
         // Where there is one id, everything seems to be root's; the layer says otherwise.
         let owner = if is_single { "root:root,2755" } else { "root:_ssh,2755" };
-        let words = ["curl ", "OpenSSH_", owner];
+        let words = ["curl ", "git version ", "OpenSSH_", owner];
         let lines = said.lines().zip(words);
-        assert_eq!(lines.filter(|(line, word)| line.starts_with(word)).count(), 3, "{:?}: {said}", user.who);
+        assert_eq!(lines.filter(|(line, word)| line.starts_with(word)).count(), 4, "{:?}: {said}", user.who);
         let mut owners = owners(user, &built);
         let expected = if is_single { "-rw-r----- 0/0" } else { "-rw-r----- 0/42" };
         assert_eq!(owners.remove("etc/gshadow").as_deref(), Some(expected), "{:?}", user.who);
