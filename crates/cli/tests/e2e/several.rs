@@ -269,6 +269,9 @@ fn what_no_emulator_executes_is_named() {
     let hidden = ["unshare", "--mount", "--map-root-user", "sh", "-c", hide];
     let is_registered = fs_err::metadata("/proc/sys/fs/binfmt_misc/qemu-riscv64").is_ok();
     let wrapper = if is_registered { &hidden[..] } else { &[] };
+    let run = |arguments: &[&str]| {
+        run_within(&mut world.workshop.wrapped(wrapper, arguments), std::time::Duration::from_mins(1))
+    };
     let base = ImageBuilder::like_debian(Platform::new("linux", "riscv64"), "3.11.2");
     put_index(&world.registry, "base", "foreign", vec![base.file("usr/bin/apt-get", "")]);
     let host = world.registry.host();
@@ -284,8 +287,7 @@ fn what_no_emulator_executes_is_named() {
                 world.index.url()
             ),
         );
-        let mut command = world.workshop.wrapped(wrapper, &["build", "image.yaml"]);
-        run_within(&mut command, std::time::Duration::from_mins(1)).expect(2).says(&[
+        run(&["build", "image.yaml"]).expect(2).says(&[
             &format!("{fields} would have to run on linux/riscv64, which this machine does not execute: "),
             "hint: install an emulator",
             "qemu-user-static",
@@ -293,12 +295,11 @@ fn what_no_emulator_executes_is_named() {
         ]);
     }
     assert!(world.registry.tags("app").is_empty());
-    world.workshop.run(&["lock", "image.yaml"]).expect(0).says(&[
+    run(&["lock", "image.yaml"]).expect(0).says(&[
         "warning: versions of apt_packages for linux/riscv64 are not in the lock: apt_packages would have to run",
         "hint: `build` chooses them, and fails with `--frozen`",
     ]);
-    let frozen = world.workshop.run(&["build", "image.yaml", "--frozen"]);
-    frozen
+    run(&["build", "image.yaml", "--frozen"])
         .expect(2)
         .says(&["error: image.lock has no versions of the spec's apt_packages for linux/riscv64"]);
 }
