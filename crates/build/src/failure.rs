@@ -42,6 +42,7 @@ impl BuildError {
     pub fn kind(&self) -> FailureKind {
         match self {
             Self::Uv(source) if source.is_of_disk() => FailureKind::Machine,
+            Self::Uv(source) if source.is_of_network() => FailureKind::Network,
             Self::Spec(_)
             | Self::Uv(_)
             | Self::Recipe(_)
@@ -369,7 +370,8 @@ mod tests {
         check(content(io::Error::other(store())), FailureKind::Machine);
         check(fetch(DownloadError::Store(store())), FailureKind::Machine);
         let attempts = vec!["`pip`: OSError: [Errno 28] No space left on device: 'uv'".to_owned()];
-        check(UvError::Missing { attempts, requirement: "uv".to_owned() }, FailureKind::Machine);
+        let requirement = "uv".to_owned();
+        check(UvError::Missing { attempts, requirement, is_unreachable: false }, FailureKind::Machine);
         check(LockError::Debian(DebianError::Write { source: full() }), FailureKind::Machine);
     }
 

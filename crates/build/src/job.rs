@@ -22,7 +22,7 @@ use crate::event::Stage;
 use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
-use crate::lookup::Shelves;
+use crate::lookup::{Lacking, Shelves};
 use crate::mend::warn_of_damage;
 use crate::native::{BuildRequest, GivenLock, Machine};
 use crate::nested::homes;
@@ -241,7 +241,17 @@ impl<'a> Job<'a> {
     /// The places where layers of the image may be.
     pub(crate) fn shelves(&self) -> Shelves {
         let target = self.request.push.then(|| (self.machine.client.clone(), self.target.clone()));
-        Shelves { store: self.machine.store.clone(), target, takes_lossy: false }
+        Shelves { store: self.machine.store.clone(), target, lacking: self.lacking() }
+    }
+
+    /// What steps have to do without, whatever the sandbox is.
+    pub(crate) fn lacking(&self) -> Lacking {
+        Lacking { owners: false, network: self.network() == Network::None }
+    }
+
+    /// The network that steps have.
+    pub(crate) fn network(&self) -> Network {
+        if self.request.offline { Network::None } else { Network::Host }
     }
 
     /// Which layers of a plan are there, and why the others are not.
@@ -251,7 +261,7 @@ impl<'a> Job<'a> {
         last: Option<&LastBuild>,
     ) -> Result<PlatformForecast, BuildError> {
         let mut shelves = self.shelves();
-        let executor = Executor::of(self.machine, &self.target, plan, Arc::default(), Network::Host);
+        let executor = Executor::of(self.machine, &self.target, plan, Arc::default(), self.network());
         let sandbox = executor.forecast(&mut shelves).await?;
         let last = last.map(|last| last.layers(&plan.platform));
         let lookups = plan.layers.iter().map(|definition| {

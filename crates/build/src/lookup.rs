@@ -49,8 +49,8 @@ pub(crate) struct Shelves {
     pub(crate) store: Store,
     /// The repository that the image goes to, when it goes to one.
     pub(crate) target: Option<(Client, ImageReference)>,
-    /// Whether layers serve that lost owners, because nothing better can be made here.
-    pub(crate) takes_lossy: bool,
+    /// What the layers of steps may lack, because nothing better can be made here.
+    pub(crate) lacking: Lacking,
 }
 
 /// A layer that is there.
@@ -95,12 +95,17 @@ impl Shelves {
         &self,
         definition: &LayerDefinition,
     ) -> Result<Result<OnShelf, Absence>, BuildError> {
-        let found = self.find(&definition.key).await?;
-        if found.is_err() && self.takes_lossy && definition.execution().is_some() {
-            let lossy = self.find(&lossy_key(&definition.key)).await?;
-            return Ok(lossy.or(found));
+        let whole = self.find(&definition.key).await?;
+        if whole.is_ok() || definition.execution().is_none() {
+            return Ok(whole);
         }
-        Ok(found)
+        for lacking in self.lacking.or_less() {
+            let found = self.find(&lacking.key(&definition.key)).await?;
+            if found.is_ok() {
+                return Ok(found);
+            }
+        }
+        Ok(whole)
     }
 
     async fn in_repository(&self, record: &LayerRecord) -> Result<Option<Place>, BuildError> {
@@ -123,9 +128,33 @@ impl Shelves {
     }
 }
 
-/// The key of what a step made in a sandbox that could not keep all owners, so that it is never taken for the whole.
-pub(crate) fn lossy_key(key: &LayerKey) -> LayerKey {
-    LayerKey(Digest::of(format!("{key} without some owners").as_bytes()))
+/// What a step had to do without. What it made then is never taken for what it would have made with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacking {
+    /// A sandbox that keeps all owners.
+    pub(crate) owners: bool,
+    /// The network.
+    pub(crate) network: bool,
+}
+
+impl Lacking {
+    /// The key of what was made without these.
+    pub(crate) fn key(self, key: &LayerKey) -> LayerKey {
+        let lacking = match self {
+            Self { owners: false, network: false } => return *key,
+            Self { owners: true, network: false } => "some owners",
+            Self { owners: false, network: true } => "network",
+            Self { owners: true, network: true } => "some owners and network",
+        };
+        LayerKey(Digest::of(format!("{key} without {lacking}").as_bytes()))
+    }
+
+    /// All that lack something of this and nothing else, those with the network first.
+    fn or_less(self) -> impl Iterator<Item = Self> {
+        let kinds = [(true, false), (false, true), (true, true)];
+        let kinds = kinds.map(|(owners, network)| Self { owners, network });
+        kinds.into_iter().filter(move |it| self.owners >= it.owners && self.network >= it.network)
+    }
 }
 
 #[cfg(test)]
@@ -144,7 +173,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), 1).unwrap();
         let key = LayerKey(Digest::of(b"six"));
-        let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
+        let shelves = Shelves { store: store.clone(), target: None, lacking: Lacking::default() };
         assert_eq!(shelves.find(&key).await.unwrap().unwrap_err(), Absence::Unknown);
         let put = |details: Value| {
             let mut staging = store.begin_layer().unwrap();

@@ -8,7 +8,6 @@ use imagewright_lock::Lock;
 use imagewright_lock::facts::Installed;
 use imagewright_oci::{Descriptor, ImageReference};
 use imagewright_plan::Plan;
-use imagewright_sandbox::Network;
 
 use crate::BuildError;
 use crate::event::LayerSource;
@@ -114,8 +113,7 @@ impl Job<'_> {
 
     /// What runs the executions of a plan.
     pub(crate) fn executor<'b>(&'b self, plan: &'b Plan, inputs: &Inputs) -> Executor<'b> {
-        let network = if self.request.offline { Network::None } else { Network::Host };
-        Executor::of(self.machine, &self.target, plan, Arc::clone(&inputs.secrets), network)
+        Executor::of(self.machine, &self.target, plan, Arc::clone(&inputs.secrets), self.network())
     }
 
     /// What makes layers, and takes those that are on `shelves`.

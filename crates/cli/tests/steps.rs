@@ -286,6 +286,10 @@ fn what_nobody_could_remove_is_removed_at_the_next_start() {
         eventually("the command ends", || processes_with(&mark).is_empty());
         assert_ne!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
         user.run(&["cache", "du"]).expect(0);
+        if who == Who::Subordinate {
+            // A folder that belongs to another id of the image takes a helper to be emptied.
+            user.run(&["cache", "prune"]).expect(0);
+        }
         assert_eq!(entries(&user.store().join("staging")), Vec::<String>::new(), "{who:?}");
         assert_eq!(mounts_of(user), Vec::<String>::new(), "{who:?}");
     });

@@ -18,7 +18,7 @@ use crate::BuildError;
 use crate::blocking::blocking;
 use crate::image::labels;
 use crate::job::{Inputs, Job, Planned};
-use crate::lookup::Shelves;
+use crate::lookup::{Lacking, Shelves};
 use crate::provenance::{LockDigests, Provenance};
 
 /// The folder with the layers of an assembled base.
@@ -185,7 +185,7 @@ impl Job<'_> {
             }
             Source::Layer(definition) => {
                 let store = &self.machine.store;
-                let shelves = Shelves { store: store.clone(), target: None, takes_lossy: false };
+                let shelves = Shelves { store: store.clone(), target: None, lacking: Lacking::default() };
                 let producer = self.producer(shelves, inputs, lock.epoch);
                 let make = Box::pin(producer.make(definition));
                 let record = producer.obtain(definition, make).await?.record;

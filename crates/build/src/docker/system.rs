@@ -69,23 +69,25 @@ impl Dockerfile<'_> {
     /// The spec's own packages, and in the versions of the lock also what came with them.
     pub(super) fn system_packages(&self) -> Result<Option<String>, DockerError> {
         let mut executions = self.plan.layers.iter().filter_map(LayerDefinition::execution);
-        let Some(AptAccess { asked, versions, .. }) = executions.find_map(|it| it.apt.as_ref()) else {
+        let Some(AptAccess { cache, asked, versions, .. }) = executions.find_map(|it| it.apt.as_ref()) else {
             return Ok(None);
         };
         let pinned: &[SystemPackage] = match versions {
             AptVersions::Chosen(pinned) => pinned,
             AptVersions::Preferred(_) => &[],
         };
-        let name = |text: &str| text.split(['=', '/']).next().unwrap_or_default().to_owned();
+        let name = |text: &str| text.split(['=', '/', ':']).next().unwrap_or_default().to_owned();
         let is_pinned = |text: &str| pinned.iter().any(|package| package.full_name() == name(text));
         let is_asked =
             |package: &&SystemPackage| asked.iter().any(|it| name(&it.text) == package.full_name());
         let others = asked.iter().map(|it| it.text.clone()).filter(|text| !is_pinned(text));
         let mut names: Vec<String> = others.map(|name| shell(&name)).collect::<Result<_, _>>()?;
+        // What is asked for by another name, as `awk` is, stands for one of the pinned, and only apt knows for which.
+        let is_each_known = names.is_empty();
         // These have nothing that a shell would take for something else.
         names.extend(pinned.iter().map(ToString::to_string));
-        let brought: Vec<String> =
-            pinned.iter().filter(|package| !is_asked(package)).map(SystemPackage::full_name).collect();
+        let brought = pinned.iter().filter(|package| is_each_known && !is_asked(package));
+        let brought: Vec<String> = brought.map(SystemPackage::full_name).collect();
         let mut script = self.secret_variables();
         script.push("apt-get update".to_owned());
         // What came with a package is named to have its version, and apt is told that nobody asked for it.
@@ -102,8 +104,8 @@ impl Dockerfile<'_> {
         }
         script.push("rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log".to_owned());
         let mounts = [
-            "type=cache,sharing=locked,id=apt-cache,target=/var/cache/apt".to_owned(),
-            "type=cache,sharing=locked,id=apt-lists,target=/var/lib/apt/lists".to_owned(),
+            format!("type=cache,sharing=locked,id={cache}-packages,target=/var/cache/apt"),
+            format!("type=cache,sharing=locked,id={cache}-lists,target=/var/lib/apt/lists"),
         ];
         Ok(Some(self.run(&mounts, &script.join(AND))))
     }

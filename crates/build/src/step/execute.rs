@@ -18,7 +18,7 @@ use crate::BuildError;
 use crate::blocking::blocking;
 use crate::forecast::{SandboxForecast, with_causes};
 use crate::image::FinishedLayer;
-use crate::lookup::{Shelves, lossy_key};
+use crate::lookup::{Lacking, Shelves};
 use crate::native::Machine;
 use crate::produce::Producer;
 use crate::secret::Secrets;
@@ -86,7 +86,7 @@ impl<'a> Executor<'a> {
         let no_cache = producer.no_cache;
         if let Some(execution) = self.missing(&producer.shelves, no_cache).await? {
             let sandbox = self.sandbox(&execution.origin).await?;
-            producer.shelves.takes_lossy = !sandbox.mode().keeps_owners();
+            producer.shelves.lacking.owners = !sandbox.mode().keeps_owners();
         }
         if self.missing(&producer.shelves, no_cache).await?.is_some() {
             self.surroundings().await?;
@@ -103,7 +103,7 @@ impl<'a> Executor<'a> {
         match self.sandbox(&execution.origin).await {
             Ok(sandbox) => {
                 let mode = sandbox.mode();
-                shelves.takes_lossy = !mode.keeps_owners();
+                shelves.lacking.owners = !mode.keeps_owners();
                 let missing = self.missing(shelves, false).await?;
                 Ok(missing.map(|_| SandboxForecast::Works { mode: mode.name() }))
             }
@@ -217,8 +217,12 @@ impl<'a> Executor<'a> {
         let sandbox = self.sandbox(&execution.origin).await?;
         let unpacked = self.below(producer, sandbox, below).await?;
         // What was made above files with other owners than they should have may have copied them.
-        let is_below_lossy =
-            below.iter().zip(&self.plan.layers).any(|(layer, definition)| layer.key != definition.key);
+        let has_owners = |(layer, definition): (&&FinishedLayer, &LayerDefinition)| {
+            [false, true]
+                .iter()
+                .any(|&network| layer.key == Lacking { owners: false, network }.key(&definition.key))
+        };
+        let is_below_lossy = !below.iter().zip(&self.plan.layers).all(has_owners);
         let (secrets, loudness) = match definition.kind {
             // It is the same for every spec.
             LayerKind::Configuration => (Arc::default(), Loudness::Failure),
@@ -290,12 +294,13 @@ impl Step {
         if !exit.success() {
             return Err(self.failed(exit, changes.entries));
         }
-        let definition = if self.is_below_lossy || !changes.lost_owners.is_empty() {
-            &LayerDefinition { key: lossy_key(&self.definition.key), ..self.definition.clone() }
-        } else {
-            &self.definition
+        let lacking = Lacking {
+            owners: self.is_below_lossy || !changes.lost_owners.is_empty(),
+            // A configuration asks for none, and apt fails without what it needs.
+            network: self.network == Network::None && self.definition.kind == LayerKind::Commands,
         };
-        self.producer.commit_tree(definition, changes.entries)
+        let key = lacking.key(&self.definition.key);
+        self.producer.commit_tree(&LayerDefinition { key, ..self.definition.clone() }, changes.entries)
     }
 
     fn choose(self) -> Result<Vec<SystemPackage>, BuildError> {

@@ -40,7 +40,8 @@ impl BuildError {
 }
 
 /// What to do about a build that is not reproducible.
-const REPIN: &str = "its build is not reproducible: pin what it is now with `imagewright lock --refresh`";
+const REPIN: &str =
+    "its build is not reproducible: pin what it is now with `imagewright lock SPEC --refresh`";
 
 /// Why a step may have failed that works otherwise.
 const NO_NETWORK: &str =

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex as Shared, PoisonError};
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
+use imagewright_layer::LayerKey;
 use imagewright_lock::python::Refresh;
 use imagewright_lock::{
     AptResult, BuildRoot, BuilderFailure, BuiltWheel, Project, SourceFetcher, SystemPackage, WheelBuild,
@@ -18,8 +19,8 @@ use imagewright_lock::{
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_plan::{AptVersions, WheelPlan, plan_wheel};
 use imagewright_pypa::WheelFilename;
-use imagewright_sandbox::Network;
 use imagewright_store::DocumentKind;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -48,17 +49,17 @@ struct Known {
     size: u64,
 }
 
-/// The wheels that one request has built, by their digests.
+/// What one request has made: wheels by their digests, answers of backends by their keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BuiltNow(Arc<Shared<BTreeSet<Digest>>>);
 
 impl BuiltNow {
-    fn note(&self, wheel: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(wheel);
+    fn note(&self, made: Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(made);
     }
 
-    fn has(&self, wheel: &Digest) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(wheel)
+    fn has(&self, made: &Digest) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(made)
     }
 }
 
@@ -86,7 +87,7 @@ impl Job<'_> {
                 reporter.report(event);
             }
         });
-        let shelves = Shelves { store: machine.store.clone(), target: None, takes_lossy: false };
+        let shelves = Shelves { store: machine.store.clone(), target: None, lacking: self.lacking() };
         let producer = Producer {
             no_cache: false,
             reporter: machine.reporter.clone(),
@@ -106,11 +107,11 @@ impl WheelMaker<'_> {
         SourceFetcher { store, downloads, indexes: &asked.indexes, host, left_out, offline }
     }
 
-    /// Whether a wheel of an earlier build serves: one may be wrong that was built when a library or the network was
-    /// missing, and it stays the same until it is built anew.
-    fn may_take(&self, wheel: &Digest) -> bool {
+    /// Whether what an earlier build made serves: it may be wrong since a library was missing, and it stays the same
+    /// until it is made anew.
+    fn may_take(&self, made: &Digest) -> bool {
         let request = self.job.request;
-        !(request.no_cache || request.refresh == Refresh::Always) || self.job.built.has(wheel)
+        !(request.no_cache || request.refresh == Refresh::Always) || self.job.built.has(made)
     }
 
     fn plan(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
@@ -158,9 +159,8 @@ impl WheelMaker<'_> {
     }
 
     fn executor<'s>(&'s self, plan: &'s WheelPlan) -> Executor<'s> {
-        let network = if self.job.request.offline { Network::None } else { Network::Host };
         let secrets = Arc::clone(&self.inputs.secrets);
-        Executor::of(&self.machine, &self.job.target, &plan.root, secrets, network).of_packages()
+        Executor::of(&self.machine, &self.job.target, &plan.root, secrets, self.job.network()).of_packages()
     }
 
     fn obtaining<'s>(
@@ -172,8 +172,22 @@ impl WheelMaker<'_> {
         Obtaining { machine: &self.machine, plan: &plan.root, producer, pusher: None, executor }
     }
 
+    /// What the store has under a key; of what was made without network only where there is none.
+    fn noted<T: DeserializeOwned>(&self, kind: DocumentKind, key: Digest) -> Result<Option<T>, BuildError> {
+        let store = &self.machine.store;
+        match store.document(kind, &key)? {
+            None if self.place(key) != key => Ok(store.document(kind, &self.place(key))?),
+            found => Ok(found),
+        }
+    }
+
+    /// Where what is made under a key is noted.
+    fn place(&self, key: Digest) -> Digest {
+        self.job.lacking().key(&LayerKey(key)).0
+    }
+
     fn kept(&self, plan: &WheelPlan) -> Result<Option<BuiltWheel>, BuildError> {
-        let Some(Known { filename, sha256, size }) = self.machine.store.document(WHEEL, &plan.key)? else {
+        let Some(Known { filename, sha256, size }) = self.noted(WHEEL, plan.key)? else {
             return Ok(None);
         };
         let is_there = self.may_take(&sha256) && self.machine.store.artifact(&sha256)?.is_some();
@@ -194,7 +208,11 @@ impl WheelMaker<'_> {
         };
         let artifact = store.insert_artifact(None, filename.as_str(), file)?;
         let (sha256, size) = (artifact.digest, artifact.size);
-        store.put_document(WHEEL, &plan.key, &Known { filename: filename.clone(), sha256, size })?;
+        store.put_document(
+            WHEEL,
+            &self.place(plan.key),
+            &Known { filename: filename.clone(), sha256, size },
+        )?;
         self.job.built.note(sha256);
         self.machine.reporter.ended(Stage::Build, &subject);
         Ok(BuiltWheel { filename, sha256, size })
@@ -203,14 +221,17 @@ impl WheelMaker<'_> {
     async fn required(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<Vec<String>, BuildError> {
         let plan = self.settled(root, build).await?;
         let key = Digest::of(&canonical_json(&("requirements", plan.key)));
-        if let Some(known) = self.machine.store.document(REQUIREMENTS, &key)? {
+        if self.may_take(&key)
+            && let Some(known) = self.noted(REQUIREMENTS, key)?
+        {
             return Ok(known);
         }
         let Answer::Requirements(requirements) = self.ask(root, build, &plan, Hook::Requirements).await?
         else {
             unreachable!("requirements were asked for")
         };
-        self.machine.store.put_document(REQUIREMENTS, &key, &requirements)?;
+        self.machine.store.put_document(REQUIREMENTS, &self.place(key), &requirements)?;
+        self.job.built.note(key);
         Ok(requirements)
     }
 
@@ -240,7 +261,7 @@ impl WheelMaker<'_> {
             plan,
             build,
             secrets: Arc::clone(&self.inputs.secrets),
-            is_offline: self.job.request.offline,
+            network: self.job.network(),
         };
         match run.ask(below.roots.clone(), source, &project, hook).await? {
             Ended::Answered(answer) => Ok(answer),

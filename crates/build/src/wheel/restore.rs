@@ -56,7 +56,8 @@ impl WheelMaker<'_> {
         async move {
             for package in packages {
                 let WheelSource::Built(build) = &package.source else { continue };
-                let is_taken = self.may_take(&package.sha256);
+                // A frozen lock has the wheel itself, which a build that is not reproducible would not make again.
+                let is_taken = self.job.request.frozen || self.may_take(&package.sha256);
                 if is_taken && self.machine.store.artifact(&package.sha256)?.is_some() {
                     continue;
                 }

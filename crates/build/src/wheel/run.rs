@@ -68,7 +68,7 @@ pub(super) struct Run<'a> {
     pub(super) plan: &'a WheelPlan,
     pub(super) build: &'a WheelBuild,
     pub(super) secrets: Arc<Secrets>,
-    pub(super) is_offline: bool,
+    pub(super) network: Network,
 }
 
 /// What the script reads.
@@ -129,7 +129,7 @@ impl Run<'_> {
         let env = env.into_iter().chain(secrets.variables()).collect();
         let (interpreter, sandbox) = (self.plan.interpreter.clone(), self.means.sandbox.clone());
         let binds = self.means.surroundings.binds.clone();
-        let network = if self.is_offline { Network::None } else { Network::Host };
+        let network = self.network;
         blocking(move || {
             let (scratch, notes) = (store.scratch_directory()?, store.scratch_directory()?);
             let name = source_name.clone();

@@ -140,9 +140,19 @@ fn without_network_apt_has_what_earlier_builds_have_left() {
     ]);
     world.spec("app", "six");
     let spec = world.workshop.project().join("image.yaml");
-    let command = "commands: ['test $(wc -l < /proc/net/dev) = 3']\n";
+    let command = "commands: ['wc -l < /proc/net/dev > /opt/lines']\n";
     fs_err::write(&spec, fs_err::read_to_string(&spec).unwrap() + command).unwrap();
-    world.build(&["--offline"]);
+    let build = |more: &[&str]| {
+        let built = world.build(&[more, &["--force"]].concat());
+        let lines = world.workshop.run(&["run", "image.yaml", "--", "cat", "/opt/lines"]).expect(0).stdout;
+        (built.produced().len(), lines)
+    };
+    let only_loopback = "3\n".to_owned();
+    assert_eq!(build(&["--offline"]), (1, only_loopback.clone()));
+    assert_eq!(build(&["--offline"]), (0, only_loopback.clone()), "it is kept for builds without network");
+    let (produced, lines) = build(&[]);
+    assert!(produced == 1 && lines != only_loopback, "and for no others: {produced}, {lines}");
+    assert_eq!(build(&["--offline"]), (0, lines), "what was made with network serves all");
 }
 
 #[test]

@@ -23,10 +23,15 @@ fn normalised(world: &Offline, text: &str) -> String {
         .replace(index, "index.test")
         .replace(&tag, "TAG")
         .replace(&id, "ID");
-    let mut parts = text.split("sha256:");
+    without_digits(&without_digits(&text, "sha256:"), "-amd64-")
+}
+
+/// A text without the digits of digests behind `mark`.
+fn without_digits(text: &str, mark: &str) -> String {
+    let mut parts = text.split(mark);
     let first = parts.next().unwrap().to_owned();
     parts.fold(first, |text, part| {
-        text + "sha256:…" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
+        text + mark + "…" + part.trim_start_matches(|c: char| c.is_ascii_hexdigit())
     })
 }
 

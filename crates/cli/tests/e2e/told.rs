@@ -1,6 +1,6 @@
 //! What a build tells while it is under way, for programs.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -55,6 +55,30 @@ fn every_stage_is_told_and_progress_by_the_megabyte() {
     assert!(report.layers().iter().any(|layer| layer.source == "base"));
 }
 
+fn path_without_uv() -> OsString {
+    let folders = variable("PATH").unwrap();
+    let without_uv = std::env::split_paths(&folders).filter(|folder| !folder.join("uv").exists());
+    std::env::join_paths(without_uv).unwrap()
+}
+
+#[test]
+fn a_machine_without_network_that_has_nothing_yet_is_no_mistake_of_the_spec() {
+    if network().is_none() {
+        return;
+    }
+    let workshop = Workshop::new();
+    workshop.write("image.yaml", "name: first\npackages: [six]\n");
+    let mut command = workshop.command(&["lock", "image.yaml"]);
+    // Nothing listens there.
+    let nowhere = [("PIP_INDEX_URL", "http://127.0.0.1:9/simple"), ("PIP_RETRIES", "1")];
+    command.env_remove("IMAGEWRIGHT_UV").env("PATH", path_without_uv()).envs(nowhere);
+    let run = run_within(&mut command, Duration::from_mins(1)).expect(4);
+    run.says(&[
+        "uv, which resolves Python packages, was not found",
+        "hint: the package index did not answer",
+    ]);
+}
+
 #[test]
 fn a_machine_that_has_nothing_yet_tells_what_it_waits_for() {
     if network().is_none() {
@@ -62,10 +86,7 @@ fn a_machine_that_has_nothing_yet_tells_what_it_waits_for() {
     }
     let workshop = Workshop::new();
     workshop.write("image.yaml", "name: first\npackages: [six]\n");
-    let folders = variable("PATH").unwrap();
-    let without_uv: Vec<PathBuf> =
-        std::env::split_paths(&folders).filter(|folder| !folder.join("uv").exists()).collect();
-    let path = std::env::join_paths(without_uv).unwrap();
+    let path = path_without_uv();
     let lock = |style: &str| {
         let mut command = workshop.command(&["lock", "image.yaml", "-o", "-", "--progress", style]);
         run_within(command.env_remove("IMAGEWRIGHT_UV").env("PATH", &path), Duration::from_mins(3)).expect(0)

@@ -9,7 +9,7 @@ use imagewright_pypa::{PackageName, Version};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::source_requirement::bare;
+use super::source_requirement::{ARCHIVES, bare};
 
 /// An archive of source that an index lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,9 +23,6 @@ pub(super) struct Listed {
     yanked: Option<String>,
     upload_time: Option<String>,
 }
-
-/// Kinds of archive that are unpacked, the one that is taken first at the front.
-const KINDS: [&str; 3] = [".tar.gz", ".tgz", ".zip"];
 
 #[derive(Deserialize)]
 struct WirePage {
@@ -97,7 +94,7 @@ impl Listed {
 
     /// Of several archives of a version, the one that is taken.
     pub(super) fn one_of_each(files: Vec<Self>) -> Vec<Self> {
-        let rank = |file: &Self| KINDS.iter().position(|kind| file.url.path().ends_with(kind));
+        let rank = |file: &Self| ARCHIVES.iter().position(|kind| file.url.path().ends_with(kind));
         let mut best: BTreeMap<Version, Self> = BTreeMap::new();
         for file in files {
             match best.get(&file.version) {
@@ -138,7 +135,7 @@ pub(super) fn stand_ins(name: &PackageName, files: &[Listed]) -> String {
 
 /// The version that the name of an archive says, if it is one of the distribution.
 fn version_of(name: &PackageName, file_name: &str) -> Option<Version> {
-    let stem = KINDS.iter().find_map(|kind| file_name.strip_suffix(kind))?;
+    let stem = ARCHIVES.iter().find_map(|kind| file_name.strip_suffix(kind))?;
     stem.match_indices('-').find_map(|(at, _)| {
         let is_name = stem[..at].parse::<PackageName>().is_ok_and(|found| found == *name);
         if is_name { stem[at + 1..].parse().ok() } else { None }
@@ -265,7 +262,7 @@ mod tests {
                   "requires-python": ">=3", "yanked": "bad", "upload-time": "2020-01-01T00:00:00Z"}},
                 {{"url": "https://files/a-b-1.0.zip", "yanked": false}},
                 {{"url": "https://files/A.B-2.0-1.zip", "yanked": true}},
-                {{"url": "a_b-3.0-py3-none-any.whl"}}, {{"url": "a_b_c-4.0.tar.gz"}}, {{"url": "a_b-5.tar.xz"}}
+                {{"url": "a_b-3.0-py3-none-any.whl"}}, {{"url": "a_b_c-4.0.tar.gz"}}, {{"url": "a_b-5.rpm"}}
             ]}}"#
         );
         let expected = [

@@ -54,7 +54,8 @@ pub enum SourceLocation {
     },
 }
 
-const ARCHIVES: [&str; 5] = [".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tar.xz"];
+/// Kinds of archive that are unpacked, the one that is taken first at the front.
+pub(super) const ARCHIVES: [&str; 7] = [".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz"];
 const OTHER_CONTROL: [&str; 3] = ["hg+", "svn+", "bzr+"];
 
 impl Requirement {

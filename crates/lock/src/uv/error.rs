@@ -15,6 +15,8 @@ pub enum UvError {
         attempts: Vec<String>,
         /// What pip was asked for.
         requirement: String,
+        /// Whether the package index did not answer pip.
+        is_unreachable: bool,
     },
     /// A uv outside the range that is understood.
     #[error("{} is uv {version}, but {supported} is needed", program.display())]
@@ -78,11 +80,20 @@ impl UvError {
         }
     }
 
+    /// Whether the network was in the way.
+    pub fn is_of_network(&self) -> bool {
+        matches!(self, Self::Missing { is_unreachable: true, .. } | Self::TimedOut { .. })
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } | Self::Folder { .. } if self.is_of_disk() => Some(
                 "free some space, or set IMAGEWRIGHT_STORE to a directory that can be written and has room"
+                    .to_owned(),
+            ),
+            Self::Missing { is_unreachable: true, .. } => Some(
+                "the package index did not answer: try again when it does, or set IMAGEWRIGHT_UV to the path of a uv"
                     .to_owned(),
             ),
             Self::Missing { requirement, .. } => Some(format!(

@@ -26,7 +26,7 @@ pub(super) async fn with_pip(
     requirement: &str,
     refused: Vec<UvError>,
 ) -> Result<PathBuf, UvError> {
-    let mut problems: Vec<(String, String)> = Vec::new();
+    let (mut problems, mut is_unreachable) = (Vec::new(), false);
     let file_error = |source| UvError::Folder { path: tools.to_owned(), source };
     fs_err::create_dir_all(tools).map_err(file_error)?;
     for pip in PIPS {
@@ -38,12 +38,15 @@ pub(super) async fn with_pip(
         let staging = tempfile::tempdir_in(tools).map_err(file_error)?;
         match install(&program, &pip[1..], staging.path(), host, requirement).await {
             Ok(()) => return publish(staging.path(), &folder(tools)).map_err(file_error),
-            Err(problem) => tried(&mut problems, &command, problem),
+            Err(refusal) => {
+                is_unreachable |= refusal.is_unreachable;
+                tried(&mut problems, &command, refusal.said);
+            }
         }
     }
     let pips = problems.into_iter().map(|(commands, problem)| format!("{commands}: {problem}"));
     let attempts = refused.iter().map(ToString::to_string).chain(pips).collect();
-    Err(UvError::Missing { attempts, requirement: requirement.to_owned() })
+    Err(UvError::Missing { attempts, requirement: requirement.to_owned(), is_unreachable })
 }
 
 /// Remembers why a pip did not serve; several that say the same are mostly one pip, and say it once.
@@ -58,14 +61,25 @@ fn on_path(host: &Host, name: &str) -> Option<PathBuf> {
     host.path().into_iter().map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// Runs pip; the error is what it wrote last, which is where pip says why.
+/// Why a pip did not serve.
+struct Refusal {
+    /// What it wrote last, which is where pip says why.
+    said: String,
+    /// Whether the package index did not answer it.
+    is_unreachable: bool,
+}
+
+/// What pip says before it tries again, which is not what it says in the end.
+const RETRYING: &str = "after connection broken by";
+
+/// Runs pip.
 async fn install(
     program: &Path,
     leading: &[&str],
     target: &Path,
     host: &Host,
     requirement: &str,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let fixed = ["install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps", "--target"];
     let mut arguments: Vec<String> = leading.iter().chain(&fixed).map(|&word| word.to_owned()).collect();
     arguments.push(target.display().to_string());
@@ -75,13 +89,15 @@ async fn install(
     variables.insert("PIP_USER".to_owned(), "0".to_owned());
     variables.insert("PIP_REQUIRE_VIRTUALENV".to_owned(), "0".to_owned());
     let invocation = Invocation { program, arguments, variables, directory: None, limit: LIMIT };
-    let finished = invocation.run().await.map_err(|error| error.to_string())?;
+    let not_run = |error: UvError| Refusal { said: error.to_string(), is_unreachable: false };
+    let finished = invocation.run().await.map_err(not_run)?;
     let has_uv = target.join("bin").join("uv").is_file();
     if finished.status.success() && has_uv {
         return Ok(());
     }
     let lines = finished.stderr.lines().rev().filter(|line| !line.trim().is_empty());
-    Err(lines.take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; "))
+    let said = lines.take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("; ");
+    Err(Refusal { said, is_unreachable: finished.stderr.contains(RETRYING) })
 }
 
 fn publish(staging: &Path, folder: &Path) -> io::Result<PathBuf> {

@@ -54,8 +54,9 @@ fn unpack_tar(archive: impl Read, folder: &Path) -> Result<(), ArchiveProblem> {
             LayerEntryKind::Symlink { target } if stays(path, target) => {
                 parent(folder, path).and_then(|()| fs_err::os::unix::fs::symlink(target, folder.join(path)))
             }
-            LayerEntryKind::Hardlink { target } if is_plain(folder, target) => parent(folder, path)
-                .and_then(|()| fs_err::copy(folder.join(target), folder.join(path)).map(drop)),
+            LayerEntryKind::Hardlink { target } if is_plain(folder, target) => {
+                write_again(folder, path, target)
+            }
             _ => return Err(ArchiveProblem::Entry { path: path.clone() }),
         };
         written.map_err(|source| ArchiveProblem::Write { path: path.clone(), source })
@@ -92,6 +93,13 @@ fn write(folder: &Path, path: &Path, content: &mut dyn Read, executable: bool) -
     let mut file = fs_err::File::create(&place)?;
     io::copy(content, &mut file)?;
     set_mode(&place, executable)
+}
+
+/// Writes at `path` what is at `target` already.
+fn write_again(folder: &Path, path: &Path, target: &Path) -> io::Result<()> {
+    let mut file = fs_err::File::open(folder.join(target))?;
+    let executable = file.metadata()?.permissions().mode() & 0o100 != 0;
+    write(folder, path, &mut file, executable)
 }
 
 /// The modes of files are those of a copy by anyone: what the archive says of users and groups is theirs who made it.
@@ -139,16 +147,17 @@ mod tests {
 
     use super::*;
 
-    /// What is left of an archive with these entries: a folder (`a/`), a link (`a -> b`) or a file.
+    /// What is left of an archive with these entries: a folder (`a/`), a link (`a -> b`), the same file (`a = b`) or a file.
     fn unpacked(entries: &[&str]) -> Result<tempfile::TempDir, ArchiveProblem> {
         let (top, mut archive) = (tempfile::tempdir().unwrap(), tar::Builder::new(Vec::new()));
         for entry in entries {
             let mut header = tar::Header::new_gnu();
             header.set_mode(0o755);
             header.set_size(0);
-            let (path, target) =
-                entry.split_once(" -> ").map_or((*entry, None), |(path, to)| (path, Some(to)));
+            let link = entry.split_once(" -> ").or_else(|| entry.split_once(" = "));
+            let (path, target) = link.map_or((*entry, None), |(path, to)| (path, Some(to)));
             header.set_entry_type(match target {
+                Some(_) if entry.contains(" = ") => tar::EntryType::Link,
                 Some(_) => tar::EntryType::Symlink,
                 None if path.ends_with('/') => tar::EntryType::Directory,
                 None => tar::EntryType::Regular,
@@ -210,6 +219,13 @@ mod tests {
         for last in ["e/new/", "e/new", "e/new -> x"] {
             let error = unpacked(&[&out[..], &[last]].concat()).unwrap_err();
             assert!(matches!(error, ArchiveProblem::Write { .. }), "{last}: {error}");
+        }
+        // What is at the end of such a link is not written to: a file takes the link's place.
+        let out = ["a/b/c/", "a/b/c/d -> ../../..", "e -> a/b/c/d/../x", "p"];
+        for last in ["e", "e = p"] {
+            let top = unpacked(&[&out[..], &[last]].concat()).unwrap();
+            assert!(!top.path().join("in/x").exists() && top.path().join("in/it/e").is_file(), "{last}");
+            assert!(!top.path().join("in/it/e").is_symlink(), "{last}");
         }
     }
 }

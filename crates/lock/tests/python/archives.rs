@@ -47,7 +47,7 @@ async fn versions_are_looked_up_and_nothing_is_executed() {
         add_hostile(&index, version, requires_python, &mark);
     }
     // uv knows kinds of archive by their names that are not built here.
-    let direct = format!("hostile @ {}", index.file_url("hostile-1.0.tbz"));
+    let direct = format!("hostile @ {}", index.file_url("hostile-1.0.tar.zst"));
     for (packages, arguments, needed, expected) in [
         (&["hostile"][..], "", &[][..], Some("hostile-1.5.tar.gz")),
         (&["hostile[extra]"], "", &[], Some("hostile-1.5.tar.gz")),

@@ -50,14 +50,14 @@ impl GitRules {
             let matters = in_repository().any(|above| above.join(GIT_IGNORE).exists());
             Ok(Self::silent(result, matters))
         };
-        let asked = git(folder, &["check-ignore", "--quiet", "--no-index", "."]);
+        let asked = git(folder, repository, &["check-ignore", "--quiet", "--no-index", "."]);
         match asked.map(|output| (output.status.code(), output)) {
             Ok((Some(0), _)) => return Ok(Self::default()),
             Ok((Some(1), _)) => {}
             other => return silent(other.map(|(_, output)| output)),
         }
         let arguments = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
-        let output = match git(folder, &arguments) {
+        let output = match git(folder, repository, &arguments) {
             Ok(output) if output.status.success() => output,
             other => return silent(other),
         };
@@ -92,12 +92,18 @@ impl GitRules {
 }
 
 #[expect(clippy::disallowed_methods, reason = "only git knows which of its configurations are in force")]
-fn git(folder: &Path, arguments: &[&str]) -> io::Result<Output> {
+fn git(folder: &Path, repository: &Path, arguments: &[&str]) -> io::Result<Output> {
     let mut command = Command::new("git");
-    // A checkout may be another user's, as in most pipelines. Of what it sets, this is the one thing that is executed.
+    // A checkout may be another user's, as in most pipelines, or a download. What it sets and git would execute for this
+    // answer is a monitor of files, and a program that fetches what a partial clone lacks.
     command.args(["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]).args(arguments);
     for name in GIT_VARIABLES {
         command.env_remove(name);
     }
+    // A damaged repository is not passed over for one that it is in.
+    if let Some(above) = repository.parent() {
+        command.env("GIT_CEILING_DIRECTORIES", above);
+    }
+    command.env("GIT_ALLOW_PROTOCOL", "none").env("GIT_NO_LAZY_FETCH", "1");
     command.current_dir(folder).stdin(Stdio::null()).output()
 }
