@@ -238,6 +238,7 @@ fn docker_kind(error: &DockerError) -> FailureKind {
         | DockerError::Context { .. } => FailureKind::Machine,
         DockerError::NoProgram
         | DockerError::SeveralPlatforms { .. }
+        | DockerError::Offline
         | DockerError::Unwritable { .. }
         | DockerError::LocalBase { .. }
         | DockerError::Login { .. }

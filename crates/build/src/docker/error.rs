@@ -64,6 +64,11 @@ pub enum DockerError {
         /// What the image is for.
         platforms: Vec<Platform>,
     },
+    /// A build that is to use what is on this machine only.
+    #[error(
+        "the docker builder cannot build with `--offline`: Docker fetches the image's packages by itself"
+    )]
+    Offline,
     /// Something that no Dockerfile can say.
     #[error("a Dockerfile cannot hold the line break in `{text}`")]
     Unwritable {
@@ -123,6 +128,7 @@ impl DockerError {
             Self::SeveralPlatforms { .. } => {
                 "name one with `--platform`, or leave out `builder: docker`: the native builder makes an index"
             }
+            Self::Offline => "leave out `--offline`, or build with `--builder native`",
             Self::Unwritable { .. } => "the native builder can: leave out `builder: docker`",
             Self::Login { .. } => "it has to be JSON, as `docker login` writes it",
             Self::LocalBase { .. } => "push it to a registry, or leave out `builder: docker`",

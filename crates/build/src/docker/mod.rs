@@ -62,6 +62,9 @@ impl Job<'_> {
         match self.request.spec.builder {
             BuilderName::Docker => {
                 self.only_platform()?;
+                if self.request.offline {
+                    return Err(DockerError::Offline);
+                }
                 Frontend::find().await.map(Some)
             }
             _ => Ok(None),

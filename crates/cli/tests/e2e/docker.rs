@@ -117,6 +117,9 @@ fn what_the_docker_builder_cannot_do_is_said() {
         let arguments = [&["build", "image.yaml"], arguments].concat();
         run_within(world.workshop.command(&arguments).env(variable, value), LIMIT)
     };
+    build(&["--offline"], "PATH", "/nowhere")
+        .expect(2)
+        .says(&["with `--offline`", "hint: leave out `--offline`"]);
     build(&[], "PATH", "/nowhere").expect(2).says(&["there is no program `docker`", "hint: install Docker"]);
     let nowhere = "unix:///nowhere/docker.sock";
     build(&["--no-push"], "DOCKER_HOST", nowhere).expect(6).says(&["Docker does not answer", "hint:"]);
