@@ -254,7 +254,7 @@ fn nothing_outlives_a_build_that_is_interrupted_or_killed() {
             let who = user.who;
             let mark = format!("8{}{number}{}", std::process::id(), who as u8);
             let mut child = endless(user, &base, &mark);
-            assert!(processes_with(&mark).len() >= 2, "{who:?}");
+            eventually("both processes are there", || processes_with(&mark).len() >= 2);
             kill_process(Pid::from_child(&child), signal).unwrap();
             let code = child.wait().unwrap().code();
             assert_eq!(code, (signal == Signal::INT).then_some(130), "{who:?}");
