@@ -1,0 +1,126 @@
+"""Finds the ``imagewright`` program and speaks with it: a spec goes in as JSON, the answer comes out as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
+
+from ._errors import BY_EXIT_CODE, InternalError, MachineError
+
+#: Names the program, instead of the one that this package brought.
+PROGRAM = "IMAGEWRIGHT_PROGRAM"
+
+#: What a shell says of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
+def find() -> str:
+    """The path of the program: beside this interpreter, where pip put it, else on ``PATH``."""
+    named = os.environ.get(PROGRAM)
+    if named:
+        return named
+    beside = os.path.join(os.path.dirname(sys.executable), "imagewright")
+    if os.access(beside, os.X_OK):
+        return beside
+    import shutil
+    import sysconfig
+
+    schemes = [sysconfig.get_path("scripts")]
+    user = "posix_user" if os.name == "posix" else "nt_user"
+    if user in sysconfig.get_scheme_names():
+        schemes.append(sysconfig.get_path("scripts", user))
+    for folder in schemes:
+        path = os.path.join(folder, "imagewright")
+        if os.access(path, os.X_OK):
+            return path
+    path_or_none = shutil.which("imagewright")
+    if path_or_none is None:
+        raise MachineError(
+            "the program `imagewright` is not there",
+            "install the package with its program: `pip install imagewright`; "
+            f"or set {PROGRAM} to the path of one",
+        )
+    return path_or_none
+
+
+def call(
+    arguments: Sequence[str],
+    *,
+    spec: Optional[Mapping[str, Any]] = None,
+    answers: Sequence[int] = (0,),
+    environment: Optional[Mapping[str, str]] = None,
+) -> str:
+    """Runs the program and gives what it printed.
+
+    ``spec`` is its standard input. An exit code that is none of ``answers`` is raised as the error that it stands
+    for. Progress is shown on ``sys.stderr``.
+    """
+    read, write = os.pipe()
+    with os.fdopen(read, encoding="utf-8") as failure:
+        try:
+            with _progress() as stderr:
+                process = subprocess.Popen(
+                    [find(), "--failure-file", f"/dev/fd/{write}", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    pass_fds=(write,),
+                    env={**os.environ, **environment} if environment else None,
+                    encoding="utf-8",
+                )
+                try:
+                    text, _ = process.communicate(None if spec is None else json.dumps(spec))
+                except BaseException:
+                    # Ctrl-C reached the program as well; it ends its work by itself.
+                    process.wait()
+                    raise
+        finally:
+            os.close(write)
+        if process.returncode not in answers:
+            _raise(process.returncode, failure.read())
+        return text
+
+
+def _raise(code: int, failure: str) -> NoReturn:
+    if code == _INTERRUPTED:
+        raise KeyboardInterrupt
+    if not failure:
+        raise InternalError(f"imagewright ended with {code} and did not say why")
+    told = json.loads(failure)
+    message = "\n".join([told["message"], *(f"  because: {cause}" for cause in told["causes"])])
+    raise BY_EXIT_CODE.get(code, InternalError)(message, told["hint"])
+
+
+@contextmanager
+def _progress() -> Iterator[Optional[int]]:
+    """The file descriptor that progress goes to; None is the process's own standard error.
+
+    In a notebook or a test ``sys.stderr`` is no file of the process: a thread hands its lines over.
+    """
+    to = sys.stderr
+    try:
+        is_own = to is None or to.fileno() == 2
+    except (OSError, ValueError):
+        is_own = False
+    if is_own:
+        yield None
+        return
+    read, write = os.pipe()
+
+    def forward() -> None:
+        with os.fdopen(read, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                to.write(line)
+
+    thread = threading.Thread(target=forward, daemon=True)
+    thread.start()
+    try:
+        yield write
+    finally:
+        os.close(write)
+        thread.join()

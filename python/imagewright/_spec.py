@@ -1,0 +1,289 @@
+"""The spec of an image: flytekit's ``ImageSpec``, without flytekit."""
+
+from __future__ import annotations
+
+import base64
+import copy as copying
+import dataclasses
+import hashlib
+import json
+import os
+import platform as machine
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+from . import _program
+from ._results import BuildResult, Plan
+
+__all__ = ["CopyFileDetection", "ImageSpec"]
+
+#: What a container of an image has in its environment: the id of the image's spec.
+_IMAGE_ID = "_F_IMG_ID"
+
+#: What Flyte sets in the container of an execution.
+_EXECUTION = ("FLYTE_INTERNAL_EXECUTION_ID", "FLYTE_INTERNAL_TASK_NAME")
+
+#: Fields that do not change what is in an image, or are not known where its id is asked for.
+_NOT_IN_ID = ("pip_secret_mounts", "builder", "runtime_packages")
+
+_LISTS = (
+    "packages",
+    "conda_channels",
+    "conda_packages",
+    "apt_packages",
+    "pip_extra_index_url",
+    "entrypoint",
+    "commands",
+    "runtime_packages",
+)
+
+_REGISTRY = re.compile(r"^(localhost:\d{1,5}|([a-z\d\._-]+)(:\d{1,5})?)(/[\w\.-]+)*$")
+
+
+class CopyFileDetection(Enum):
+    """Which files of ``source_root`` are copied into an image; names and values are flytekit's."""
+
+    #: The modules that are imported when the spec is used.
+    LOADED_MODULES = 1
+    #: All files.
+    ALL = 2
+    #: None.
+    NO_COPY = 3
+
+
+@dataclass
+class ImageSpec:
+    """What is in a container image, and where it goes.
+
+    Fields, defaults, ``id`` and ``tag`` are those of flytekit's class of this name; ``docs/spec.md`` describes each
+    field. A spec is immutable: the ``with_`` methods give a new one, and lists that it was made of are copied.
+
+    >>> spec = ImageSpec(name="train", python_version="3.11", packages=["numpy"], registry="localhost:5000")
+    >>> spec.with_packages("pandas").packages
+    ['numpy', 'pandas']
+    >>> spec.build().image  # doctest: +SKIP
+    'localhost:5000/train:...'
+    """
+
+    name: str = "flytekit"
+    python_version: Optional[str] = None
+    builder: Optional[str] = None
+    source_root: Optional[str] = None
+    env: Optional[Dict[str, str]] = None
+    registry: Optional[str] = None
+    packages: Optional[List[str]] = None
+    conda_packages: Optional[List[str]] = None
+    conda_channels: Optional[List[str]] = None
+    requirements: Optional[str] = None
+    apt_packages: Optional[List[str]] = None
+    cuda: Optional[str] = None
+    cudnn: Optional[str] = None
+    base_image: Optional[Union[str, ImageSpec]] = None
+    platform: Optional[str] = None
+    pip_index: Optional[str] = None
+    pip_extra_index_url: Optional[List[str]] = None
+    pip_secret_mounts: Optional[List[Tuple[str, str]]] = None
+    pip_extra_args: Optional[str] = None
+    registry_config: Optional[str] = None
+    entrypoint: Optional[List[str]] = None
+    commands: Optional[List[str]] = None
+    tag_format: Optional[str] = None
+    source_copy_mode: Optional[CopyFileDetection] = None
+    copy: Optional[List[str]] = None
+    python_exec: Optional[str] = None
+    runtime_packages: Optional[List[str]] = None
+    builder_options: Optional[Dict[str, Any]] = None
+    builder_config: Optional[Dict[str, Any]] = None
+
+    def __post_init__(self) -> None:
+        for name in _FIELDS:
+            # A caller may change what it passed; the spec stays.
+            setattr(self, name, copying.deepcopy(getattr(self, name)))
+        self.name = self.name.lower()
+        if self.registry:
+            self.registry = self.registry.lower()
+            if not _REGISTRY.match(self.registry):
+                raise ValueError(
+                    f"Invalid container registry name: '{self.registry}'.\n Expected formats:\n"
+                    "- 'localhost:30000' (for local registries)\n"
+                    "- 'ghcr.io/username' (for GitHub Container Registry)\n"
+                    "- 'docker.io/username' (for docker hub)\n"
+                )
+        if self.platform is None:
+            is_arm = machine.machine().lower() in ("arm64", "aarch64")
+            is_local = (self.registry or "").startswith("localhost:")
+            self.platform = "linux/arm64" if is_local and is_arm else "linux/amd64"
+        if self.source_copy_mode is not None:
+            # flytekit's own enumeration has the same names.
+            self.source_copy_mode = CopyFileDetection[self.source_copy_mode.name]
+        elif self.source_root is not None:
+            self.source_copy_mode = CopyFileDetection.LOADED_MODULES
+        self._check_types()
+        self._is_force_push = _flag("FLYTE_FORCE_PUSH_IMAGE_SPEC")
+
+    def _check_types(self) -> None:
+        for name in _LISTS:
+            value = getattr(self, name)
+            is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            if value is not None and not is_list:
+                raise ValueError(f"{name} must be a list of strings or None")
+        if self.pip_secret_mounts is not None and not (
+            isinstance(self.pip_secret_mounts, list)
+            and all(
+                isinstance(mount, tuple) and len(mount) == 2 and all(isinstance(part, str) for part in mount)
+                for mount in self.pip_secret_mounts
+            )
+        ):
+            raise ValueError("pip_secret_mounts must be a list of tuples of two strings or None")
+        if self.builder_options is not None and not isinstance(self.builder_options, dict):
+            raise ValueError("builder_options must be a dictionary or None")
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def id(self) -> str:
+        """What tells this spec from others; a container of its image has it in ``_F_IMG_ID``.
+
+        It is flytekit's: the base64 of the MD5 of the ``repr`` of the fields that are set.
+        """
+        fields = dataclasses.asdict(self, dict_factory=_set_fields)
+        digest = hashlib.md5(repr(fields).encode(), usedforsecurity=False).digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+    @property
+    def tag(self) -> str:
+        """The tag of the image: flytekit's, which also depends on the contents of the files that it hashes."""
+        return self._ask("tag").rstrip("\n")
+
+    def image_name(self) -> str:
+        """The name of the image with registry and tag."""
+        return self._ask("name").rstrip("\n")
+
+    def exist(self) -> Optional[bool]:
+        """Whether the image is in its registry as this spec describes it; None where that is unknown.
+
+        It is False too where an image has this tag and was made from other inputs.
+        """
+        answer = json.loads(self._ask("exists", "--json", answers=(0, 1, 4, 6)))["answer"]
+        return None if answer == "unknown" else answer == "exists"
+
+    def is_container(self) -> bool:
+        """Whether this code runs in a container of this spec's image, so that what only it has can be imported.
+
+        Where a Flyte execution runs in no image of a spec, it is False; on a laptop it is True, as flytekit has it.
+        """
+        image = os.environ.get(_IMAGE_ID)
+        if image is not None:
+            return image == self.id
+        return not any(name in os.environ for name in _EXECUTION)
+
+    def force_push(self) -> ImageSpec:
+        """The same spec, whose image is built and pushed also where it exists.
+
+        >>> ImageSpec(name="a").force_push() == ImageSpec(name="a")
+        True
+        """
+        forced = copying.deepcopy(self)
+        forced._is_force_push = True
+        return forced
+
+    def with_packages(self, packages: Union[str, List[str]]) -> ImageSpec:
+        """The same spec with further Python packages.
+
+        >>> ImageSpec(packages=["numpy"]).with_packages(["pandas"]).packages
+        ['numpy', 'pandas']
+        """
+        return self._with("packages", packages)
+
+    def with_apt_packages(self, apt_packages: Union[str, List[str]]) -> ImageSpec:
+        """The same spec with further packages of the system.
+
+        >>> ImageSpec().with_apt_packages("git").apt_packages
+        ['git']
+        """
+        return self._with("apt_packages", apt_packages)
+
+    def with_commands(self, commands: Union[str, List[str]]) -> ImageSpec:
+        """The same spec with further commands, which run last.
+
+        >>> ImageSpec(commands=["true"]).with_commands("date > /date").commands
+        ['true', 'date > /date']
+        """
+        return self._with("commands", commands)
+
+    def with_copy(self, src: Union[str, List[str]]) -> ImageSpec:
+        """The same spec with further files or folders of the project, copied to ``/root``.
+
+        >>> ImageSpec().with_copy("src").copy
+        ['src']
+        """
+        return self._with("copy", src)
+
+    def with_runtime_packages(self, runtime_packages: List[str]) -> ImageSpec:
+        """The same spec with further packages that are installed when a container starts.
+
+        >>> ImageSpec().with_runtime_packages(["rich"]).runtime_packages
+        ['rich']
+        """
+        return self._with("runtime_packages", runtime_packages)
+
+    def with_builder_options(self, builder_options: Dict[str, Any]) -> ImageSpec:
+        """The same spec with further options of the builder; an option of a known name is replaced.
+
+        >>> ImageSpec().with_builder_options({"commands": "separate"}).builder_options
+        {'commands': 'separate'}
+        """
+        return dataclasses.replace(self, builder_options={**(self.builder_options or {}), **builder_options})
+
+    def build(self, *, push: Optional[bool] = None, frozen: bool = False) -> BuildResult:
+        """Builds the image unless it exists, and pushes it when the spec has a registry.
+
+        ``push`` decides instead of ``FLYTE_PUSH_IMAGE_SPEC``; ``frozen`` fails where a lock would have to be made.
+        Raises a subclass of :class:`ImagewrightError` for each kind of failure.
+        """
+        options = ["--json"]
+        options += [] if push is None else ["--push" if push else "--no-push"]
+        options += ["--force"] if self._is_force_push else []
+        options += ["--frozen"] if frozen else []
+        return BuildResult.parse(self._ask("build", *options))
+
+    def lock(self) -> str:
+        """The text of a lock: every input of the image, pinned."""
+        return self._ask("lock", "--output", "-")
+
+    def plan(self) -> Plan:
+        """What a build would do: each layer, whether it is there, and why not."""
+        return Plan.parse(self._ask("plan", "--json"))
+
+    def dockerfile(self) -> str:
+        """The Dockerfile that the docker builder makes of this spec."""
+        return self._ask("dockerfile")
+
+    def _ask(self, command: str, *options: str, answers: Sequence[int] = (0,)) -> str:
+        return _program.call([command, "-", *options], spec=self._json(), answers=answers)
+
+    def _json(self) -> Dict[str, Any]:
+        spec = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
+        if isinstance(self.base_image, ImageSpec):
+            spec["base_image"] = self.base_image._json()
+        if self.source_copy_mode is not None:
+            spec["source_copy_mode"] = self.source_copy_mode.name
+        return spec
+
+    def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:
+        before = getattr(self, name) or []
+        return dataclasses.replace(self, **{name: [*before, *([values] if isinstance(values, str) else values)]})
+
+
+_FIELDS = [field.name for field in dataclasses.fields(ImageSpec)]
+
+
+def _set_fields(fields: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    return {name: value for name, value in fields if value is not None and name not in _NOT_IN_ID}
+
+
+def _flag(name: str) -> bool:
+    return os.environ.get(name, "").lower() in ("true", "t", "1", "yes", "y", "on")
