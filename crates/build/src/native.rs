@@ -63,6 +63,12 @@ pub struct Machine {
 pub struct BuildRequest {
     /// The spec.
     pub spec: ImageSpec,
+    /// Further requirements, installed as those of its packages are; in neither id nor tag.
+    pub with: Vec<String>,
+    /// A local wheel that is installed besides, for which no image is made again.
+    pub client: Option<PathBuf>,
+    /// What `_F_IMG_ID` is in the image, where it is not the spec's own id.
+    pub id: Option<String>,
     /// What relative paths in it are relative to.
     pub directory: PathBuf,
     /// Files that are about the image and not of it, its lock: they are not copied with the folder they are in.

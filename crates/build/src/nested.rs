@@ -53,6 +53,10 @@ impl<'a> Job<'a> {
         base.platforms.extend(missing);
         BuildRequest {
             spec: base,
+            // What is asked for besides is the upper image's.
+            with: Vec::new(),
+            client: None,
+            id: None,
             push: push && spec.registry.is_some(),
             further_tags: Vec::new(),
             sinks: Vec::new(),

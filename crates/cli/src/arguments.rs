@@ -64,7 +64,7 @@ impl Command {
 /// A spec, and what the command line puts in the place of what it says.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArguments {
-    /// The spec: a YAML or JSON file; `-` is standard input.
+    /// The spec: a YAML or JSON file; `-` is standard input, where a request may be (docs/python.md).
     pub(crate) spec: PathBuf,
     #[command(flatten)]
     pub(crate) overrides: OverrideArguments,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::configuration::ConfigurationError;
+use crate::spec_request::RequestError;
 
 /// The answer to a question was no.
 pub(crate) const NO: u8 = 1;
@@ -38,6 +39,9 @@ pub(crate) enum Failure {
     /// A setting that cannot be used.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
+    /// What is on standard input.
+    #[error(transparent)]
+    Request(#[from] RequestError),
     /// Ctrl-C, or SIGTERM.
     #[error("interrupted; what was finished is kept in the store")]
     Interrupted,
@@ -56,6 +60,7 @@ impl Failure {
             Self::Build(source) => source.hint(),
             Self::File(_) | Self::Output { .. } | Self::Interrupted => None,
             Self::Configuration(source) => source.hint(),
+            Self::Request(source) => source.hint(),
             Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
         }
     }
@@ -69,7 +74,7 @@ impl Failure {
         match self {
             Self::No { .. } => NO,
             Self::Output { .. } => MACHINE,
-            Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) => USAGE,
+            Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) | Self::Request(_) => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(BUG)
             }

@@ -7,11 +7,11 @@ use imagewright_build::{BuildError, GivenLock};
 use imagewright_lock::{Lock, LockError};
 
 use crate::failure::Failure;
-use crate::session;
+use crate::spec_request::STDIN;
 
 /// `image.lock` for `image.yaml`; nothing is beside standard input.
 pub(crate) fn beside(spec: &Path) -> Option<PathBuf> {
-    (spec != Path::new(session::STDIN)).then(|| spec.with_extension("lock"))
+    (spec != Path::new(STDIN)).then(|| spec.with_extension("lock"))
 }
 
 /// The lock to start from: the one that was named, else the one beside the spec, if there is one.

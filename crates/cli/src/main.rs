@@ -19,6 +19,7 @@ mod runtime_packages;
 mod sandbox_arguments;
 mod session;
 mod sink_arguments;
+mod spec_request;
 mod subject;
 
 use std::process::ExitCode;

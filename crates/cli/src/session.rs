@@ -1,7 +1,6 @@
 //! What every command that needs the machine starts with: environment, store, client, runtime.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,68 +8,21 @@ use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoic
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
-use imagewright_oci::{ImageReference, Platform};
+use imagewright_oci::ImageReference;
 use imagewright_registry::{Client, ClientOptions, CredentialSource, Credentials};
-use imagewright_spec::{Field, HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse};
+use imagewright_spec::{Field, ImageSpec, SpecError};
 use imagewright_store::{Options, Store, StoreError};
 
-use crate::arguments::{LockArguments, OverrideArguments, ProgressStyle, SpecArguments};
+use crate::arguments::{LockArguments, ProgressStyle};
 use crate::configuration::{Configuration, Setting};
 use crate::environment::Environment;
 use crate::failpoint::Failpoints;
 use crate::failure::Failure;
+use crate::spec_request::{STDIN, SpecRequest};
 use crate::{lock_file, progress};
 
 /// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
 pub(crate) const HELPER: &str = "/proc/self/exe";
-
-/// The name of standard input where a file is named.
-pub(crate) const STDIN: &str = "-";
-
-/// Reads the spec that the arguments name.
-pub(crate) fn spec(arguments: &SpecArguments) -> Result<ImageSpec, Failure> {
-    spec_in(&arguments.spec, &arguments.overrides)
-}
-
-/// Reads the spec in a file, or from standard input.
-pub(crate) fn spec_in(file: &Path, overrides: &OverrideArguments) -> Result<ImageSpec, Failure> {
-    let overrides = Overrides {
-        name: overrides.name.clone(),
-        registry: overrides.registry.clone(),
-        platform: overrides.platform.clone(),
-        builder: overrides.builder.clone(),
-    };
-    let is_arm = Platform::of_this_machine().architecture == "arm64";
-    let host = if is_arm { HostArchitecture::Arm64 } else { HostArchitecture::Other };
-    let options = ParseOptions { host, overrides };
-    let spec = if file == Path::new(STDIN) {
-        let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
-        parse(&text, &options)
-    } else {
-        load(file, &options)
-    };
-    Ok(spec.map_err(|error| of_the_options(error, &options.overrides))?)
-}
-
-/// What is wrong with an option is not looked for in the file.
-fn of_the_options(mut error: SpecError, overrides: &Overrides) -> SpecError {
-    let given = [
-        ("name", &overrides.name),
-        ("registry", &overrides.registry),
-        ("platform", &overrides.platform),
-        ("builder", &overrides.builder),
-    ];
-    if let SpecError::Invalid { file, problems } = &mut error {
-        let is_given = |path: &str| given.iter().any(|(name, value)| *name == path && value.is_some());
-        if problems.iter().all(|problem| is_given(&problem.path)) {
-            *file = None;
-        }
-        for problem in problems.iter_mut().filter(|problem| is_given(&problem.path)) {
-            problem.path.insert_str(0, "--");
-        }
-    }
-    error
-}
 
 /// The engine, with this machine's store and credentials.
 pub(crate) fn machine(
@@ -184,10 +136,10 @@ fn client_options(configuration: &Configuration, credentials: Credentials) -> Cl
     }
 }
 
-/// What is to be built, from the spec, the file it is in, and the arguments about its lock.
+/// What is to be built, from what is asked for, the file it is in, and the arguments about its lock.
 pub(crate) fn request(
     environment: &Environment,
-    spec: ImageSpec,
+    asked: SpecRequest,
     file: &Path,
     arguments: Option<&LockArguments>,
 ) -> Result<BuildRequest, Failure> {
@@ -195,29 +147,40 @@ pub(crate) fn request(
         Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
         None => None,
     };
-    request_with(environment, spec, file, arguments, lock)
+    request_with(environment, asked, file, arguments, lock)
 }
 
 /// The same, with the lock to start from.
 pub(crate) fn request_with(
     environment: &Environment,
-    spec: ImageSpec,
+    asked: SpecRequest,
     file: &Path,
     arguments: Option<&LockArguments>,
     lock: Option<GivenLock>,
 ) -> Result<BuildRequest, Failure> {
     let epoch = epoch(environment)?;
+    let SpecRequest { spec, with, client, python, id, force, push } = asked;
+    if push == Some(true) {
+        check_can_be_pushed(&spec, file)?;
+    }
+    let by_default = || spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false);
     let request = BuildRequest {
-        push: spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false),
-        force: environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
+        push: push.unwrap_or_else(by_default),
+        force: force || environment.flag("FLYTE_FORCE_PUSH_IMAGE_SPEC") == Some(true),
         sinks: Vec::new(),
         spec,
+        with,
+        client,
+        id,
         directory: environment.directory.clone(),
         left_out: lock_file::beside(file)
             .into_iter()
             .chain(arguments.and_then(|arguments| arguments.lock.clone()))
             .collect(),
-        fallback_python: Configuration::load(environment)?.python.value,
+        fallback_python: match python {
+            Some(python) => python,
+            None => Configuration::load(environment)?.python.value,
+        },
         further_tags: Vec::new(),
         no_cache: false,
         lock: None,
@@ -232,6 +195,18 @@ pub(crate) fn request_with(
         epoch: epoch.unwrap_or(DEFAULT_EPOCH),
     };
     Ok(starting_from(request, lock))
+}
+
+/// Fails for an image that is meant for no registry.
+pub(crate) fn check_can_be_pushed(spec: &ImageSpec, file: &Path) -> Result<(), Failure> {
+    if spec.registry.is_some() {
+        return Ok(());
+    }
+    let named = if file == Path::new(STDIN) { "the spec".into() } else { file.to_string_lossy() };
+    Err(Failure::Arguments {
+        message: format!("{named} has no registry to push to"),
+        hint: Some("set `registry` in the spec, or give `--registry`".to_owned()),
+    })
 }
 
 /// The time of files that the environment asks for, in seconds since 1970.

@@ -8,7 +8,7 @@ use imagewright_spec::ImageSpec;
 
 use crate::arguments::{OverrideArguments, SpecArguments};
 use crate::failure::Failure;
-use crate::session;
+use crate::spec_request::{self, STDIN, SpecRequest};
 
 /// An image, and what the command line puts in the place of what its spec says.
 #[derive(Debug, Args)]
@@ -31,7 +31,7 @@ pub(crate) struct SubjectArguments {
 #[derive(Debug)]
 pub(crate) enum Subject {
     Spec {
-        spec: Box<ImageSpec>,
+        asked: Box<SpecRequest>,
         arguments: SpecArguments,
     },
     /// `name` is the reference as it was written.
@@ -58,13 +58,13 @@ impl SubjectArguments {
         let image = self.image.as_deref().expect("clap requires it");
         let path = Path::new(image);
         let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";
-        if path.extension().is_some_and(is_spec) || image == session::STDIN || path.is_file() {
+        if path.extension().is_some_and(is_spec) || image == STDIN || path.is_file() {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
             let overrides = OverrideArguments { registry, name, platform, builder: None };
             let arguments = SpecArguments { spec: path.to_owned(), overrides };
-            let spec = Box::new(session::spec(&arguments)?);
-            return Ok(Subject::Spec { spec, arguments });
+            let asked = Box::new(spec_request::read(&arguments)?);
+            return Ok(Subject::Spec { asked, arguments });
         }
         if self.registry.is_some() || self.name.is_some() {
             return Err(Failure::Arguments {
@@ -89,7 +89,7 @@ impl Subject {
     /// The spec, if it is one.
     pub(crate) fn spec(&self) -> Option<&ImageSpec> {
         match self {
-            Self::Spec { spec, .. } => Some(spec),
+            Self::Spec { asked, .. } => Some(&asked.spec),
             Self::Image { .. } => None,
         }
     }

@@ -187,7 +187,8 @@ impl SpecError {
     }
 
     /// The same error, told to be about `path`.
-    pub(crate) fn in_file(mut self, path: &std::path::Path) -> Self {
+    #[must_use]
+    pub fn in_file(mut self, path: &std::path::Path) -> Self {
         if let Self::Syntax { file, .. }
         | Self::Tab { file, .. }
         | Self::Scalar { file, .. }

@@ -65,6 +65,8 @@ pub struct ImageSpec {
     pub tag_format: Option<String>,
     /// Which files of the source root are copied.
     pub source_copy_mode: SourceCopyMode,
+    /// The files of the modules that the caller's Python has loaded, where a caller said which.
+    pub loaded_modules: Option<Vec<PathBuf>>,
     /// Files and folders to copy to `/root`; relative, below the working directory.
     pub copy: Vec<PathBuf>,
     /// Python of the base that the packages are for.
@@ -86,6 +88,18 @@ impl ImageSpec {
             Some(BaseImage::Spec(base)) => Some(&**base),
             _ => None,
         })
+    }
+
+    /// The same, and the specs that make its base, where these files are what `LOADED_MODULES` copies.
+    #[must_use]
+    pub fn with_loaded_modules(self, modules: Vec<PathBuf>) -> Self {
+        let base_image = match self.base_image {
+            Some(BaseImage::Spec(base)) => {
+                Some(BaseImage::Spec(Box::new(base.with_loaded_modules(modules.clone()))))
+            }
+            other => other,
+        };
+        Self { base_image, loaded_modules: Some(modules), ..self }
     }
 
     /// Whether the requirements are a lock of uv or poetry, which is installed as locked.

@@ -146,6 +146,7 @@ fn fields(reader: &mut Reader<'_, '_>, notation: Notation, options: &ParseOption
         commands: reader.texts(Field::Commands),
         tag_format: reader.non_empty_text(Field::TagFormat),
         source_copy_mode,
+        loaded_modules: None,
         copy: copy(reader),
         python_exec: reader.non_empty_text(Field::PythonExec),
         runtime_packages: reader.texts(Field::RuntimePackages),

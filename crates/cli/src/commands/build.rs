@@ -2,12 +2,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use imagewright_build::{BuildReport, BuildStatus, Sink};
-use imagewright_spec::ImageSpec;
 
 use super::{print, tell};
 use crate::arguments::BuildArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
+use crate::spec_request::{self, SpecRequest};
 use crate::{interrupt, progress, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Result<ExitCode, Failure> {
@@ -23,7 +23,7 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
     // All are read before any is built: what can be known at once need not wait for an image.
     for (index, file) in files.iter().enumerate() {
         let others = || files[..index].iter().chain(&files[index + 1..]);
-        let spec = session::spec_in(file, &arguments.overrides);
+        let spec = spec_request::read_one(file, &arguments.overrides);
         specs.push(spec.inspect_err(|_| tell_failed(arguments, file, others()))?);
     }
     for (index, (file, spec)) in files.iter().zip(specs).enumerate() {
@@ -52,17 +52,15 @@ fn build(
     arguments: &BuildArguments,
     sinks: &[Sink],
     file: &Path,
-    spec: ImageSpec,
+    asked: SpecRequest,
 ) -> Result<(), Failure> {
-    if arguments.push && spec.registry.is_none() {
-        return Err(Failure::Arguments {
-            message: format!("{} has no registry to push to", file.display()),
-            hint: Some("set `registry` in the spec, or give `--registry`".to_owned()),
-        });
+    if arguments.push {
+        session::check_can_be_pushed(&asked.spec, file)?;
     }
-    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    let mut machine =
+        session::machine(environment, &asked.spec, progress::reporter(arguments.output.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
-    let mut request = session::request(environment, spec, file, Some(&arguments.lock))?;
+    let mut request = session::request(environment, asked, file, Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force || arguments.no_cache;
     request.no_cache = arguments.no_cache;

@@ -98,8 +98,8 @@ fn contents(
     let subject = SubjectArguments::of(image).subject()?;
     let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let image = match subject {
-        Subject::Spec { spec, arguments } => {
-            let request = session::request(environment, *spec, &arguments.spec, None)?;
+        Subject::Spec { asked, arguments } => {
+            let request = session::request(environment, *asked, &arguments.spec, None)?;
             // No image is not the same as a different one, as for diff(1).
             interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
                 Failure::Arguments {

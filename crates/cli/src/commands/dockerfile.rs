@@ -8,7 +8,7 @@ use super::{print, tell};
 use crate::arguments::{LockArguments, ProgressStyle, SpecArguments};
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::{interrupt, progress, session};
+use crate::{interrupt, progress, session, spec_request};
 
 /// Print the Dockerfile that the docker builder makes of a spec, and say on stderr what it needs beside it.
 ///
@@ -28,9 +28,9 @@ pub(crate) struct DockerfileArguments {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &DockerfileArguments) -> Result<ExitCode, Failure> {
-    let spec = session::spec(&arguments.spec)?;
-    let machine = session::machine(environment, &spec, progress::reporter(arguments.progress))?;
-    let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
+    let asked = spec_request::read(&arguments.spec)?;
+    let machine = session::machine(environment, &asked.spec, progress::reporter(arguments.progress))?;
+    let request = session::request(environment, asked, &arguments.spec.spec, Some(&arguments.lock))?;
     let folder = arguments.output.as_ref().map(|folder| environment.directory.join(folder));
     let context = interrupt::run_with(&machine.store, machine.dockerfile(&request, folder.as_deref()))?;
     let DockerContext { dockerfile, files, secrets, .. } = &context;

@@ -2,18 +2,18 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use imagewright_build::{BuildError, Existence, Reporter};
-use imagewright_spec::ImageSpec;
 use serde_json::json;
 
 use super::print;
 use crate::arguments::ExistsArguments;
 use crate::environment::Environment;
 use crate::failure::{Failure, NO};
+use crate::spec_request::{self, SpecRequest};
 use crate::{interrupt, lock_file, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
-    let spec = session::spec(&arguments.spec)?;
-    let existence = existence(environment, arguments, spec);
+    let asked = spec_request::read(&arguments.spec)?;
+    let existence = existence(environment, arguments, asked);
     if let Err(failure) = &existence
         && failure.is_outage()
     {
@@ -34,10 +34,10 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
 fn existence(
     environment: &Environment,
     arguments: &ExistsArguments,
-    spec: ImageSpec,
+    asked: SpecRequest,
 ) -> Result<Existence, Failure> {
-    let machine = session::machine(environment, &spec, Reporter::silent())?;
-    let request = session::request(environment, spec, &arguments.spec.spec, None)?;
+    let machine = session::machine(environment, &asked.spec, Reporter::silent())?;
+    let request = session::request(environment, asked, &arguments.spec.spec, None)?;
     let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
     let request = session::starting_from(request, lock);
     interrupt::run_with(&machine.store, machine.exists(&request))

@@ -6,19 +6,19 @@ use super::print;
 use crate::arguments::SpecArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
-use crate::session;
+use crate::spec_request;
 
 pub(crate) fn id(arguments: &SpecArguments) -> Result<ExitCode, Failure> {
-    print(session::spec(arguments)?.id())?;
+    print(spec_request::read(arguments)?.spec.id())?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn tag(environment: &Environment, arguments: &SpecArguments) -> Result<ExitCode, Failure> {
-    print(session::spec(arguments)?.tag(&environment.directory)?)?;
+    print(spec_request::read(arguments)?.spec.tag(&environment.directory)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn name(environment: &Environment, arguments: &SpecArguments) -> Result<ExitCode, Failure> {
-    print(session::spec(arguments)?.image_name_text(&environment.directory)?)?;
+    print(spec_request::read(arguments)?.spec.image_name_text(&environment.directory)?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -27,9 +27,9 @@ pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Re
     let subject = arguments.subject.subject()?;
     let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let (name, image) = match subject {
-        Subject::Spec { spec, arguments } => {
-            let name = spec.image_name_text(&environment.directory)?;
-            let request = session::request(environment, *spec, &arguments.spec, None)?;
+        Subject::Spec { asked, arguments } => {
+            let name = asked.spec.image_name_text(&environment.directory)?;
+            let request = session::request(environment, *asked, &arguments.spec, None)?;
             let image =
                 interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
                     Failure::No {

@@ -14,7 +14,7 @@ use crate::arguments::{LockArguments, OutputArguments, SpecArguments};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::sandbox_arguments::SandboxArguments;
-use crate::{interrupt, lock_file, progress, session};
+use crate::{interrupt, lock_file, progress, session, spec_request};
 
 /// How many changes are told; `--json` has all of them.
 const MOST_CHANGES: usize = 30;
@@ -90,8 +90,9 @@ fn all(upgrades: &[Upgrade]) -> Upgrade {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
-    let spec = session::spec(&arguments.spec)?;
-    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.report.progress))?;
+    let asked = spec_request::read(&arguments.spec)?;
+    let mut machine =
+        session::machine(environment, &asked.spec, progress::reporter(arguments.report.progress))?;
     let beside = || lock_file::beside(&arguments.spec.spec);
     machine.sandbox.mode = arguments.sandbox.mode();
     let output = arguments.output.clone().or_else(beside).ok_or_else(|| Failure::Arguments {
@@ -102,7 +103,7 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
     let start = start(&machine.reporter, arguments, &output, written.as_ref())?;
     let mut request =
-        session::request_with(environment, spec, &arguments.spec.spec, Some(&arguments.lock), start)?;
+        session::request_with(environment, asked, &arguments.spec.spec, Some(&arguments.lock), start)?;
     request.left_out.push(output.clone());
     request.upgrade = all(&arguments.upgrade);
     let lock = interrupt::run_with(&machine.store, machine.lock(&request))?;

@@ -13,16 +13,17 @@ use crate::arguments::PlanArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::progress::bytes;
-use crate::{interrupt, progress, session};
+use crate::{interrupt, progress, session, spec_request};
 
 /// How many reasons are told for one layer; `--json` has all of them.
 const MOST_REASONS: usize = 4;
 
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
-    let spec = session::spec(&arguments.spec)?;
-    let mut machine = session::machine(environment, &spec, progress::reporter(arguments.output.progress))?;
+    let asked = spec_request::read(&arguments.spec)?;
+    let mut machine =
+        session::machine(environment, &asked.spec, progress::reporter(arguments.output.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
-    let request = session::request(environment, spec, &arguments.spec.spec, Some(&arguments.lock))?;
+    let request = session::request(environment, asked, &arguments.spec.spec, Some(&arguments.lock))?;
     let forecast = interrupt::run_with(&machine.store, machine.forecast(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;

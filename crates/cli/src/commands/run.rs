@@ -66,7 +66,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
         roots,
         scratch.path(),
     );
-    if let Subject::Spec { spec, .. } = &subject {
+    if let Some(spec) = subject.spec() {
         install_first(&mut request, spec, &machine.host)?;
     }
     let exit = sandbox.run(request)?;
@@ -77,7 +77,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
 fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let subject = arguments.subject.subject_if_any()?;
     let image = match &subject {
-        Some(Subject::Spec { spec, .. }) => Some(spec.image_name(&environment.directory)?),
+        Some(Subject::Spec { asked, .. }) => Some(asked.spec.image_name(&environment.directory)?),
         Some(Subject::Image { reference, .. }) => Some(reference.clone()),
         None => None,
     };
@@ -125,8 +125,8 @@ async fn obtain(
     lock: &LockArguments,
 ) -> Result<FoundImage, Failure> {
     Ok(match subject {
-        Subject::Spec { spec, arguments } => {
-            let request = session::request(environment, (**spec).clone(), &arguments.spec, Some(lock))?;
+        Subject::Spec { asked, arguments } => {
+            let request = session::request(environment, (**asked).clone(), &arguments.spec, Some(lock))?;
             // To run is not to push, so what forces a push says nothing here.
             machine.obtain(&BuildRequest { force: false, ..request }).await?
         }

@@ -179,11 +179,23 @@ pub(crate) const KEYS: [Key; 12] = [
 
 /// A variable that is no setting of the file.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
 pub(crate) struct Variable {
     pub(crate) name: &'static str,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
     pub(crate) what: &'static str,
 }
+
+/// Variables of the Python package, which the program knows, so as not to take them for settings that are misspelt.
+pub(crate) const OF_THE_PACKAGE: [Variable; 2] = [
+    Variable {
+        name: "IMAGEWRIGHT_PROGRAM",
+        what: "The program that the Python package starts; else the one beside Python, else on `PATH`.",
+    },
+    Variable {
+        name: "IMAGEWRIGHT_PIN_DIGEST",
+        what: "`1` or `true`: in flytekit an image is named with its digest, `name@sha256:…`.",
+    },
+];
 
 /// Variables of other programs that imagewright reads.
 #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]

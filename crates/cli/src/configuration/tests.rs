@@ -127,7 +127,8 @@ fn a_variable_that_is_no_setting_is_found() {
         .variable("IMAGEWRIGHT_COLOUR", "red")
         .variable("IMAGEWRIGHT_EMPTY", "")
         .variable("IMAGEWRIGHT_TEST_NETWORK", "1")
-        .variable("IMAGEWRIGHT_STORE", "/y");
+        .variable("IMAGEWRIGHT_STORE", "/y")
+        .variable("IMAGEWRIGHT_PROGRAM", "/z");
     let found = unknown_variables(&world.environment);
     let found: Vec<(&str, Option<&str>)> = found.iter().map(|it| (it.name.as_str(), it.nearest)).collect();
     let expected = [
@@ -147,7 +148,7 @@ fn every_setting_is_documented() {
         writeln!(table, "| `{name}` | {variable} | {what}{user_only} | `{example}` |").unwrap();
     }
     table.push_str("\n| variable | what |\n|---|---|\n");
-    for keys::Variable { name, what } in keys::VARIABLES {
+    for keys::Variable { name, what } in keys::OF_THE_PACKAGE.into_iter().chain(keys::VARIABLES) {
         writeln!(table, "| `{name}` | {what} |").unwrap();
     }
     crate::documentation::check("docs/configuration.md", &table);

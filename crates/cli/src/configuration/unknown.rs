@@ -1,6 +1,6 @@
 use imagewright_spec::nearest;
 
-use super::keys::KEYS;
+use super::keys::{KEYS, OF_THE_PACKAGE};
 use crate::environment::Environment;
 
 const PREFIX: &str = "IMAGEWRIGHT_";
@@ -19,7 +19,8 @@ pub(crate) struct UnknownVariable {
 pub(crate) fn unknown_variables(environment: &Environment) -> Vec<UnknownVariable> {
     let set = environment.variables.iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
     let ours = set.filter(|name| name.starts_with(PREFIX) && !name.starts_with(OF_TESTS));
-    let known = || KEYS.iter().filter_map(|key| key.variable);
+    let of_the_package = || OF_THE_PACKAGE.iter().map(|variable| variable.name);
+    let known = || KEYS.iter().filter_map(|key| key.variable).chain(of_the_package());
     ours.filter(|name| known().all(|known| known != *name)).map(|name| unknown(name)).collect()
 }
 
