@@ -26,6 +26,7 @@ class BuildResult:
 
     @classmethod
     def parse(cls, text: str) -> BuildResult:
+        """What ``build --json`` printed of one image."""
         report = json.loads(text)
         names = ("image", "digest", "status", "bytes_uploaded", "seconds")
         return cls(**{name: report[name] for name in names}, report=report)

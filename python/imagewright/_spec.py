@@ -12,9 +12,9 @@ import platform as machine
 import re
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from . import _program
+from . import _program, _requests
 from ._results import BuildResult, Plan
 
 __all__ = ["CopyFileDetection", "ImageSpec"]
@@ -52,9 +52,39 @@ class CopyFileDetection(Enum):
     #: None.
     NO_COPY = 3
 
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same mode, also where the other is of flytekit's enumeration."""
+        return isinstance(other, Enum) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+class _Base:
+    """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
+
+
+#: The names of images for which flytekit's builders gave another.
+_real_names: Dict[str, str] = {}
+
+#: What the program is asked of a spec.
+_request: Callable[[Any], Dict[str, Any]] = _requests.request
+
+
+def join_flytekit(
+    image_spec: type, real_names: Dict[str, str], request: Callable[[Any], Dict[str, Any]]
+) -> None:
+    """Makes :class:`ImageSpec` a subclass of flytekit's, whose engine fills ``real_names``.
+
+    ``request`` also has what the image of a task needs besides.
+    """
+    global _real_names, _request
+    _real_names, _request = real_names, request
+    ImageSpec.__bases__ = (image_spec,)
+
 
 @dataclass
-class ImageSpec:
+class ImageSpec(_Base):
     """What is in a container image, and where it goes.
 
     Fields, defaults, ``id`` and ``tag`` are those of flytekit's class of this name; ``docs/spec.md`` describes each
@@ -121,7 +151,14 @@ class ImageSpec:
         elif self.source_root is not None:
             self.source_copy_mode = CopyFileDetection.LOADED_MODULES
         self._check_types()
+        # flytekit's engine takes no spec without one.
+        self.builder = self.builder or "imagewright"
         self._is_force_push = _flag("FLYTE_FORCE_PUSH_IMAGE_SPEC")
+        self._fast_fail = _flag("FLYTE_IMG_FAST_FAIL")
+        # The spec keeps it when flytekit sets its source, as a task file that is executed in the image has it.
+        fields = dataclasses.asdict(self, dict_factory=_set_fields)
+        digest = hashlib.md5(repr(fields).encode(), usedforsecurity=False).digest()
+        self._id = base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     def _check_types(self) -> None:
         for name in _LISTS:
@@ -149,18 +186,21 @@ class ImageSpec:
 
         It is flytekit's: the base64 of the MD5 of the ``repr`` of the fields that are set.
         """
-        fields = dataclasses.asdict(self, dict_factory=_set_fields)
-        digest = hashlib.md5(repr(fields).encode(), usedforsecurity=False).digest()
-        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+        return self._id
 
     @property
     def tag(self) -> str:
         """The tag of the image: flytekit's, which also depends on the contents of the files that it hashes."""
         return self._ask("tag").rstrip("\n")
 
+    @tag.deleter
+    def tag(self) -> None:
+        """Nothing: it is never kept. flytekit's docker builder deletes it to see it made anew."""
+
     def image_name(self) -> str:
         """The name of the image with registry and tag."""
-        return self._ask("name").rstrip("\n")
+        name = self._ask("name").rstrip("\n")
+        return _real_names.get(name, name)
 
     def exist(self) -> Optional[bool]:
         """Whether the image is in its registry as this spec describes it; None where that is unknown.
@@ -263,19 +303,12 @@ class ImageSpec:
         return self._ask("dockerfile")
 
     def _ask(self, command: str, *options: str, answers: Sequence[int] = (0,)) -> str:
-        return _program.call([command, "-", *options], spec=self._json(), answers=answers)
-
-    def _json(self) -> Dict[str, Any]:
-        spec = {name: value for name in _FIELDS if (value := getattr(self, name)) is not None}
-        if isinstance(self.base_image, ImageSpec):
-            spec["base_image"] = self.base_image._json()
-        if self.source_copy_mode is not None:
-            spec["source_copy_mode"] = self.source_copy_mode.name
-        return spec
+        return _program.call([command, "-", *options], spec=_request(self), answers=answers)
 
     def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:
         before = getattr(self, name) or []
-        return dataclasses.replace(self, **{name: [*before, *([values] if isinstance(values, str) else values)]})
+        after: Any = [*before, *([values] if isinstance(values, str) else values)]
+        return dataclasses.replace(self, **{name: after})
 
 
 _FIELDS = [field.name for field in dataclasses.fields(ImageSpec)]

@@ -1,0 +1,203 @@
+"""The builder ``imagewright`` of flytekit, by the entry point group ``flytekit.plugins``.
+
+It is imported at the end of flytekit's own import, before any task file, in an image as on a laptop.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import json
+import os
+import sys
+import warnings
+from typing import Any, Dict, List, Optional, Tuple
+
+from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpec, ImageSpecBuilder
+
+from . import _client_wheel, _program, _requests, _spec
+from ._errors import NetworkError
+from ._results import BuildResult
+
+#: The builder's name.
+NAME = "imagewright"
+
+#: Above those of flytekit (1), envd and what is registered without one (5); below what a company gives its own (10).
+PRIORITY = 9
+
+#: Names the base image of specs that have none, as flytekit's envd builder has it.
+_INTERNAL_IMAGE = "FLYTE_INTERNAL_IMAGE"
+
+_FAST_FAIL = "FLYTE_IMG_FAST_FAIL"
+_PIN_DIGEST = "IMAGEWRIGHT_PIN_DIGEST"
+
+
+class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit has no types
+    """Builds the images of specs without Docker, all images of a workflow at once."""
+
+    def __init__(self) -> None:
+        #: What has been built, by its request.
+        self._built: Dict[str, BuildResult] = {}
+        #: The specs of images by the name that flytekit puts in their place where they are a base.
+        self._named: Dict[str, Dict[str, Any]] = {}
+
+    def should_build(self, image_spec: Any) -> bool:
+        """True: whether the image exists is asked of its registry when it is built, and no Docker is asked."""
+        return True
+
+    def build_image(self, image_spec: Any) -> str:
+        """Builds the image unless it exists, and gives the name under which a task can pull it."""
+        asked = self._request(image_spec)
+        if _requests.key(asked) not in self._built:
+            try:
+                self._build(self._with_others(asked))
+            except NetworkError:
+                assumed = _assumed(asked)
+                if assumed is None:
+                    raise
+                return assumed
+        name = _pullable(self._built[_requests.key(asked)])
+        self._named[name] = asked["spec"]
+        return name
+
+    def _build(self, requests: List[Dict[str, Any]]) -> None:
+        for asked in requests:
+            result = BuildResult.parse(_program.call(["build", "-", "--json"], spec=asked))
+            self._built[_requests.key(asked)] = result
+
+    def _with_others(self, asked: Dict[str, Any]) -> List[Dict[str, Any]]:
+        """The request, and those for the other images that will be asked for after it."""
+        specs = _specs_to_come()
+        requests = {_requests.key(asked): asked}
+        for spec in [*(base for spec in specs for base in _bases(spec)), *specs]:
+            if spec.builder == NAME:
+                other = self._request(spec)
+                requests.setdefault(_requests.key(other), other)
+        return [other for key, other in requests.items() if key not in self._built]
+
+    def _request(self, spec: Any) -> Dict[str, Any]:
+        asked = request(spec)
+        base = asked["spec"].get("base_image")
+        if isinstance(base, str) and base in self._named:
+            # An image without a registry is in the local store alone: its spec says how it is made.
+            asked["spec"]["base_image"] = self._named[base]
+        return asked
+
+
+def request(spec: Any) -> Dict[str, Any]:
+    """What the program is asked of the spec of a task's image, which needs flytekit, and this package's Python part."""
+    from flytekit.image_spec.default_builder import get_flytekit_for_pypi
+
+    asked = _requests.request(spec)
+    asked["with"] = [get_flytekit_for_pypi()]
+    asked["client"] = _client_wheel.path()
+    asked["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+    asked["force"] = spec._is_force_push
+    if _INTERNAL_IMAGE in os.environ:
+        asked["spec"].setdefault("base_image", os.environ[_INTERNAL_IMAGE])
+    return asked
+
+
+def _assumed(asked: Dict[str, Any]) -> Optional[str]:
+    """The name of an image that flytekit's assumption is wanted for, where nobody knows whether it exists."""
+    if os.environ.get(_FAST_FAIL, "").lower() not in ("0", "false", "f", "no", "n", "off"):
+        return None
+    answer = _program.call(["exists", "-", "--json"], spec=asked, answers=(0, 1, 4, 6))
+    if json.loads(answer)["answer"] != "unknown":
+        return None
+    name = _program.call(["name", "-"], spec=asked).rstrip("\n")
+    warnings.warn(
+        f"whether {name} exists is unknown, and {_FAST_FAIL} is off: Flytekit assumes the image already exists",
+        stacklevel=2,
+    )
+    return name
+
+
+def _pullable(result: BuildResult) -> str:
+    is_pinned = os.environ.get(_PIN_DIGEST, "").lower() in ("true", "t", "1", "yes", "y", "on")
+    if not is_pinned or not result.digest:
+        return result.image
+    name, _, _ = result.image.rpartition(":")
+    return f"{name}@{result.digest}"
+
+
+def _bases(spec: Any) -> List[Any]:
+    base = spec.base_image
+    return [*_bases(base), base] if isinstance(base, ImageSpec) else []
+
+
+def _specs_to_come() -> List[Any]:
+    """The specs of what flytekit is serializing right now, and therefore will ask for one after the other."""
+    entities, settings = _serialized()
+    if not entities:
+        return []
+    from ._entities import image_specs
+
+    specs = (_as_serialized(found.spec, found.entity, settings) for found in image_specs(entities))
+    return [spec for spec in specs if spec is not None]
+
+
+def _as_serialized(spec: Any, entity: object, settings: Any) -> Optional[Any]:
+    """A copy of the spec, changed as flytekit changes it when it serializes what has it; None where none is built."""
+    from flytekit.core.container_task import ContainerTask
+    from flytekit.core.python_auto_container import PythonAutoContainerTask, update_image_spec_copy_handling
+    from flytekit.core.python_customized_container_task import PythonCustomizedContainerTask
+
+    if settings.image_config is not None and settings.image_config.find_image(spec.id) is not None:
+        return None
+    serialized = copy.deepcopy(spec)
+    own = entity._image if isinstance(entity, ContainerTask) else getattr(entity, "container_image", None)
+    if own is not spec:
+        # That of a further container of a pod is built as it is.
+        return serialized
+    fast = settings.fast_serialization_settings
+    if isinstance(entity, (PythonAutoContainerTask, ContainerTask)):
+        update_image_spec_copy_handling(serialized, settings)
+    elif isinstance(entity, PythonCustomizedContainerTask) and (fast is None or not fast.enabled):
+        serialized.source_root = settings.source_root
+    return serialized
+
+
+def _serialized() -> Tuple[List[Any], Any]:
+    """What is being serialized, and with which settings.
+
+    A builder is told neither. They are what the outermost call of flytekit's translator was given; where there is
+    none, images are built as flytekit asks for them.
+    """
+    found: Tuple[List[Any], Any] = ([], None)
+    frame = sys._getframe()
+    while frame is not None:
+        place = (frame.f_globals.get("__name__"), frame.f_code.co_name)
+        if place == ("flytekit.tools.translator", "get_serializable"):
+            found = ([frame.f_locals.get("entity")], frame.f_locals.get("settings"))
+        elif place == ("flytekit.tools.serialize_helpers", "get_registrable_entities"):
+            from flytekit.core.context_manager import FlyteEntities
+
+            found = (list(FlyteEntities.entities), frame.f_locals["ctx"].serialization_settings)
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return found
+
+
+def _keep_ids() -> None:
+    """Makes a spec keep the id that it was made with.
+
+    flytekit sets ``source_root`` and ``source_copy_mode`` when it serializes, and the id follows them or not, by
+    whether it was asked for before. The task file, which is executed again in the image, makes the spec without them.
+    """
+    made = ImageSpec.__post_init__
+
+    @functools.wraps(made)
+    def post_init(self: Any) -> None:
+        made(self)
+        if self.builder == NAME:
+            # flytekit keeps the first answer.
+            _ = self.id
+
+    ImageSpec.__post_init__ = post_init
+
+
+ImageBuildEngine.register(NAME, ImagewrightBuilder(), priority=PRIORITY)
+_keep_ids()
+_spec.join_flytekit(ImageSpec, ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME, request)

@@ -1,0 +1,89 @@
+"""What the program is asked: a spec as JSON, and what Python knows besides (``docs/python.md``)."""
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import sys
+from types import ModuleType
+from typing import Any, Dict, Iterable, List, Optional
+
+#: The fields of an ``ImageSpec``, of this package's class as of flytekit's.
+FIELDS = (
+    "name",
+    "python_version",
+    "builder",
+    "source_root",
+    "env",
+    "registry",
+    "packages",
+    "conda_packages",
+    "conda_channels",
+    "requirements",
+    "apt_packages",
+    "cuda",
+    "cudnn",
+    "base_image",
+    "platform",
+    "pip_index",
+    "pip_extra_index_url",
+    "pip_secret_mounts",
+    "pip_extra_args",
+    "registry_config",
+    "entrypoint",
+    "commands",
+    "tag_format",
+    "source_copy_mode",
+    "copy",
+    "python_exec",
+    "runtime_packages",
+    "builder_options",
+    "builder_config",
+)
+
+
+def request(spec: Any) -> Dict[str, Any]:
+    """What the program is asked of a spec: its fields, and what it cannot say of the modules of this process."""
+    found: Dict[str, Any] = {"spec": fields(spec), "id": spec.id}
+    if found["spec"].get("source_copy_mode") == "LOADED_MODULES" and spec.source_root is not None:
+        found["loaded_modules"] = loaded_modules(spec.source_root)
+    return found
+
+
+def fields(spec: Any) -> Dict[str, Any]:
+    """The fields of a spec that are set, as JSON has them; the spec is of this package's class or of flytekit's."""
+    found = {name: value for name in FIELDS if (value := getattr(spec, name)) is not None}
+    if not isinstance(found.get("base_image", ""), str):
+        found["base_image"] = fields(found["base_image"])
+    if "source_copy_mode" in found:
+        found["source_copy_mode"] = found["source_copy_mode"].name
+    return found
+
+
+def loaded_modules(source_root: str, modules: Optional[Iterable[ModuleType]] = None) -> List[str]:
+    """The files that ``source_copy_mode`` LOADED_MODULES copies: flytekit's, of the user's modules in a folder."""
+    installed = [sys.prefix, sys.base_prefix, site.getusersitepackages(), *site.getsitepackages()]
+    flytekit = getattr(sys.modules.get("flytekit"), "__file__", None)
+    if flytekit is not None:
+        installed.append(os.path.dirname(flytekit))
+    candidates = list(sys.modules.values()) if modules is None else modules
+    files = (getattr(module, "__file__", None) for module in candidates)
+    return sorted(
+        file
+        for file in files
+        if file is not None and _is_in(file, source_root) and not any(_is_in(file, folder) for folder in installed)
+    )
+
+
+def _is_in(file: str, folder: str) -> bool:
+    try:
+        return os.path.commonpath([file, folder]) == folder
+    except ValueError:
+        # One is relative, or both are on different drives.
+        return False
+
+
+def key(request: Dict[str, Any]) -> str:
+    """What tells a request from others."""
+    return json.dumps(request, sort_keys=True)
