@@ -1,8 +1,5 @@
 //! Whether an image exists: yes, no, or stale; what cannot be found out is an error, never a guess (design D10).
 
-use std::collections::BTreeMap;
-
-use imagewright_lock::differing_names;
 use imagewright_oci::{
     Descriptor, Digest, ImageConfig, ImageIndex, ImageManifest, ImageReference, Manifest, Platform,
 };
@@ -13,6 +10,7 @@ use serde::Serialize;
 
 use crate::BuildError;
 use crate::found::stored;
+use crate::fulfilment::unfulfilled;
 use crate::image::{BASE_NAME, LAYER_KEY, provenance_of_labels};
 use crate::native::GivenLock;
 use crate::provenance::{LockDigests, Provenance};
@@ -104,8 +102,8 @@ pub(crate) async fn at_tag(
     };
     // An image that says nothing was made by another builder from the same tag, which is all there is to ask.
     let answer = wanted.at_tag(descriptor.digest, origin.as_ref());
-    if let Existence::Exists { digest } = &answer.existence {
-        record(store, reference, platforms, *digest, wanted.declared, answer.lock)?;
+    if let (Existence::Exists { digest }, Some(origin)) = (&answer.existence, &origin) {
+        remember(store, reference, platforms, *digest, origin)?;
     }
     Ok(answer)
 }
@@ -163,8 +161,7 @@ fn has_parts(store: &Store, index: &ImageIndex, platforms: &[Platform]) -> Resul
     Ok(true)
 }
 
-/// Remembers what is under a tag, so that the next question costs one request. An index is remembered for each of its
-/// platforms besides: who asks for the tag alone asks for one.
+/// Remembers what was put under a tag.
 pub(crate) fn record(
     store: &Store,
     reference: &ImageReference,
@@ -174,8 +171,20 @@ pub(crate) fn record(
     lock: Option<LockDigests>,
 ) -> Result<(), BuildError> {
     let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
-    let inputs = serde_json::to_value(&origin).expect("digests serialise");
-    let record = TagRecord { manifest, declared: declared.digest, inputs };
+    remember(store, reference, platforms, manifest, &origin)
+}
+
+/// Remembers what is under a tag, so that the next question costs one request. An index is remembered for each of its
+/// platforms besides: who asks for the tag alone asks for one.
+fn remember(
+    store: &Store,
+    reference: &ImageReference,
+    platforms: &[Platform],
+    manifest: Digest,
+    origin: &Provenance,
+) -> Result<(), BuildError> {
+    let inputs = serde_json::to_value(origin).expect("digests serialise");
+    let record = TagRecord { manifest, declared: origin.declared, inputs };
     if let [_, _, ..] = platforms {
         for platform in platforms {
             store.put_tag(reference, std::slice::from_ref(platform), &record)?;
@@ -198,10 +207,7 @@ impl Wanted<'_> {
     /// Another lock makes another image, so one that does not fit is stale like any other input.
     fn compare(&self, digest: Digest, has: Option<&Provenance>) -> Existence {
         let Some(has) = has else { return Existence::Exists { digest } };
-        let mut different = Vec::new();
-        if has.declared != self.declared.digest {
-            different = changed(&self.declared.inputs, &has.inputs);
-        }
+        let mut different = unfulfilled(self.declared, has);
         if let (Some(given), Some(lock)) = (self.lock, has.lock)
             && !lock.are_of(&given.lock)
         {
@@ -212,45 +218,5 @@ impl Wanted<'_> {
         } else {
             Existence::Stale { digest, changed: different }
         }
-    }
-}
-
-/// What differs of inputs that are known to differ as a whole. Where no name can be said, it is the spec.
-fn changed(now: &BTreeMap<String, Digest>, then: &BTreeMap<String, Digest>) -> Vec<String> {
-    if then.is_empty() || now == then {
-        return vec!["spec".to_owned()];
-    }
-    differing_names(now, then).into_iter().cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn inputs(written: &[(&str, &str)]) -> BTreeMap<String, Digest> {
-        written.iter().map(|(name, text)| ((*name).to_owned(), Digest::of(text.as_bytes()))).collect()
-    }
-
-    #[test]
-    fn what_differs_is_never_said_to_exist() {
-        let now = inputs(&[("packages", "numpy"), ("requirements: a.txt", "six")]);
-        let declared = Declared { digest: Digest::of(b"now"), inputs: now.clone() };
-        let wanted = Wanted { declared: &declared, lock: None };
-        let digest = Digest::of(b"image");
-        let stale = |names: &[&str]| {
-            let changed = names.iter().map(|&name| name.to_owned()).collect();
-            Existence::Stale { digest, changed }
-        };
-        let check = |declared: &[u8], then: &[(&str, &str)], expected: Existence| {
-            let has = Provenance { declared: Digest::of(declared), inputs: inputs(then), lock: None };
-            assert_eq!(wanted.compare(digest, Some(&has)), expected, "{then:?}");
-        };
-        let same = [("packages", "numpy"), ("requirements: a.txt", "six")];
-        check(b"now", &same, Existence::Exists { digest });
-        check(b"then", &[("packages", "scipy"), same[1]], stale(&["packages"]));
-        // Both agree on every name, and still on nothing: the digest is over more than the names.
-        check(b"then", &same, stale(&["spec"]));
-        check(b"then", &[], stale(&["spec"]));
-        assert_eq!(wanted.compare(digest, None), Existence::Exists { digest });
     }
 }

@@ -13,7 +13,7 @@ use imagewright_lock::{
 };
 use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
-use imagewright_recipe::{Recipe, lower};
+use imagewright_recipe::{FrontEnd, Recipe, lower};
 use imagewright_sandbox::Network;
 use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared};
 
@@ -104,11 +104,16 @@ impl<'a> Job<'a> {
         let context = DeclaredContext {
             directory: &request.directory,
             python: Some(&python),
-            flytekit: None,
+            with: &request.with,
             environment: machine.host.variables(),
             left_out: &request.left_out,
         };
-        let recipe = lower(&request.spec, request.fallback_python)?;
+        let front_end = FrontEnd {
+            with: &request.with,
+            client: request.client.as_deref(),
+            image_id: request.id.as_deref(),
+        };
+        let recipe = lower(&request.spec, request.fallback_python)?.for_front_end(&front_end);
         let (declared, sources) = declared(&request.spec, &context)?;
         let target = request.spec.image_name(&request.directory)?;
         let homes = homes(&request.spec, &target, &request.directory)?;

@@ -41,6 +41,7 @@ mod progress;
 mod report;
 
 mod found;
+mod fulfilment;
 mod inspect;
 mod layer_bytes;
 mod local_base;

@@ -9,7 +9,7 @@ use imagewright_lock::{BUCKETS, PlatformLock, SourcePin, is_implied};
 use imagewright_oci::Digest;
 use imagewright_pypa::PackageName;
 use imagewright_spec::clean;
-use imagewright_spec::requirements::{editable_target, local_path};
+use imagewright_spec::requirements::{distribution, editable_target, local_path};
 
 use crate::definition::{Content, LayerDefinition, LayerKind, WheelGroup};
 use crate::planner::Scope;
@@ -141,6 +141,13 @@ fn asker(scope: &Scope<'_>, package: &LockedPackage) -> Asker {
     }
     if let Some(place) = named(scope, package) {
         return Asker::User { place: place.to_owned() };
+    }
+    if let Some(asked) = step.with.iter().find(asks) {
+        return Asker::User { place: asked.origin.clone() };
+    }
+    let client = step.client.as_ref().and_then(|client| client.file_name()?.to_str());
+    if client.and_then(distribution).as_ref() == Some(name) {
+        return Asker::User { place: "client".to_owned() };
     }
     match &step.requirements_file {
         _ if is_implied(name.as_str(), scope.lock.interpreter.minor) => Asker::EveryEnvironment,

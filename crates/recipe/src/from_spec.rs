@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BaseImage, ImageSpec};
 
@@ -22,6 +24,34 @@ pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, Recipe
     steps.extend(copies(spec).map(Step::Copy));
     steps.extend(commands(spec).map(Step::Commands));
     Ok(Recipe { base: base(spec), platforms: spec.platforms.clone(), steps, settings: settings(spec) })
+}
+
+/// What a front end knows of an image that its spec does not say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FrontEnd<'a> {
+    /// Further requirements, as texts.
+    pub with: &'a [String],
+    /// The wheel of its own part in the image.
+    pub client: Option<&'a Path>,
+    /// What a running task knows its image by, where it is not the spec's id.
+    pub image_id: Option<&'a str>,
+}
+
+impl Recipe {
+    /// The same for a front end.
+    #[must_use]
+    pub fn for_front_end(mut self, front_end: &FrontEnd<'_>) -> Self {
+        for step in &mut self.steps {
+            if let Step::Packages(packages) = step {
+                packages.with = requirements("with", front_end.with);
+                packages.client = front_end.client.map(Path::to_owned);
+            }
+        }
+        if let Some(id) = front_end.image_id {
+            id.clone_into(&mut self.settings.image_id);
+        }
+        self
+    }
 }
 
 fn base(spec: &ImageSpec) -> Base {
@@ -57,6 +87,8 @@ fn packages(spec: &ImageSpec) -> PackagesStep {
         index: spec.pip_index.clone(),
         extra_indexes: spec.pip_extra_index_url.clone(),
         extra_arguments: spec.pip_extra_args.clone(),
+        with: Vec::new(),
+        client: None,
         bytecode: spec.builder_options.bytecode,
     }
 }

@@ -17,7 +17,7 @@ use imagewright_spec::LocalImage;
 
 pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
-pub use from_spec::lower;
+pub use from_spec::{FrontEnd, lower};
 pub use step::{
     AptPackagesStep, CommandsStep, CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step,
     UserStep,

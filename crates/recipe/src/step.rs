@@ -66,6 +66,10 @@ pub struct PackagesStep {
     pub extra_indexes: Vec<String>,
     /// `pip_extra_args` of the spec, as written.
     pub extra_arguments: Option<String>,
+    /// What a front end asks for besides, unless it is asked for or there anyway.
+    pub with: Vec<Requirement>,
+    /// A local wheel of the front end's, in the same way.
+    pub client: Option<PathBuf>,
     /// Whether modules are compiled when the image is made (design D5).
     pub bytecode: bool,
 }

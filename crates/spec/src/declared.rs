@@ -1,13 +1,14 @@
 //! All that the user wrote and every local file it reaches, as one digest (design D10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use imagewright_oci::{Digest, Hasher, canonical_json};
+use imagewright_pypa::PackageName;
 use serde::{Deserialize, Serialize};
 
 use crate::requirements::{
-    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError,
+    self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError, distribution,
     editable_target, local_path, split_options,
 };
 use crate::source_tree::{folder_files, read_chunks};
@@ -21,13 +22,16 @@ pub struct DeclaredContext<'a> {
     pub directory: &'a Path,
     /// The Python minor that an image without `python_version` and without a base gets, such as `3.12`.
     pub python: Option<&'a str>,
-    /// The requirement on flytekit that is added to the packages, if one is.
-    pub flytekit: Option<&'a str>,
+    /// Further requirements, which a front end asks for; those of what the spec asks for itself count for nothing.
+    pub with: &'a [String],
     /// For `${NAME}` in requirements files.
     pub environment: &'a Environment,
     /// Files that are about the image and not of it, its lock: they are not copied with the folder they are in.
     pub left_out: &'a [PathBuf],
 }
+
+/// What the names of inputs begin with that a front end asks for and the spec does not.
+pub const WITH: &str = "with: ";
 
 /// The digest of all inputs of an image that are written down or on this machine, and of each of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,8 +51,9 @@ pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Decl
     if spec.source_copy_mode == SourceCopyMode::LoadedModules {
         return Err(SpecError::LoadedModules);
     }
-    let mut inputs = Inputs { context, digests: BTreeMap::new(), places: BTreeMap::new() };
+    let mut inputs = Inputs::new(context);
     inputs.spec(spec)?;
+    inputs.with()?;
     let sources = sources(spec, context.directory, context.left_out)?;
     let trees = sources.iter().map(|(name, Source { tree, .. })| (name.clone(), tree.digest()));
     inputs.digests.extend(trees);
@@ -61,13 +66,42 @@ struct Inputs<'a> {
     digests: BTreeMap<String, Digest>,
     /// What has which name, of files and folders.
     places: BTreeMap<String, PathBuf>,
+    /// The distributions that are asked for.
+    asked: BTreeSet<PackageName>,
 }
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
+    fn new(context: &'a DeclaredContext<'a>) -> Self {
+        Self { context, digests: BTreeMap::new(), places: BTreeMap::new(), asked: BTreeSet::new() }
+    }
+
+    /// What a front end asks for besides. A version is part of the name, so that it can be told; an address may have a
+    /// password in it.
+    fn with(&mut self) -> Result<(), SpecError> {
+        let mut further = Inputs::new(self.context);
+        for text in self.context.with {
+            let name = distribution(text);
+            if name.as_ref().is_some_and(|name| self.asked.contains(name)) {
+                continue;
+            }
+            if local_path(text).is_some() {
+                further.local(Field::Packages, text)?;
+                continue;
+            }
+            let is_plain = !text.contains(['@', '/', ':']);
+            let shown = if is_plain { Some(text.clone()) } else { name.map(|name| name.to_string()) };
+            further.text(&shown.unwrap_or_else(|| "an address".to_owned()), text);
+        }
+        self.digests
+            .extend(further.digests.into_iter().map(|(name, digest)| (format!("{WITH}{name}"), digest)));
+        Ok(())
+    }
+
     fn spec(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         let mut identity = spec.identity.without(Field::RegistryConfig).without(Field::SourceRoot);
         if let Some(BaseImage::Spec(base)) = &spec.base_image {
-            let (base, _) = declared(base, self.context)?;
+            // What a front end asks for is the upper image's.
+            let (base, _) = declared(base, &DeclaredContext { with: &[], ..*self.context })?;
             identity = identity.without(Field::BaseImage);
             self.digests.extend(
                 base.inputs.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest)),
@@ -76,9 +110,6 @@ impl Inputs<'_> {
         self.text("spec", &identity.to_python().to_string());
         if let (None, None, Some(python)) = (&spec.python_version, &spec.base_image, self.context.python) {
             self.text("python", python);
-        }
-        if let Some(flytekit) = self.context.flytekit {
-            self.text("flytekit", flytekit);
         }
         if let Some(BaseImage::Local(image)) = &spec.base_image {
             self.local_image(image)?;
@@ -146,6 +177,9 @@ impl Inputs<'_> {
         let (directory, environment) = (self.context.directory, self.context.environment);
         let read = match &line.kind {
             LineKind::Requirement { requirement, .. } => {
+                if !line.constraint {
+                    self.asked.extend(distribution(requirement));
+                }
                 for (name, value) in &line.variables {
                     self.text(&format!("${{{name}}}"), value);
                 }

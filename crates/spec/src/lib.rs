@@ -61,7 +61,7 @@ mod tag_inputs;
 
 pub use builder_config::BuilderConfig;
 pub use builder_options::{BuilderOptions, CopyOptions};
-pub use declared::{Declared, DeclaredContext, declared};
+pub use declared::{Declared, DeclaredContext, WITH, declared};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
 pub use image_spec::{BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions};

@@ -4,6 +4,7 @@
 //! its `req_file.py`: continuation lines, comments, `${NAME}`, options, nested `-r` and `-c` relative to the
 //! including file. Requirements are not parsed further here; what a resolver takes is the resolver's to say.
 
+mod distribution;
 mod local;
 mod logical;
 mod options;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+pub use distribution::{distribution, uncommented};
 pub use local::{editable_target, local_path};
 pub use options::{OptionValue, split_options};
 

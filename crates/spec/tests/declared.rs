@@ -36,7 +36,7 @@ fn attempt(spec: &str, folder: &Path, python: &str, version: &str) -> Result<Dec
     let context = DeclaredContext {
         directory: folder,
         python: Some(python),
-        flytekit: None,
+        with: &[],
         environment: &environment,
         left_out: &["image.lock".into()],
     };

@@ -12,7 +12,7 @@ fn sources(spec: &str, folder: &Path) -> Sources {
     let context = DeclaredContext {
         directory: folder,
         python: None,
-        flytekit: None,
+        with: &[],
         environment: &Environment::new(),
         left_out: &["image.lock".into(), "nowhere.lock".into()],
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Offline, Run};
+use crate::support::Offline;
 
 #[test]
 fn several_specs_are_built_one_after_the_other() {
@@ -112,12 +112,7 @@ fn a_spec_comes_from_standard_input() {
     let workshop = &world.workshop;
     world.spec(&["gamma"]);
     let yaml = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
-    let asked = |arguments: &[&str], spec: &str| {
-        let mut command = workshop.command(arguments);
-        fs_err::write(workshop.path("stdin"), spec).unwrap();
-        command.stdin(fs_err::File::open(workshop.path("stdin")).unwrap().into_parts().0);
-        Run::of(&command.output().unwrap())
-    };
+    let asked = |arguments: &[&str], spec: &str| workshop.run_on(spec, arguments);
     let tag = workshop.run(&["tag", "image.yaml"]).expect(0).stdout;
     assert_eq!(asked(&["tag", "-"], &yaml).expect(0).stdout, tag);
     workshop.write("image.json", r#"{"name": "app", "packages": ["gamma"]}"#);

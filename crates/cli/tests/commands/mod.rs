@@ -7,4 +7,5 @@ mod doctor;
 mod failures;
 mod lock;
 mod plan;
+mod requests;
 mod sandbox;

@@ -126,6 +126,15 @@ impl Workshop {
         run_within(&mut self.command(arguments), LIMIT)
     }
 
+    /// Runs the command with this on its standard input.
+    #[track_caller]
+    pub(crate) fn run_on(&self, input: &str, arguments: &[&str]) -> Run {
+        let (path, mut command) = (self.path("stdin"), self.command(arguments));
+        fs_err::write(&path, input).unwrap();
+        command.stdin(fs_err::File::open(path).unwrap().into_parts().0);
+        Run::of(&command.output().unwrap())
+    }
+
     /// Builds a spec of the project; what it reports.
     #[track_caller]
     pub(crate) fn build(&self, spec: &str, arguments: &[&str]) -> Report {

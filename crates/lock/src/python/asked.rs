@@ -1,9 +1,13 @@
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use imagewright_pypa::{PackageName, Version};
 use imagewright_recipe::PackagesStep;
 use imagewright_spec::requirements::{
     LineKind, OptionValue, RequirementLine, RequirementsFile, editable_target, parse, read, read_constraints,
 };
+
+use url::Url;
 
 use super::{
     Index, IndexSettings, IndexUrl, InstallOptions, OptionProblem, Origin, OverrideFile, PythonError,
@@ -16,6 +20,8 @@ use crate::uv::Host;
 pub struct Asked {
     /// What is to be installed: of the requirements file, then of `packages`, as flytekit gives them.
     pub requirements: Vec<Requirement>,
+    /// What a front end asks for besides, unless it is asked for or in the base.
+    pub with: Vec<Requirement>,
     /// Version limits that ask for nothing: the lines of `-c` files.
     pub constraints: Vec<Requirement>,
     /// What takes the place of requirements of packages: the lines of `--overrides` files.
@@ -49,6 +55,7 @@ impl Asked {
             asked.read_named(file, true, &field, host)?;
         }
         asked.requirements.extend(options.requirements.iter().cloned());
+        asked.with = with(step, host)?;
         check_indexes(step, host)?;
         let from_files = std::mem::take(&mut asked.options);
         for file in options.override_files.iter().chain(&from_files.override_files) {
@@ -66,6 +73,18 @@ impl Asked {
             .or(IndexSettings::of_host(host)?);
         asked.options = options.or(from_files);
         Ok(asked)
+    }
+
+    /// What a front end asks for, less what is asked for or in the base already. To be asked when all requirements have
+    /// a name, those too whose source had to be read for it.
+    pub(crate) fn take_further(&mut self, installed: &[(PackageName, Version)]) -> Vec<Requirement> {
+        let installed = if self.options.ignore_installed { &[] } else { installed };
+        let asked: BTreeSet<PackageName> = self.requirements.iter().filter_map(Requirement::name).collect();
+        let is_there = |name: &PackageName| {
+            asked.contains(name) || installed.iter().any(|(installed, _)| installed == name)
+        };
+        let further = std::mem::take(&mut self.with).into_iter();
+        further.filter(|it| !it.name().is_some_and(|name| is_there(&name))).collect()
     }
 
     fn read_named(
@@ -169,6 +188,20 @@ impl Asked {
         self.options = std::mem::take(&mut self.options).then(found);
         Ok(())
     }
+}
+
+/// The requirements of a front end: of lines as in `packages`, and its own wheel.
+fn with(step: &PackagesStep, host: &Host) -> Result<Vec<Requirement>, PythonError> {
+    let mut with = Asked::default();
+    for package in &step.with {
+        with.take_package(&package.text, &package.origin, host)?;
+    }
+    let client = step.client.as_ref().map(|client| {
+        let url = Url::from_file_path(host.working_directory().join(client));
+        let text = url.map_or_else(|()| client.display().to_string(), |url| url.to_string());
+        Requirement::of_field(&text, "client")
+    });
+    Ok(with.requirements.into_iter().chain(client).collect())
 }
 
 /// uv takes a word that is no URL for a path, and says later that some other file is missing.

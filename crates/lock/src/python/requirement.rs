@@ -2,8 +2,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use imagewright_oci::Digest;
-use imagewright_pypa::{PackageName, WheelFilename};
-use imagewright_spec::requirements::RequirementLine;
+use imagewright_pypa::PackageName;
+use imagewright_spec::requirements::{RequirementLine, distribution, uncommented};
 use serde::{Deserialize, Serialize};
 
 use super::{IndexUrl, PythonError};
@@ -94,18 +94,7 @@ impl Requirement {
 
     /// The distribution it is about, when the text says.
     pub fn name(&self) -> Option<PackageName> {
-        let text = without_comment(&self.text).trim();
-        let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        let (word, rest) = text.split_at(text.bytes().take_while(|b| is_name(*b)).count());
-        let starts_specifier = |c: char| "[<>=!~;@(".contains(c);
-        let rest = rest.trim_start();
-        let is_path = word.starts_with('.') || is_wheel(word);
-        if !is_path && (rest.is_empty() || rest.starts_with(starts_specifier) || rest.starts_with("--")) {
-            return word.parse().ok();
-        }
-        let location = text.split_whitespace().next()?.split(['#', '?']).next()?;
-        let filename: WheelFilename = location.rsplit('/').next()?.parse().ok()?;
-        Some(filename.name().clone())
+        distribution(&self.text)
     }
 
     pub(super) fn parse(&self, host: &Host) -> Result<Parsed, PythonError> {
@@ -120,7 +109,7 @@ impl Requirement {
     pub(super) fn without_hashes(&self) -> Result<(String, Vec<Digest>), PythonError> {
         let mut words = Vec::new();
         let mut hashes = Vec::new();
-        let mut rest = without_comment(&self.text).split_whitespace();
+        let mut rest = uncommented(&self.text).split_whitespace();
         while let Some(word) = rest.next() {
             let hash = match word.strip_prefix("--hash") {
                 Some("") => rest.next(),
@@ -145,12 +134,6 @@ impl Requirement {
         let digits = text.strip_prefix("sha256:").and_then(|digits| Digest::from_hex(digits).ok());
         digits.ok_or_else(|| PythonError::Hash { text: text.to_owned(), requirement: self.clone() })
     }
-}
-
-/// A comment begins at the start of a line or after white space.
-fn without_comment(text: &str) -> &str {
-    let starts = |at: usize| at == 0 || text[..at].ends_with(char::is_whitespace);
-    text.match_indices('#').find(|(at, _)| starts(*at)).map_or(text, |(at, _)| &text[..at])
 }
 
 fn is_wheel(path: &str) -> bool {

@@ -66,6 +66,13 @@ impl<'a> Building<'a> {
             };
             asked.requirements.push(wanted);
         }
+        for requirement in asked.take_further(installed) {
+            let wanted = match requirement.source(host)? {
+                None => requirement,
+                Some(source) => self.direct(&source, &mut wheels, stack).await?,
+            };
+            asked.requirements.push(wanted);
+        }
         let links = asked.indexes.find_links.clone();
         loop {
             asked.indexes.find_links = links.iter().cloned().chain(wheels.index()).collect();

@@ -1,0 +1,129 @@
+//! Requests on standard input: what a front end asks for beside a spec, and whom an image serves that has it.
+
+use imagewright_testkit::wheel::WheelBuilder;
+use serde_json::{Value, json};
+
+use crate::support::{Offline, Report, Workshop, small};
+
+/// A request for packages over the base, with what `more` says.
+fn request(world: &Offline, packages: &[&str], more: &Value) -> String {
+    let host = world.registry.host();
+    let spec = json!({
+        "name": "app", "registry": host, "base_image": format!("{host}/base:1"), "pip_index": world.index.url(),
+        "packages": packages, "builder_options": {"bytecode": false},
+    });
+    let mut request = json!({ "spec": spec });
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request.to_string()
+}
+
+fn build(workshop: &Workshop, request: &str) -> Report {
+    Report::parse(&workshop.run_on(request, &["build", "-", "--json"]).expect(0).stdout)
+}
+
+/// A wheel beside the project, where a front end of that version keeps its own.
+fn client(world: &Offline, version: &str) -> String {
+    let wheel = WheelBuilder::new("client", version).file("client.py", "x = 1\n");
+    let path = world.workshop.path("of the client").join(wheel.filename());
+    fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+    fs_err::write(&path, wheel.bytes()).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn what_a_front_end_asks_for_is_in_the_image_and_in_no_name() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.index.add(&small("gamma", "2.0"));
+    world.spec(&["alpha==1.0"]);
+    let ask = |gamma: &str, version: &str| {
+        let more =
+            json!({ "with": [gamma], "client": client(&world, version), "id": "its own", "python": "3.11" });
+        request(&world, &["alpha==1.0"], &more)
+    };
+    let asked = ask("gamma==1.0", "1.0");
+    let tag = workshop.run(&["tag", "image.yaml"]).expect(0).stdout;
+    assert_eq!(workshop.run_on(&asked, &["tag", "-"]).expect(0).stdout, tag);
+    let plan = workshop.run_on(&asked, &["plan", "-"]).expect(0).stdout;
+    for because in
+        ["packages[0] asks for alpha 1.0", "with[0] asks for gamma 1.0", "client asks for client 1.0"]
+    {
+        assert!(plan.contains(because), "{because}\n{plan}");
+    }
+    let built = build(workshop, &asked);
+    assert_eq!(built.packages(), ["alpha 1.0", "client 1.0", "gamma 1.0", "pip 26.0", "setuptools 80.0"]);
+    let image = built.text("image");
+    let inspected = workshop.run(&["inspect", image, "--json"]).expect(0).stdout;
+    assert!(inspected.contains("_F_IMG_ID=its own"), "{inspected}");
+
+    // It has all that the spec asks for, on this machine and, by its annotations, on another one.
+    let other = Workshop::new();
+    let text = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
+    other.write("image.yaml", text);
+    for workshop in [workshop, &other] {
+        workshop.run(&["exists", "image.yaml"]).expect(0);
+        // Who asked for less has not made the other forget what there is.
+        workshop.run_on(&asked, &["exists", "-"]).expect(0);
+        let newer = ask("gamma==1.0", "2.0");
+        assert_eq!(build(workshop, &newer).text("status"), "exists");
+        assert_eq!(workshop.build("image.yaml", &[]).digest(), built.digest());
+        let stale = workshop.run_on(&ask("gamma==2.0", "1.0"), &["exists", "-"]).expect(1).stdout;
+        assert_eq!(stale.trim(), "stale: gamma 1.0 -> 2.0 (with) changed");
+    }
+}
+
+#[test]
+fn an_image_that_has_less_is_stale_and_made_again() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["alpha==1.0"]);
+    let first = workshop.build("image.yaml", &[]);
+    let asked = request(&world, &["alpha==1.0"], &json!({ "with": ["gamma"] }));
+    let stale = workshop.run_on(&asked, &["exists", "-"]).expect(1).stdout;
+    assert_eq!(stale.trim(), "stale: with: gamma changed");
+    let second = build(workshop, &asked);
+    assert_eq!((second.text("status"), second.text("image")), ("stale-rebuilt", first.text("image")));
+    assert_eq!(second.packages(), ["alpha 1.0", "gamma 1.0", "pip 26.0", "setuptools 80.0"]);
+    // Nothing else moved.
+    let produced: Vec<_> = second.produced().into_iter().flat_map(|layer| layer.packages).collect();
+    assert_eq!(produced, ["gamma 1.0"]);
+}
+
+#[test]
+fn what_is_asked_for_or_there_anyway_is_not_asked_for_again() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    workshop.write("requirements.txt", "-r more/nested.txt\n");
+    workshop.write("more/nested.txt", "Gamma<2  # by its other name\n");
+    world.spec_with(&["beta"], "requirements: requirements.txt\n");
+    let image = workshop.build("image.yaml", &[]).text("image").to_owned();
+    let text = fs_err::read_to_string(workshop.project().join("image.yaml")).unwrap();
+    // No index has these versions, so whoever asked for them would fail.
+    let more = json!({ "with": ["gamma==9.9", "beta==9.9"] });
+    let mut asked: Value = serde_json::from_str(&request(&world, &["beta"], &more)).unwrap();
+    asked["spec"]["requirements"] = "requirements.txt".into();
+    assert_eq!(build(workshop, &asked.to_string()).text("status"), "exists", "{text}");
+    // A base that has them is known when it is looked into.
+    asked["spec"]["base_image"] = image.into();
+    asked["spec"]["packages"] = json!(["alpha"]);
+    asked["spec"].as_object_mut().unwrap().remove("requirements");
+    let over = build(workshop, &asked.to_string());
+    assert_eq!(over.text("status"), "built");
+    assert!(!over.packages().iter().any(|package| package.contains("9.9")), "{:?}", over.packages());
+}
+
+#[test]
+fn a_request_says_whether_to_push_and_to_build_again() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    let local = request(&world, &["gamma"], &json!({ "push": false }));
+    assert_eq!(build(workshop, &local).text("status"), "built");
+    let pushed = request(&world, &["gamma"], &json!({ "push": true }));
+    workshop.run_on(&pushed, &["exists", "-"]).expect(1);
+    assert_eq!(build(workshop, &pushed).text("status"), "built");
+    assert_eq!(build(workshop, &pushed).text("status"), "exists");
+    let forced = request(&world, &["gamma"], &json!({ "force": true }));
+    assert_eq!(build(workshop, &forced).text("status"), "built");
+    let nowhere = r#"{"spec": {"packages": ["gamma"]}, "push": true}"#;
+    workshop.run_on(nowhere, &["build", "-"]).expect(2).says(&["the spec has no registry to push to"]);
+}
