@@ -15,6 +15,8 @@ from ._errors import BY_EXIT_CODE, InternalError, MachineError
 #: Names the program, instead of the one that this package brought.
 PROGRAM = "IMAGEWRIGHT_PROGRAM"
 
+_INSTALL = f"install the package with its program: `pip install imagewright`; or set {PROGRAM} to the path of one"
+
 #: What a shell says of a command that Ctrl-C ended.
 _INTERRUPTED = 130
 
@@ -40,11 +42,7 @@ def find() -> str:
             return path
     path_or_none = shutil.which("imagewright")
     if path_or_none is None:
-        raise MachineError(
-            "the program `imagewright` is not there",
-            "install the package with its program: `pip install imagewright`; "
-            f"or set {PROGRAM} to the path of one",
-        )
+        raise MachineError("the program `imagewright` is not there", _INSTALL)
     return path_or_none
 
 
@@ -64,15 +62,7 @@ def call(
     with os.fdopen(read, encoding="utf-8") as failure:
         try:
             with _progress() as stderr:
-                process = subprocess.Popen(
-                    [find(), "--failure-file", f"/dev/fd/{write}", *arguments],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    pass_fds=(write,),
-                    env={**os.environ, **environment} if environment else None,
-                    encoding="utf-8",
-                )
+                process = _start(["--failure-file", f"/dev/fd/{write}", *arguments], stderr, write, environment)
                 try:
                     text, _ = process.communicate(None if spec is None else json.dumps(spec))
                 except BaseException:
@@ -84,6 +74,24 @@ def call(
         if process.returncode not in answers:
             _raise(process.returncode, failure.read())
         return text
+
+
+def _start(
+    arguments: Sequence[str], stderr: Optional[int], failure: int, environment: Optional[Mapping[str, str]]
+) -> subprocess.Popen[str]:
+    program = find()
+    try:
+        return subprocess.Popen(
+            [program, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            pass_fds=(failure,),
+            env={**os.environ, **environment} if environment else None,
+            encoding="utf-8",
+        )
+    except OSError as error:
+        raise MachineError(f"cannot start {program}: {error.strerror}", _INSTALL) from error
 
 
 def _raise(code: int, failure: str) -> NoReturn:

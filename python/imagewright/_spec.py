@@ -10,6 +10,7 @@ import json
 import os
 import platform as machine
 import re
+import sys
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
@@ -87,14 +88,56 @@ def join_flytekit(
 class ImageSpec(_Base):
     """What is in a container image, and where it goes.
 
-    Fields, defaults, ``id`` and ``tag`` are those of flytekit's class of this name; ``docs/spec.md`` describes each
-    field. A spec is immutable: the ``with_`` methods give a new one, and lists that it was made of are copied.
+    Fields, defaults, :attr:`id` and :attr:`tag` are those of flytekit's class of this name, and wherever flytekit takes
+    that, it takes this. A spec is not changed: the ``with_`` methods give a new one, and lists that it was made of are
+    copied. Relative paths are relative to the working directory.
 
     >>> spec = ImageSpec(name="train", python_version="3.11", packages=["numpy"], registry="localhost:5000")
     >>> spec.with_packages("pandas").packages
     ['numpy', 'pandas']
     >>> spec.build().image  # doctest: +SKIP
     'localhost:5000/train:...'
+
+    Where the image goes:
+
+    - ``name``: name of the image, behind the registry.
+    - ``registry``: registry, and path in it, that the image is pushed to: ``"ghcr.io/username"``. Without one it stays
+      on this machine.
+    - ``tag_format``: format of the tag; ``{spec_hash}`` stands for the hash.
+    - ``registry_config``: Docker configuration file with the credentials to use.
+    - ``platform``: ``"linux/arm64"``; several are joined with commas.
+    - ``builder``: which builder makes the image; None is imagewright's own.
+
+    What it is made on:
+
+    - ``base_image``: name of an image, another spec, or ``"oci:DIR"``, ``"oci-archive:FILE"``, ``"docker-archive:FILE"``.
+      Without one it is Debian.
+    - ``python_version``: Python of the image, ``"3.12"``; without it that of the base, or of this interpreter.
+    - ``python_exec``: Python of the base image that the packages are for.
+
+    Packages:
+
+    - ``packages``: Python packages, as requirements: ``["pandas", "numpy>=2"]``.
+    - ``requirements``: path of a file of requirements.
+    - ``pip_index``, ``pip_extra_index_url``: package indexes instead of, or besides, the default one.
+    - ``pip_extra_args``: options of pip or uv.
+    - ``pip_secret_mounts``: pairs of a file and the path where the build, but not the image, has it.
+    - ``conda_packages``, ``conda_channels``: conda packages, and channels besides conda-forge.
+    - ``apt_packages``: packages of the system.
+    - ``runtime_packages``: packages that are installed when a container starts.
+    - ``cuda``, ``cudnn``: of flytekit's envd builder; refused.
+
+    Files, environment, commands:
+
+    - ``copy``: files and folders that are copied below ``/root``.
+    - ``source_root``, ``source_copy_mode``: folder whose files are copied to ``/root``, and which of them.
+    - ``env``: environment variables.
+    - ``commands``: commands that run at the end, as root.
+    - ``entrypoint``: entry point; ``[]`` removes that of the base.
+
+    - ``builder_options``, ``builder_config``: options of the builder, such as ``{"bytecode": False}``.
+
+    Raises :class:`ValueError` for fields of the wrong type; what a field says is checked when it is used.
     """
 
     name: str = "flytekit"
@@ -220,6 +263,25 @@ class ImageSpec(_Base):
             return image == self.id
         return not any(name in os.environ for name in _EXECUTION)
 
+    @classmethod
+    def from_env(cls, *, pinned_packages: Optional[List[str]] = None, **kwargs: Any) -> ImageSpec:
+        """A spec with the Python of this environment, and with packages at the versions that this environment has.
+
+        >>> import sys
+        >>> ImageSpec.from_env(name="a").python_version == f"{sys.version_info.major}.{sys.version_info.minor}"
+        True
+        """
+        from importlib.metadata import version
+
+        if kwargs.get("python_version") is not None:
+            raise ValueError(
+                "python_version can not be used with `from_env` because it will be inferred from the environment"
+            )
+        kwargs["python_version"] = f"{sys.version_info.major}.{sys.version_info.minor}"
+        pinned = [f"{package}=={version(package)}" for package in pinned_packages or []]
+        kwargs["packages"] = [*(kwargs.get("packages") or []), *pinned]
+        return cls(**kwargs)
+
     def force_push(self) -> ImageSpec:
         """The same spec, whose image is built and pushed also where it exists.
 
@@ -306,9 +368,9 @@ class ImageSpec(_Base):
         return _program.call([command, "-", *options], spec=_request(self), answers=answers)
 
     def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:
-        before = getattr(self, name) or []
-        after: Any = [*before, *([values] if isinstance(values, str) else values)]
-        return dataclasses.replace(self, **{name: after})
+        more = [values] if isinstance(values, str) else values
+        changes: Dict[str, Any] = {name: [*(getattr(self, name) or []), *more]}
+        return dataclasses.replace(self, **changes)
 
 
 _FIELDS = [field.name for field in dataclasses.fields(ImageSpec)]

@@ -1,4 +1,4 @@
-//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`, `bench`.
+//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`, `python`, `bench`.
 
 #![expect(clippy::print_stderr, reason = "this program speaks to the person who runs it")]
 
@@ -17,6 +17,7 @@ mod keep;
 mod lint;
 mod oracle;
 mod peers;
+mod python;
 mod source;
 mod test;
 mod tidy;
@@ -39,6 +40,8 @@ enum Verb {
     /// Make the base images that the tests build upon, once, under the target directory.
     Bases,
     Peers(peers::Arguments),
+    /// Install the Python package of this checkout beside flytekit and flyte, and print the interpreter.
+    Python,
     Bench(bench::Arguments),
     #[command(hide = true)]
     Keep(keep::Arguments),
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Tidy => tidy::run().map(|()| ExitCode::SUCCESS),
         Verb::Bases => bases::run().map(|()| ExitCode::SUCCESS),
         Verb::Peers(arguments) => peers::run(&arguments),
+        Verb::Python => python::run(),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Keep(arguments) => keep::run(&arguments),
     };

@@ -31,6 +31,9 @@ pub(crate) const DOCKER: &str = "IMAGEWRIGHT_TEST_DOCKER";
 /// The repository prefix of the base images in that registry.
 pub(crate) const BASES: &str = "IMAGEWRIGHT_TEST_BASES";
 
+/// A Python interpreter that has this checkout's package, flytekit and flyte.
+pub(crate) const PYTHON: &str = "IMAGEWRIGHT_TEST_PYTHON";
+
 /// Run a command with a registry, a Docker daemon and the base images beside it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -94,6 +97,11 @@ impl Prepared {
             variables.insert(PEERS, "1".into());
         }
         Ok(Self { variables, startable: startable && network })
+    }
+
+    /// Whether the package indexes may be used.
+    pub(crate) fn has_network(&self) -> bool {
+        self.variables.contains_key(NETWORK)
     }
 
     /// Whether the peers may be started here, and the base images made.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::peers::{Prepared, Running};
 use crate::process::{cargo, find, run as run_command, step};
 use crate::workspace::Workspace;
-use crate::{bases, lint};
+use crate::{bases, lint, peers, python};
 
 /// Install what is missing, build, lint, start the peers, test, and stop what was started.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         (preparing.join().expect("preparation does not panic"), compiled)
     });
     let (prepared, Compiled { lint }) = (prepared?, compiled?);
-    let running = Running::start(&workspace, &prepared)?;
+    let mut running = Running::start(&workspace, &prepared)?;
+    if prepared.has_network() {
+        let python = python::ensure(&workspace, prepared.python())?;
+        running.variables.insert(peers::PYTHON, python.into_os_string());
+    }
     let tests = verdict(runner.tests(&arguments.runner).envs(&running.variables))?;
     lint.and(Ok(tests))
 }

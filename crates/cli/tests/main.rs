@@ -6,6 +6,7 @@ mod commands;
 mod e2e;
 mod inspect;
 mod interpreter;
+mod python;
 mod run;
 mod steps;
 mod support;

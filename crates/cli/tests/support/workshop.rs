@@ -109,7 +109,14 @@ impl Workshop {
         let binary = env!("CARGO_BIN_EXE_imagewright");
         let words: Vec<&str> = wrapper.iter().copied().chain([binary]).collect();
         let mut command = Command::new(words[0]);
-        command.args(&words[1..]).args(arguments).current_dir(self.project());
+        command.args(&words[1..]).args(arguments);
+        self.place(&mut command);
+        command
+    }
+
+    /// Makes a command start in the project, with the store and an environment that says nothing of the machine's user.
+    pub(crate) fn place(&self, command: &mut Command) {
+        command.current_dir(self.project());
         for name in ["REGISTRY_AUTH_FILE", "SOURCE_DATE_EPOCH", "PYTHONHASHSEED", "TZ", "LC_ALL"] {
             command.env_remove(name);
         }
@@ -117,7 +124,6 @@ impl Workshop {
             command.env_remove(format!("FLYTE_{name}"));
         }
         command.env("IMAGEWRIGHT_STORE", &self.store).envs(&self.variables);
-        command
     }
 
     /// Runs the command.

@@ -1,0 +1,183 @@
+"""What the package asks of its program: builds, questions, and failures as exceptions."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+import urllib.request
+from contextlib import redirect_stderr
+from pathlib import Path
+
+import imagewright
+import pytest
+from imagewright import (
+    ImageSpec,
+    ImagewrightError,
+    MachineError,
+    NetworkError,
+    ResolutionError,
+    SpecError,
+    StepError,
+)
+
+pytestmark = pytest.mark.usefixtures("network")
+
+
+def test_an_image_is_built_pushed_and_asked_about(registry: str, unique: str, project: Path) -> None:
+    spec = ImageSpec(name=unique, registry=registry, python_version="3.11", packages=["six"])
+    assert spec.exist() is False
+    layers = [layer for platform in spec.plan().platforms for layer in platform["layers"]]
+    assert any("six" in json.dumps(layer) for layer in layers)
+
+    built = spec.build()
+    assert (built.status, built.image) == ("built", spec.image_name())
+    assert built.bytes_uploaded > 0
+    request = urllib.request.Request(
+        f"http://{registry}/v2/{unique}/manifests/{spec.tag}",
+        headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.headers["Docker-Content-Digest"] == built.digest
+    assert spec.exist() is True
+
+    again = spec.build()
+    assert (again.status, again.digest, again.bytes_uploaded) == ("exists", built.digest, 0)
+    forced = spec.force_push().build()
+    assert (forced.status, forced.digest) == ("built", built.digest)
+
+
+def test_a_lock_pins_what_is_in_the_image(unique: str, project: Path) -> None:
+    lock = ImageSpec(name=unique, python_version="3.11", packages=["six"]).lock()
+    assert "six" in lock and "sha256" in lock
+
+
+def test_a_dockerfile_says_what_docker_would_be_told(project: Path) -> None:
+    dockerfile = ImageSpec(python_version="3.11", packages=["six"], commands=["date"]).dockerfile()
+    assert "FROM" in dockerfile and "date" in dockerfile
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "words"),
+    [
+        ({"requirements": "nowhere.txt"}, SpecError, "nowhere.txt"),
+        ({"cuda": "12"}, SpecError, "cuda"),
+        ({"packages": ["six==0.0.0.1"]}, ResolutionError, "six"),
+        ({"base_image": "localhost:1/nothing:here"}, NetworkError, "localhost:1"),
+        ({"commands": ["echo told >&2; exit 3"]}, StepError, "3"),
+    ],
+)
+def test_a_failure_is_an_exception_of_its_kind(
+    fields: dict, error: type, words: str, project: Path, unique: str  # type: ignore[type-arg]
+) -> None:
+    spec = ImageSpec(**{"name": unique, "python_version": "3.11", **fields})
+    with pytest.raises(error, match=words) as raised:
+        spec.build()
+    caught = raised.value
+    assert isinstance(caught, ImagewrightError) and type(caught) is error
+    assert caught.hint and f"hint: {caught.hint}" in str(caught)
+    # The program says the same.
+    process = subprocess.run(
+        [sys.executable, "-m", "imagewright", "build", "-"],
+        input=json.dumps({"name": unique, "python_version": "3.11", **fields}),
+        capture_output=True,
+        text=True,
+    )
+    assert process.returncode == caught.exit_code
+    assert str(caught).splitlines()[0].split("\n")[0] in process.stderr
+    assert caught.hint in process.stderr
+
+
+def test_no_answer_is_none_and_not_no(project: Path) -> None:
+    assert ImageSpec(registry="localhost:1").exist() is None
+
+
+def test_a_program_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGEWRIGHT_PROGRAM", "/nowhere/imagewright")
+    with pytest.raises(MachineError, match="/nowhere/imagewright") as raised:
+        ImageSpec().tag
+    assert "IMAGEWRIGHT_PROGRAM" in (raised.value.hint or "")
+
+
+def test_progress_is_shown_where_stderr_is_no_file(project: Path, unique: str) -> None:
+    shown = io.StringIO()
+    with redirect_stderr(shown):
+        ImageSpec(name=unique, python_version="3.11", packages=["six"]).build()
+    assert "six" in shown.getvalue() or unique in shown.getvalue()
+
+
+def test_ctrl_c_ends_the_program_and_is_a_keyboard_interrupt(project: Path, unique: str) -> None:
+    project.joinpath("wait.py").write_text(
+        textwrap.dedent(
+            f"""\
+            from imagewright import ImageSpec
+            try:
+                ImageSpec(name="{unique}", python_version="3.11", commands=["echo begun >&2; sleep 600"]).build()
+            except KeyboardInterrupt:
+                print("interrupted")
+            """
+        )
+    )
+    process = subprocess.Popen(
+        [sys.executable, "wait.py"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.rstrip().endswith("begun"):
+            break
+    # A terminal tells its whole foreground, as it does here.
+    os.killpg(process.pid, signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    assert rest == "interrupted\n"
+
+
+def test_threads_may_build_at_once(registry: str, unique: str, project: Path) -> None:
+    specs = [ImageSpec(name=f"{unique}-{name}", python_version="3.11", packages=[name]) for name in ("six", "idna")]
+    results = {}
+    threads = [threading.Thread(target=lambda spec=spec: results.update({spec: spec.build().status})) for spec in specs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [results[spec] for spec in specs] == ["built", "built"]
+
+
+def test_import_is_light() -> None:
+    """Neither flytekit nor what is slow to import comes with the package."""
+    code = "import sys; import imagewright; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"flytekit", "flyte", "asyncio", "urllib.request", "requests", "typing_extensions", "uv"}
+    assert not heavy & set(modules)
+
+
+def test_the_first_tag_comes_at_once(project: Path) -> None:
+    """A process is started and a page of JSON is read: the issue is whether anything else is done."""
+    spec = ImageSpec(packages=["six"])
+    best = min(_seconds(lambda: ImageSpec(packages=["six"]).tag) for _ in range(5))
+    assert spec.tag
+    assert best < 0.25, best
+
+
+def _seconds(what: object) -> float:
+    start = time.perf_counter()
+    what()  # type: ignore[operator]
+    return time.perf_counter() - start
+
+
+def test_the_package_has_a_version() -> None:
+    from importlib.metadata import requires, version
+
+    told = subprocess.run([sys.executable, "-m", "imagewright", "--version"], capture_output=True, text=True)
+    assert version("imagewright") in told.stdout
+    assert [need.split(">")[0] for need in requires("imagewright") or []] == ["uv"]
+    assert imagewright.__doc__
