@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import site
 import sys
 from types import ModuleType
 from typing import Any, Dict, Iterable, List, Optional
@@ -63,6 +61,8 @@ def fields(spec: Any) -> Dict[str, Any]:
 
 def loaded_modules(source_root: str, modules: Optional[Iterable[ModuleType]] = None) -> List[str]:
     """The files that ``source_copy_mode`` LOADED_MODULES copies: flytekit's, of the user's modules in a folder."""
+    import site
+
     installed = [sys.prefix, sys.base_prefix, site.getusersitepackages(), *site.getsitepackages()]
     flytekit = getattr(sys.modules.get("flytekit"), "__file__", None)
     if flytekit is not None:
@@ -86,4 +86,6 @@ def _is_in(file: str, folder: str) -> bool:
 
 def key(request: Dict[str, Any]) -> str:
     """What tells a request from others."""
+    import json
+
     return json.dumps(request, sort_keys=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, Dict, List
 
@@ -27,6 +26,8 @@ class BuildResult:
     @classmethod
     def parse(cls, text: str) -> BuildResult:
         """What ``build --json`` printed of one image."""
+        import json
+
         report = json.loads(text)
         names = ("image", "digest", "status", "bytes_uploaded", "seconds")
         return cls(**{name: report[name] for name in names}, report=report)
@@ -43,5 +44,7 @@ class Plan:
 
     @classmethod
     def parse(cls, text: str) -> Plan:
+        import json
+
         report = json.loads(text)
         return cls(report["image"], report["platforms"])

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import copy as copying
 import dataclasses
-import hashlib
-import json
 import os
-import platform as machine
 import re
 import sys
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from . import _program, _requests
+from . import _requests
 from ._results import BuildResult, Plan
 
 __all__ = ["CopyFileDetection", "ImageSpec"]
@@ -185,7 +181,7 @@ class ImageSpec(_Base):
                     "- 'docker.io/username' (for docker hub)\n"
                 )
         if self.platform is None:
-            is_arm = machine.machine().lower() in ("arm64", "aarch64")
+            is_arm = os.uname().machine.lower() in ("arm64", "aarch64")
             is_local = (self.registry or "").startswith("localhost:")
             self.platform = "linux/arm64" if is_local and is_arm else "linux/amd64"
         if self.source_copy_mode is not None:
@@ -200,6 +196,10 @@ class ImageSpec(_Base):
         self._fast_fail = _flag("FLYTE_IMG_FAST_FAIL")
         # The spec keeps it when flytekit sets its source, as a task file that is executed in the image has it.
         fields = dataclasses.asdict(self, dict_factory=_set_fields)
+        # Here and below: what a task file in a container does not need is imported where it is used.
+        import base64
+        import hashlib
+
         digest = hashlib.md5(repr(fields).encode(), usedforsecurity=False).digest()
         self._id = base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
@@ -250,6 +250,8 @@ class ImageSpec(_Base):
 
         It is False too where an image has this tag and was made from other inputs.
         """
+        import json
+
         answer = json.loads(self._ask("exists", "--json", answers=(0, 1, 4, 6)))["answer"]
         return None if answer == "unknown" else answer == "exists"
 
@@ -365,6 +367,8 @@ class ImageSpec(_Base):
         return self._ask("dockerfile")
 
     def _ask(self, command: str, *options: str, answers: Sequence[int] = (0,)) -> str:
+        from . import _program
+
         return _program.call([command, "-", *options], spec=_request(self), answers=answers)
 
     def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:

@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Only the offline tests: nothing is installed, started or linted.
     #[arg(long)]
     fast: bool,
+    /// Also the tests that take minutes each, which the pipeline leaves out.
+    #[arg(long)]
+    long: bool,
     /// Do not lint.
     #[arg(long)]
     no_lint: bool,
@@ -29,7 +32,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.fast {
         // Elsewhere a skipped test is an error in CI; here it was asked for.
-        return verdict(Runner::find().tests(&arguments.runner).env_remove("CI"));
+        return verdict(Runner::find().tests(arguments).env_remove("CI"));
     }
     let workspace = Workspace::find()?;
     let runner = Runner::find();
@@ -45,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let python = python::ensure(&workspace, prepared.python())?;
         running.variables.insert(peers::PYTHON, python.into_os_string());
     }
-    let tests = verdict(runner.tests(&arguments.runner).envs(&running.variables))?;
+    let tests = verdict(runner.tests(arguments).envs(&running.variables))?;
     lint.and(Ok(tests))
 }
 
@@ -92,8 +95,14 @@ impl Runner {
         self.command(["--no-run"])
     }
 
-    fn tests(self, arguments: &[OsString]) -> Command {
-        self.command(arguments)
+    fn tests(self, arguments: &Arguments) -> Command {
+        let mut command = self.command(&arguments.runner);
+        match self {
+            Self::Nextest if arguments.long => command.args(["--run-ignored", "all"]),
+            Self::Cargo if arguments.long => command.args(["--", "--include-ignored"]),
+            _ => &mut command,
+        };
+        command
     }
 
     fn command<A: AsRef<std::ffi::OsStr>>(self, arguments: impl IntoIterator<Item = A>) -> Command {

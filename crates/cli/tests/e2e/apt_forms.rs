@@ -100,19 +100,21 @@ fn check(python: &str, beginnings: [&str; 3], peers: Option<&Peers>) {
 }
 
 #[test]
+#[ignore = "takes a minute, and bookworm is tried in every run: cargo xtask test --long"]
 fn packages_of_bullseye_run() {
     let Some(()) = network() else { return };
     check("3.9", ["curl 7.74.0 ", "git version 2.30.", "OpenSSH_8.4p1 "], None);
 }
 
 #[test]
+#[ignore = "takes a minute, and bookworm is tried in every run: cargo xtask test --long"]
 fn packages_of_trixie_run_in_docker() {
     let Some(peers) = Peers::find() else { return };
     check("3.13", ["curl 8.14.", "git version 2.47.", "OpenSSH_10.0p"], Some(&peers));
 }
 
 #[test]
-#[ignore = "downloads 100 MB: cargo nextest run -p imagewright-cli --run-ignored all ffmpeg"]
+#[ignore = "downloads 100 MB: cargo xtask test --long"]
 fn ffmpeg_writes_and_reads_a_film() {
     let Some(()) = network() else { return };
     let workshop = Workshop::warm();

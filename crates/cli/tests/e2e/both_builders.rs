@@ -74,6 +74,7 @@ fn check(folder: &str, name: &str) {
 }
 
 #[test]
+#[ignore = "takes a minute, and copies are among everything at once: cargo xtask test --long"]
 fn of_the_guides_spec_with_copies() {
     check("guide", "several_copies");
 }

@@ -177,13 +177,13 @@ fn bookworm_is_as_mmdebstrap_makes_it() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo nextest run --run-ignored all configured"]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn bullseye_is_as_mmdebstrap_makes_it() {
     check("3.9", "bullseye");
 }
 
 #[test]
-#[ignore = "takes minutes: cargo nextest run --run-ignored all configured"]
+#[ignore = "takes minutes: cargo xtask test --long"]
 fn trixie_is_as_mmdebstrap_makes_it() {
     check("3.13", "trixie");
 }
