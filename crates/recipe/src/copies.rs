@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use imagewright_spec::{CopyOptions, Field, ImageSpec, SourceCopyMode, SourceTree, clean, source_name};
+use imagewright_spec::{CopyOptions, Field, ImageSpec, SourceTree, clean, source_name};
 
 use crate::step::{CopyStep, Destination};
 
@@ -9,7 +9,7 @@ const HOME: &str = "root";
 
 /// All that a spec has copied, in flytekit's order: the source root, then `copy`, then what has options of its own.
 pub(crate) fn copies(spec: &ImageSpec) -> impl Iterator<Item = CopyStep> {
-    let root = spec.source_root.iter().filter(|_| spec.source_copy_mode == SourceCopyMode::All);
+    let root = spec.source_root.iter().filter(|_| spec.copies_source_root());
     let root = root.map(|path| step(Field::SourceRoot, path, Destination::At(HOME.to_owned())));
     let copies = spec.copy.iter().enumerate().map(|(index, path)| CopyStep {
         origin: format!("copy[{index}]"),

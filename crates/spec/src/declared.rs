@@ -13,7 +13,7 @@ use crate::requirements::{
 };
 use crate::source_tree::{folder_files, read_chunks};
 use crate::sources::{Source, SourceEntry, SourceTree, Sources, clean, project, sources};
-use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, SourceCopyMode, SpecError};
+use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, SpecError};
 
 /// What a spec reaches beside its text, and where from.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +48,6 @@ pub struct Declared {
 /// where they are below it. Left out is what does not change the image: how the package secrets are mounted, the
 /// builder, packages installed at run time, the credentials' file, and where an equal source root is.
 pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Declared, Sources), SpecError> {
-    if spec.source_copy_mode == SourceCopyMode::LoadedModules {
-        return Err(SpecError::LoadedModules);
-    }
     let mut inputs = Inputs::new(context);
     inputs.spec(spec)?;
     inputs.with()?;

@@ -122,7 +122,9 @@ pub enum SpecError {
         problem: String,
     },
     /// The sources to copy are those that a Python process has loaded.
-    #[error("source_copy_mode: which modules are loaded is known in a Python process only")]
+    #[error(
+        "source_copy_mode: which modules are loaded, so what `LOADED_MODULES` copies, is known in a Python process only"
+    )]
     LoadedModules,
     /// `tag_format` is not a format that Python would accept, or asks for more than the hash.
     #[error("tag_format: `{format}` {problem}")]
@@ -158,7 +160,9 @@ impl SpecError {
             }
             Self::Tab { .. } => fixed("indent with spaces"),
             Self::Unsupported { unsupported } => unsupported.iter().find_map(Unsupported::hint),
-            Self::LoadedModules => fixed("set `source_copy_mode: ALL`, or build from Python"),
+            Self::LoadedModules => fixed(
+                "a `source_root` alone means it: write `source_copy_mode: ALL` beside it, or build from Python",
+            ),
             Self::TagFormat { .. } => fixed("`{spec_hash}` stands for the hash, as in \"{spec_hash}-dev\""),
             Self::ImageName { .. } => fixed(
                 "the tag is made by `tag_format`; a tag has at most 128 of a-z, A-Z, 0-9, `_`, `.` and `-`",

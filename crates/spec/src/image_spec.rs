@@ -102,6 +102,11 @@ impl ImageSpec {
         Self { base_image, loaded_modules: Some(modules), ..self }
     }
 
+    /// Whether anything of the source root is copied.
+    pub fn copies_source_root(&self) -> bool {
+        self.source_root.is_some() && self.source_copy_mode != SourceCopyMode::NoCopy
+    }
+
     /// Whether the requirements are a lock of uv or poetry, which is installed as locked.
     pub(crate) fn has_project_lock(&self) -> bool {
         let is_lock = |path: &PathBuf| path.ends_with("uv.lock") || path.ends_with("poetry.lock");

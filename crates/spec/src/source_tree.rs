@@ -9,7 +9,7 @@ mod walk;
 
 use std::fs::FileType;
 use std::os::unix::fs::FileTypeExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use md5::{Digest as _, Md5};
 
@@ -58,6 +58,53 @@ fn join(root: &Path, relative: &str) -> String {
     let root = root.to_string_lossy();
     let separator = if root.ends_with('/') { "" } else { "/" };
     format!("{root}{separator}{relative}")
+}
+
+/// flytekit's digest of those of the loaded modules that are below `root`, in the order of their paths; one that is
+/// loaded under two names counts twice.
+pub(crate) fn modules_digest(
+    root: &Path,
+    modules: &[PathBuf],
+    directory: &Path,
+) -> Result<String, SpecError> {
+    let mut files = module_files(root, modules, directory)?;
+    files.sort_by(|left, right| left.path.as_os_str().cmp(right.path.as_os_str()));
+    let mut hasher = Md5::new();
+    for file in files {
+        update(&mut hasher, Field::SourceRoot, &file.path, &file.relative)?;
+    }
+    Ok(hex::encode(hasher.finalize()))
+}
+
+/// Those of the loaded modules that are below `root`. What the ignore files name is among them, as in flytekit: what is
+/// loaded is needed.
+pub(crate) fn module_files(
+    root: &Path,
+    modules: &[PathBuf],
+    directory: &Path,
+) -> Result<Vec<SourceFile>, SpecError> {
+    let root = normal(&directory.join(root));
+    let file = |module: &PathBuf| {
+        let path = directory.join(module);
+        let relative = normal(&path).strip_prefix(&root).map(Path::to_owned).ok()?;
+        Some(utf8(Field::SourceRoot, &path, &relative).map(|relative| SourceFile { path, relative }))
+    };
+    modules.iter().filter_map(file).collect()
+}
+
+/// Python's `os.path.normpath`.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            part => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// flytekit's digest of files: of the contents and, without separators, the relative path of each.

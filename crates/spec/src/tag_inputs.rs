@@ -4,14 +4,17 @@ use std::path::Path;
 
 use sha1::{Digest as _, Sha1};
 
-use crate::source_tree::{copy_digest, source_digest};
+use crate::source_tree::{copy_digest, modules_digest, source_digest};
 use crate::{Field, ImageSpec, SourceCopyMode, SpecError};
 
 /// For each field that names files, the digest that flytekit puts in the place of the name.
 pub(crate) fn digests(spec: &ImageSpec, directory: &Path) -> Result<Vec<(Field, String)>, SpecError> {
     let mut digests = Vec::new();
     match (spec.source_copy_mode, &spec.source_root) {
-        (SourceCopyMode::LoadedModules, _) => return Err(SpecError::LoadedModules),
+        (SourceCopyMode::LoadedModules, Some(root)) => {
+            let modules = spec.loaded_modules.as_ref().ok_or(SpecError::LoadedModules)?;
+            digests.push((Field::SourceRoot, modules_digest(root, modules, directory)?));
+        }
         (SourceCopyMode::All, Some(root)) => {
             digests.push((Field::SourceRoot, source_digest(root, directory)?));
         }

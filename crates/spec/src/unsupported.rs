@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{BuilderName, Field, ImageSpec, SourceCopyMode, SpecError};
+use crate::{BuilderName, Field, ImageSpec, SpecError};
 
 /// When the native builder will do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +56,6 @@ pub const PENDING: &[Pending] = &[
     partly(Field::Requirements, "a `uv.lock` or `poetry.lock`", 4, ImageSpec::has_project_lock),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
-    partly(Field::SourceCopyMode, "`LOADED_MODULES`", 3, |spec| {
-        spec.source_copy_mode == SourceCopyMode::LoadedModules
-    }),
 ];
 
 impl ImageSpec {
@@ -78,11 +75,6 @@ impl ImageSpec {
 impl Unsupported {
     /// What to do instead.
     pub fn hint(&self) -> Option<String> {
-        if self.field == Field::SourceCopyMode {
-            return Some(
-                "a `source_root` alone means it: write `source_copy_mode: ALL` beside it".to_owned(),
-            );
-        }
         let advice = "leave it out: GPU libraries from the package index bring CUDA with them; for other programs, \
                       use a `base_image` that has CUDA";
         matches!(self.field, Field::Cuda | Field::Cudnn).then(|| advice.to_owned())

@@ -127,3 +127,26 @@ fn a_request_says_whether_to_push_and_to_build_again() {
     let nowhere = r#"{"spec": {"packages": ["gamma"]}, "push": true}"#;
     workshop.run_on(nowhere, &["build", "-"]).expect(2).says(&["the spec has no registry to push to"]);
 }
+
+#[test]
+fn loaded_modules_are_copied_and_nothing_else_of_the_root() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    let loaded = workshop.write("src/pack/loaded.py", "x = 1\n");
+    workshop.write("src/other.py", "x = 2\n");
+    let ask = |modules: &[&std::path::Path]| {
+        let mut asked: Value =
+            serde_json::from_str(&request(&world, &["gamma"], &json!({ "loaded_modules": modules })))
+                .unwrap();
+        asked["spec"]["source_root"] = "src".into();
+        asked["spec"]["source_copy_mode"] = "LOADED_MODULES".into();
+        asked.to_string()
+    };
+    let built = build(workshop, &ask(&[&loaded]));
+    let image = build(workshop, &ask(&[])).text("image").to_owned();
+    assert_ne!(image, built.text("image"));
+    let difference = workshop.run(&["diff", &image, built.text("image"), "--files"]).expect(1).stdout;
+    assert!(difference.contains("root/pack/loaded.py") && !difference.contains("other.py"), "{difference}");
+    let missing = ask(&[&workshop.project().join("src/gone.py")]);
+    workshop.run_on(&missing, &["build", "-"]).expect(2).says(&["source_root: there is no `src/gone.py`"]);
+}

@@ -219,11 +219,10 @@ fn a_source_that_cannot_be_copied_is_named() {
         "source_root: data/a.csv\nsource_copy_mode: ALL\n",
         &["cannot read `data/a.csv`", "not a folder"],
     );
-    refused("source_root: data\n", &["`LOADED_MODULES`", "part 3", "`source_copy_mode: ALL`"]);
-    refused(
-        "source_root: data\nsource_copy_mode: LOADED_MODULES\n",
-        &["`LOADED_MODULES`", "part 3", "`source_copy_mode: ALL`"],
-    );
+    for mode in ["", "source_copy_mode: LOADED_MODULES\n"] {
+        let told = ["`LOADED_MODULES`", "in a Python process only", "`source_copy_mode: ALL`"];
+        refused(&format!("source_root: data\n{mode}"), &told);
+    }
     refused("copy: [/etc/passwd]\n", &["`/etc/passwd` is absolute", "hint: "]);
     refused("copy: [../x]\n", &["`../x` has a `..` in it", "hint: "]);
     let odd = std::ffi::OsString::from(std::path::PathBuf::from(

@@ -19,6 +19,7 @@ use imagewright_oci::{Digest, canonical_json};
 use serde::{Deserialize, Serialize};
 
 use crate::declared::read;
+use crate::source_tree::{SourceFile, module_files};
 use crate::{Field, ImageSpec, SourceCopyMode, SpecError};
 
 use self::walk::{Found, Walk};
@@ -109,12 +110,20 @@ pub(crate) fn sources(
     left_out: &[PathBuf],
 ) -> Result<Sources, SpecError> {
     let mut sources = Sources::new();
-    let root = spec.source_root.iter().filter(|_| spec.source_copy_mode == SourceCopyMode::All);
+    let root = spec.source_root.as_deref().filter(|_| spec.copies_source_root());
     let root = root.map(|path| Named { field: Field::SourceRoot, path });
     let copies = spec.copy.iter().map(|path| Named { field: Field::Copy, path });
     let placed = spec.builder_options.copy.iter();
     let placed = placed.map(|copy| Named { field: Field::BuilderOptions, path: &copy.source });
-    for named in root.chain(copies).chain(placed) {
+    if let Some(root) = root {
+        let source = match (spec.source_copy_mode, &spec.loaded_modules) {
+            (SourceCopyMode::LoadedModules, Some(modules)) => root.modules(modules, directory)?,
+            (SourceCopyMode::LoadedModules, None) => return Err(SpecError::LoadedModules),
+            _ => root.source(directory, left_out)?,
+        };
+        sources.insert(source_name(root.field, root.path), source);
+    }
+    for named in copies.chain(placed) {
         if let Entry::Vacant(entry) = sources.entry(source_name(named.field, named.path)) {
             entry.insert(named.source(directory, left_out)?);
         }
@@ -178,6 +187,20 @@ impl Named<'_> {
             entries.insert(path, entry);
         }
         Ok(Source { place, tree: SourceTree { entries }, warnings })
+    }
+
+    /// The files of loaded modules below a source root, and the folders that they are in.
+    fn modules(&self, modules: &[PathBuf], directory: &Path) -> Result<Source, SpecError> {
+        let place = directory.join(self.path);
+        let mut entries = BTreeMap::from([(SourceTree::TOP.to_owned(), SourceEntry::Folder)]);
+        for SourceFile { path, relative } in module_files(self.path, modules, directory)? {
+            let metadata = fs_err::metadata(&path).map_err(|source| self.error(&relative, source))?;
+            let folders = relative.match_indices('/').map(|(end, _)| relative[..end].to_owned());
+            entries.extend(folders.map(|folder| (folder, SourceEntry::Folder)));
+            let entry = self.entry(&place, &relative, Found::file(&metadata))?;
+            entries.insert(relative, entry);
+        }
+        Ok(Source { place, tree: SourceTree { entries }, warnings: Vec::new() })
     }
 
     fn entry(&self, place: &Path, path: &str, found: Found) -> Result<SourceEntry, SpecError> {

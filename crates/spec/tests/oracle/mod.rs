@@ -1,6 +1,7 @@
 //! Identity, against flytekit itself.
 
 mod generate;
+mod loaded;
 mod peer;
 mod random;
 mod value;
