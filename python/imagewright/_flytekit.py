@@ -201,3 +201,7 @@ def _keep_ids() -> None:
 ImageBuildEngine.register(NAME, ImagewrightBuilder(), priority=PRIORITY)
 _keep_ids()
 _spec.join_flytekit(ImageSpec, ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME, request)
+
+_discovery = sys.modules.get("imagewright._discover")
+if _discovery is not None:
+    _discovery.record_builds(ImageBuildEngine)

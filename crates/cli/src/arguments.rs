@@ -64,8 +64,11 @@ impl Command {
 /// A spec, and what the command line puts in the place of what it says.
 #[derive(Debug, Args)]
 pub(crate) struct SpecArguments {
-    /// The spec: a YAML or JSON file; `-` is standard input, where a request may be (docs/python.md).
-    pub(crate) spec: PathBuf,
+    /// The spec: a YAML or JSON file, or `-` for standard input, where a request may be (docs/python.md); or a Python
+    /// file, with names of workflows, tasks or ImageSpecs in it behind it (`train.py fit`, `train.py:image`), and without
+    /// any all that its tasks need.
+    #[arg(required = true, value_name = "SPEC")]
+    pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) overrides: OverrideArguments,
 }
@@ -112,7 +115,8 @@ pub(crate) struct LockArguments {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The specs: YAML or JSON files, built one after the other; `-` is standard input.
+    /// The specs: YAML or JSON files, or `-` for standard input; or Python files, with names of workflows, tasks or
+    /// ImageSpecs in them behind them (`train.py fit`, `train.py:image`), and without any all that their tasks need.
     #[arg(required = true, value_name = "SPEC")]
     pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::configuration::ConfigurationError;
+use crate::discovery::DiscoveryError;
 use crate::spec_request::RequestError;
 
 /// The answer to a question was no.
@@ -42,6 +43,9 @@ pub(crate) enum Failure {
     /// What is on standard input.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// The images of a Python file are not known.
+    #[error(transparent)]
+    Discovery(#[from] DiscoveryError),
     /// Ctrl-C, or SIGTERM.
     #[error("interrupted; what was finished is kept in the store")]
     Interrupted,
@@ -61,6 +65,7 @@ impl Failure {
             Self::File(_) | Self::Output { .. } | Self::Interrupted => None,
             Self::Configuration(source) => source.hint(),
             Self::Request(source) => source.hint(),
+            Self::Discovery(source) => source.hint(),
             Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
         }
     }
@@ -74,7 +79,12 @@ impl Failure {
         match self {
             Self::No { .. } => NO,
             Self::Output { .. } => MACHINE,
-            Self::File(_) | Self::Arguments { .. } | Self::Configuration(_) | Self::Request(_) => USAGE,
+            Self::Discovery(DiscoveryError::Answer { .. }) => BUG,
+            Self::Discovery(_)
+            | Self::File(_)
+            | Self::Arguments { .. }
+            | Self::Configuration(_)
+            | Self::Request(_) => USAGE,
             Self::Build(BuildError::Sandbox(source)) if source.shell_code().is_some() => {
                 source.shell_code().unwrap_or(BUG)
             }

@@ -7,6 +7,7 @@ mod arguments;
 mod commands;
 mod configuration;
 mod container;
+mod discovery;
 #[cfg(test)]
 mod documentation;
 mod environment;

@@ -136,33 +136,31 @@ fn client_options(configuration: &Configuration, credentials: Credentials) -> Cl
     }
 }
 
-/// What is to be built, from what is asked for, the file it is in, and the arguments about its lock.
+/// What is to be built, from what is asked for, and the arguments about its lock.
 pub(crate) fn request(
     environment: &Environment,
     asked: SpecRequest,
-    file: &Path,
     arguments: Option<&LockArguments>,
 ) -> Result<BuildRequest, Failure> {
     let lock = match arguments {
-        Some(arguments) => lock_file::find(arguments.lock.as_deref(), file)?,
+        Some(arguments) => lock_file::find(arguments.lock.as_deref(), &asked.file)?,
         None => None,
     };
-    request_with(environment, asked, file, arguments, lock)
+    request_with(environment, asked, arguments, lock)
 }
 
 /// The same, with the lock to start from.
 pub(crate) fn request_with(
     environment: &Environment,
     asked: SpecRequest,
-    file: &Path,
     arguments: Option<&LockArguments>,
     lock: Option<GivenLock>,
 ) -> Result<BuildRequest, Failure> {
     let epoch = epoch(environment)?;
-    let SpecRequest { spec, with, client, python, id, force, push } = asked;
-    if push == Some(true) {
-        check_can_be_pushed(&spec, file)?;
+    if asked.push == Some(true) {
+        check_can_be_pushed(&asked)?;
     }
+    let SpecRequest { file, spec, with, client, python, id, force, push, .. } = asked;
     let by_default = || spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false);
     let request = BuildRequest {
         push: push.unwrap_or_else(by_default),
@@ -173,7 +171,7 @@ pub(crate) fn request_with(
         client,
         id,
         directory: environment.directory.clone(),
-        left_out: lock_file::beside(file)
+        left_out: lock_file::beside(&file)
             .into_iter()
             .chain(arguments.and_then(|arguments| arguments.lock.clone()))
             .collect(),
@@ -198,11 +196,11 @@ pub(crate) fn request_with(
 }
 
 /// Fails for an image that is meant for no registry.
-pub(crate) fn check_can_be_pushed(spec: &ImageSpec, file: &Path) -> Result<(), Failure> {
-    if spec.registry.is_some() {
+pub(crate) fn check_can_be_pushed(asked: &SpecRequest) -> Result<(), Failure> {
+    if asked.spec.registry.is_some() {
         return Ok(());
     }
-    let named = if file == Path::new(STDIN) { "the spec".into() } else { file.to_string_lossy() };
+    let named = if asked.title == STDIN { "the spec" } else { &asked.title };
     Err(Failure::Arguments {
         message: format!("{named} has no registry to push to"),
         hint: Some("set `registry` in the spec, or give `--registry`".to_owned()),

@@ -7,6 +7,7 @@ use imagewright_oci::{ImageReference, Platform};
 use imagewright_spec::ImageSpec;
 
 use crate::arguments::{OverrideArguments, SpecArguments};
+use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::spec_request::{self, STDIN, SpecRequest};
 
@@ -32,7 +33,6 @@ pub(crate) struct SubjectArguments {
 pub(crate) enum Subject {
     Spec {
         asked: Box<SpecRequest>,
-        arguments: SpecArguments,
     },
     /// `name` is the reference as it was written.
     Image {
@@ -49,22 +49,23 @@ impl SubjectArguments {
     }
 
     /// The same, where a command can do without.
-    pub(crate) fn subject_if_any(&self) -> Result<Option<Subject>, Failure> {
-        self.image.is_some().then(|| self.subject()).transpose()
+    pub(crate) fn subject_if_any(&self, environment: &Environment) -> Result<Option<Subject>, Failure> {
+        self.image.is_some().then(|| self.subject(environment)).transpose()
     }
 
     /// What is named; a command that can do without says so to clap.
-    pub(crate) fn subject(&self) -> Result<Subject, Failure> {
+    pub(crate) fn subject(&self, environment: &Environment) -> Result<Subject, Failure> {
         let image = self.image.as_deref().expect("clap requires it");
         let path = Path::new(image);
-        let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json";
-        if path.extension().is_some_and(is_spec) || image == STDIN || path.is_file() {
+        let is_spec = |end: &std::ffi::OsStr| end == "yaml" || end == "yml" || end == "json" || end == "py";
+        if path.extension().is_some_and(is_spec) || image.contains(".py:") || image == STDIN || path.is_file()
+        {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
             let overrides = OverrideArguments { registry, name, platform, builder: None };
-            let arguments = SpecArguments { spec: path.to_owned(), overrides };
-            let asked = Box::new(spec_request::read(&arguments)?);
-            return Ok(Subject::Spec { asked, arguments });
+            let arguments = SpecArguments { specs: vec![path.to_owned()], overrides };
+            let asked = Box::new(spec_request::read(environment, &arguments)?);
+            return Ok(Subject::Spec { asked });
         }
         if self.registry.is_some() || self.name.is_some() {
             return Err(Failure::Arguments {

@@ -95,15 +95,16 @@ fn contents(
     image: &str,
     listings: Option<&mut LayerListings>,
 ) -> Result<Compared, Failure> {
-    let subject = SubjectArguments::of(image).subject()?;
+    let subject = SubjectArguments::of(image).subject(environment)?;
     let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let image = match subject {
-        Subject::Spec { asked, arguments } => {
-            let request = session::request(environment, *asked, &arguments.spec, None)?;
+        Subject::Spec { asked } => {
+            let title = asked.title.clone();
+            let request = session::request(environment, *asked, None)?;
             // No image is not the same as a different one, as for diff(1).
             interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
                 Failure::Arguments {
-                    message: format!("the image of {} is not there", arguments.spec.display()),
+                    message: format!("the image of {title} is not there"),
                     hint: Some("make it with `imagewright build`".to_owned()),
                 }
             })?

@@ -28,9 +28,9 @@ pub(crate) struct DockerfileArguments {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &DockerfileArguments) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(&arguments.spec)?;
+    let asked = spec_request::read(environment, &arguments.spec)?;
     let machine = session::machine(environment, &asked.spec, progress::reporter(arguments.progress))?;
-    let request = session::request(environment, asked, &arguments.spec.spec, Some(&arguments.lock))?;
+    let request = session::request(environment, asked, Some(&arguments.lock))?;
     let folder = arguments.output.as_ref().map(|folder| environment.directory.join(folder));
     let context = interrupt::run_with(&machine.store, machine.dockerfile(&request, folder.as_deref()))?;
     let DockerContext { dockerfile, files, secrets, .. } = &context;

@@ -12,7 +12,7 @@ use crate::spec_request::{self, SpecRequest};
 use crate::{interrupt, lock_file, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(&arguments.spec)?;
+    let asked = spec_request::read(environment, &arguments.spec)?;
     let existence = existence(environment, arguments, asked);
     if let Err(failure) = &existence
         && failure.is_outage()
@@ -37,8 +37,8 @@ fn existence(
     asked: SpecRequest,
 ) -> Result<Existence, Failure> {
     let machine = session::machine(environment, &asked.spec, Reporter::silent())?;
-    let request = session::request(environment, asked, &arguments.spec.spec, None)?;
-    let lock = lock_file::find(arguments.lock.as_deref(), &arguments.spec.spec)?;
+    let lock = lock_file::find(arguments.lock.as_deref(), &asked.file)?;
+    let request = session::request(environment, asked, None)?;
     let request = session::starting_from(request, lock);
     interrupt::run_with(&machine.store, machine.exists(&request))
 }

@@ -24,16 +24,17 @@ pub(crate) struct InspectArguments {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let subject = arguments.subject.subject()?;
+    let subject = arguments.subject.subject(environment)?;
     let machine = session::machine_with(environment, subject.spec(), Reporter::silent())?;
     let (name, image) = match subject {
-        Subject::Spec { asked, arguments } => {
+        Subject::Spec { asked } => {
+            let title = asked.title.clone();
             let name = asked.spec.image_name_text(&environment.directory)?;
-            let request = session::request(environment, *asked, &arguments.spec, None)?;
+            let request = session::request(environment, *asked, None)?;
             let image =
                 interrupt::run_with(&machine.store, machine.find_built(&request))?.ok_or_else(|| {
                     Failure::No {
-                        message: format!("the image of {} is not there", arguments.spec.display()),
+                        message: format!("the image of {title} is not there"),
                         hint: Some("make it with `imagewright build`".to_owned()),
                     }
                 })?;

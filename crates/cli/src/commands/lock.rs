@@ -90,10 +90,11 @@ fn all(upgrades: &[Upgrade]) -> Upgrade {
 }
 
 pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(&arguments.spec)?;
+    let asked = spec_request::read(environment, &arguments.spec)?;
     let mut machine =
         session::machine(environment, &asked.spec, progress::reporter(arguments.report.progress))?;
-    let beside = || lock_file::beside(&arguments.spec.spec);
+    let (title, file) = (asked.title.clone(), asked.file.clone());
+    let beside = || lock_file::beside(&file);
     machine.sandbox.mode = arguments.sandbox.mode();
     let output = arguments.output.clone().or_else(beside).ok_or_else(|| Failure::Arguments {
         message: "a spec from standard input has no file that its lock could be beside".to_owned(),
@@ -101,15 +102,14 @@ pub(crate) fn run(environment: &Environment, arguments: &LockCommand) -> Result<
     })?;
     lock_file::check_place(&output)?;
     let written = current(&machine.reporter, &output, arguments.lock.frozen)?;
-    let start = start(&machine.reporter, arguments, &output, written.as_ref())?;
-    let mut request =
-        session::request_with(environment, asked, &arguments.spec.spec, Some(&arguments.lock), start)?;
+    let start = start(&machine.reporter, arguments, &file, &output, written.as_ref())?;
+    let mut request = session::request_with(environment, asked, Some(&arguments.lock), start)?;
     request.left_out.push(output.clone());
     request.upgrade = all(&arguments.upgrade);
     let lock = interrupt::run_with(&machine.store, machine.lock(&request))?;
     if arguments.lock.frozen {
         let place = request.lock.map(|given| given.place).unwrap_or_default();
-        tell(arguments.report.progress, format!("{place} covers {}", arguments.spec.spec.display()));
+        tell(arguments.report.progress, format!("{place} covers {title}"));
         return Ok(ExitCode::SUCCESS);
     }
     if output == Path::new("-") {
@@ -137,10 +137,10 @@ fn current(reporter: &Reporter, output: &Path, is_frozen: bool) -> Result<Option
 fn start(
     reporter: &Reporter,
     arguments: &LockCommand,
+    spec: &Path,
     output: &Path,
     written: Option<&GivenLock>,
 ) -> Result<Option<GivenLock>, Failure> {
-    let spec = &arguments.spec.spec;
     let beside = lock_file::beside(spec);
     match &arguments.lock.lock {
         Some(named) => lock_file::find(Some(named), spec),

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Plan(arguments) => plan::run(&environment, &arguments),
         Command::Exists(arguments) => exists::run(&environment, &arguments),
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
-        Command::Id(arguments) => identity::id(&arguments),
+        Command::Id(arguments) => identity::id(&environment, &arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
         Command::Diff(arguments) => diff::run(&environment, &arguments),
         Command::Dockerfile(arguments) => dockerfile::run(&environment, &arguments),

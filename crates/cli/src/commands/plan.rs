@@ -19,11 +19,11 @@ use crate::{interrupt, progress, session, spec_request};
 const MOST_REASONS: usize = 4;
 
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(&arguments.spec)?;
+    let asked = spec_request::read(environment, &arguments.spec)?;
     let mut machine =
         session::machine(environment, &asked.spec, progress::reporter(arguments.output.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
-    let request = session::request(environment, asked, &arguments.spec.spec, Some(&arguments.lock))?;
+    let request = session::request(environment, asked, Some(&arguments.lock))?;
     let forecast = interrupt::run_with(&machine.store, machine.forecast(&request))?;
     if arguments.output.json {
         print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;

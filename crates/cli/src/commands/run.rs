@@ -50,7 +50,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
     if arguments.failed {
         return run_failed(environment, arguments);
     }
-    let subject = arguments.subject.subject()?;
+    let subject = arguments.subject.subject(environment)?;
     let mut machine =
         session::machine_with(environment, subject.spec(), progress::reporter(arguments.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
@@ -75,7 +75,7 @@ pub(crate) fn run(environment: &Environment, arguments: &RunArguments) -> Result
 
 /// Runs a command where the last step failed.
 fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<ExitCode, Failure> {
-    let subject = arguments.subject.subject_if_any()?;
+    let subject = arguments.subject.subject_if_any(environment)?;
     let image = match &subject {
         Some(Subject::Spec { asked, .. }) => Some(asked.spec.image_name(&environment.directory)?),
         Some(Subject::Image { reference, .. }) => Some(reference.clone()),
@@ -125,8 +125,8 @@ async fn obtain(
     lock: &LockArguments,
 ) -> Result<FoundImage, Failure> {
     Ok(match subject {
-        Subject::Spec { asked, arguments } => {
-            let request = session::request(environment, (**asked).clone(), &arguments.spec, Some(lock))?;
+        Subject::Spec { asked } => {
+            let request = session::request(environment, (**asked).clone(), Some(lock))?;
             // To run is not to push, so what forces a push says nothing here.
             machine.obtain(&BuildRequest { force: false, ..request }).await?
         }

@@ -17,6 +17,7 @@ pub(super) struct Wire {
     pub(super) python: Option<String>,
     pub(super) store: Option<PathBuf>,
     pub(super) uv: Option<PathBuf>,
+    pub(super) python_program: Option<PathBuf>,
     pub(super) threads: Option<NonZeroUsize>,
     pub(super) debian_mirror: Option<String>,
     pub(super) debian_security_mirror: Option<String>,
@@ -63,7 +64,7 @@ impl ConfigurationFile {
         check(path, &table, "", owner)?;
         let mut wire: Wire = toml::from_str(text).map_err(syntax)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
-        for setting in [&mut wire.store, &mut wire.uv].into_iter().flatten() {
+        for setting in [&mut wire.store, &mut wire.uv, &mut wire.python_program].into_iter().flatten() {
             *setting = folder.join(&*setting);
         }
         Ok(Self { path: path.to_owned(), wire })

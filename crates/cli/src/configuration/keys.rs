@@ -83,6 +83,15 @@ pub(crate) const UV: Key = Key {
     example: r#"uv = "/opt/uv/bin/uv""#,
     in_project: false,
 };
+pub(crate) const PYTHON_PROGRAM: Key = Key {
+    name: "python-program",
+    variable: Some("IMAGEWRIGHT_PYTHON_PROGRAM"),
+    takes: Takes::Text,
+    what: "The Python that reads Python files; else that of the active virtual environment (`VIRTUAL_ENV`), of the one \
+           that imagewright is installed in, or `python3` on `PATH`.",
+    example: r#"python-program = "/opt/venv/bin/python""#,
+    in_project: false,
+};
 pub(crate) const THREADS: Key = Key {
     name: "threads",
     variable: Some("IMAGEWRIGHT_THREADS"),
@@ -162,10 +171,11 @@ pub(crate) const MIRRORS: Key = Key {
 };
 
 /// All of them, in the order of the documentation.
-pub(crate) const KEYS: [Key; 12] = [
+pub(crate) const KEYS: [Key; 13] = [
     PYTHON,
     STORE,
     UV,
+    PYTHON_PROGRAM,
     THREADS,
     DEBIAN_MIRROR,
     DEBIAN_SECURITY_MIRROR,
@@ -199,7 +209,7 @@ pub(crate) const OF_THE_PACKAGE: [Variable; 2] = [
 
 /// Variables of other programs that imagewright reads.
 #[cfg_attr(not(test), expect(dead_code, reason = "the documentation is checked against it"))]
-pub(crate) const VARIABLES: [Variable; 13] = [
+pub(crate) const VARIABLES: [Variable; 14] = [
     Variable {
         name: "FLYTE_PUSH_IMAGE_SPEC",
         what: "`0` or `false`: `build` does not push without `--push`.",
@@ -220,6 +230,10 @@ pub(crate) const VARIABLES: [Variable; 13] = [
     },
     Variable { name: "XDG_CONFIG_HOME", what: "The user's configuration directory; else `~/.config`." },
     Variable { name: "XDG_CACHE_HOME", what: "The user's cache directory; else `~/.cache`." },
+    Variable {
+        name: "VIRTUAL_ENV",
+        what: "The active virtual environment, whose Python reads Python files.",
+    },
     Variable { name: "TERM", what: "The kind of terminal, which a command of `run` is told." },
     Variable {
         name: "HTTPS_PROXY",

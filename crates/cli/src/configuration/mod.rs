@@ -38,6 +38,7 @@ pub(crate) struct Configuration {
     pub(crate) python: Setting<PythonVersion>,
     pub(crate) store: Setting<PathBuf>,
     pub(crate) uv: Option<Setting<PathBuf>>,
+    pub(crate) python_program: Option<Setting<PathBuf>>,
     pub(crate) threads: Setting<NonZeroUsize>,
     pub(crate) debian: Setting<Mirrors>,
     pub(crate) python_mirror: Setting<PythonMirror>,
@@ -91,6 +92,7 @@ impl Configuration {
                 .path(&keys::STORE, |wire| wire.store.clone())
                 .unwrap_or_else(|| Setting::default_of(environment.default_store())),
             uv: sources.path(&keys::UV, |wire| wire.uv.clone()),
+            python_program: sources.path(&keys::PYTHON_PROGRAM, |wire| wire.python_program.clone()),
             threads: sources
                 .typed(&keys::THREADS, |wire| wire.threads.map(|threads| threads.to_string()))?
                 .unwrap_or_else(|| {

@@ -163,7 +163,7 @@ fn no_variable_is_read_that_is_not_documented() {
         .iter()
         .filter_map(|key| key.variable)
         .chain(keys::VARIABLES.iter().map(|variable| variable.name))
-        .chain(["HOME", FOR_TESTS, UV_MIRROR])
+        .chain(["HOME", "PATH", FOR_TESTS, UV_MIRROR])
         .collect();
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     let mut found = BTreeSet::new();

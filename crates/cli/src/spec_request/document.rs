@@ -1,7 +1,7 @@
 //! Requests as JSON: an object with the key `spec`, or an array of such objects and of specs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use imagewright_pypa::PythonVersion;
 use imagewright_spec::{ParseOptions, parse_json};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::SpecRequest;
+use super::{STDIN, SpecRequest};
 use crate::failure::Failure;
 
 /// Why requests cannot be read.
@@ -25,9 +25,9 @@ pub(crate) enum RequestError {
     /// An array without anything in it.
     #[error("standard input has no spec: the array is empty")]
     Empty,
-    /// An array, where one spec is wanted.
-    #[error("standard input has {count} specs, and this command takes one")]
-    Several { count: usize },
+    /// Several, where one spec is wanted.
+    #[error("this command takes one spec, and these are {}: {}", titles.len(), titles.join(", "))]
+    Several { titles: Vec<String> },
 }
 
 impl RequestError {
@@ -81,23 +81,28 @@ pub(super) fn requests(text: &str, options: &ParseOptions) -> Result<Vec<SpecReq
     let items = items.into_iter().zip(1..).map(|(item, number)| {
         let text = in_its_place(text, item);
         if is_request(&text) {
-            request(&text, Some(number), options)
+            request(&text, Some(&place(number)), options)
         } else {
-            let spec = parse_json(&text, options).map_err(|error| error.in_file(&place(number)))?;
-            Ok(SpecRequest::of(spec))
+            let place = place(number);
+            let spec = parse_json(&text, options).map_err(|error| error.in_file(&place))?;
+            let title = place.display().to_string();
+            Ok(SpecRequest { title, ..SpecRequest::of(Path::new(STDIN), spec) })
         }
     });
     items.collect()
 }
 
-/// One request, the `number`th of several.
-fn request(text: &str, number: Option<usize>, options: &ParseOptions) -> Result<SpecRequest, Failure> {
-    let place = number.map(place);
-    let of = || place.as_ref().map(|place| format!("{}: ", place.display())).unwrap_or_default();
+/// One request, of standard input or of `place`.
+pub(super) fn request(
+    text: &str,
+    place: Option<&Path>,
+    options: &ParseOptions,
+) -> Result<SpecRequest, Failure> {
+    let of = || place.map(|place| format!("{}: ", place.display())).unwrap_or_default();
     let wire: Wire<'_> =
         serde_json::from_str(text).map_err(|source| RequestError::Malformed { of: of(), source })?;
     let spec = parse_json(&in_its_place(text, wire.spec), options);
-    let spec = spec.map_err(|error| match &place {
+    let spec = spec.map_err(|error| match place {
         Some(place) => error.in_file(place),
         None => error,
     })?;
@@ -106,7 +111,9 @@ fn request(text: &str, number: Option<usize>, options: &ParseOptions) -> Result<
         None => spec,
     };
     let Wire { with, client, python, id, force, push, .. } = wire;
-    Ok(SpecRequest { spec, with, client, python, id, force, push })
+    let file = PathBuf::from(STDIN);
+    let title = place.unwrap_or(&file).display().to_string();
+    Ok(SpecRequest { title, file, spec, with, client, python, id, force, push })
 }
 
 /// What messages call the `number`th of several.

@@ -10,6 +10,8 @@ use imagewright_pypa::PythonVersion;
 use imagewright_spec::{HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse};
 
 use crate::arguments::{OverrideArguments, SpecArguments};
+use crate::discovery::{self, Named, PythonFile};
+use crate::environment::Environment;
 use crate::failure::Failure;
 pub(crate) use document::RequestError;
 
@@ -19,6 +21,10 @@ pub(crate) const STDIN: &str = "-";
 /// A spec, and what a front end says of it that no spec can say (docs/python.md).
 #[derive(Clone, Debug)]
 pub(crate) struct SpecRequest {
+    /// What messages call it.
+    pub(crate) title: String,
+    /// The file that it is in, or what its lock is beside; [`STDIN`] where there is none.
+    pub(crate) file: PathBuf,
     pub(crate) spec: ImageSpec,
     /// Further requirements, which are in neither id nor tag.
     pub(crate) with: Vec<String>,
@@ -36,37 +42,66 @@ pub(crate) struct SpecRequest {
 
 impl SpecRequest {
     /// Of a spec that nothing more is said of.
-    fn of(spec: ImageSpec) -> Self {
-        Self { spec, with: Vec::new(), client: None, python: None, id: None, force: false, push: None }
+    fn of(file: &Path, spec: ImageSpec) -> Self {
+        let (title, file) = (file.display().to_string(), file.to_owned());
+        Self {
+            title,
+            file,
+            spec,
+            with: Vec::new(),
+            client: None,
+            python: None,
+            id: None,
+            force: false,
+            push: None,
+        }
     }
 }
 
 /// Reads the one spec that the arguments name.
-pub(crate) fn read(arguments: &SpecArguments) -> Result<SpecRequest, Failure> {
-    read_one(&arguments.spec, &arguments.overrides)
-}
-
-/// Reads the one spec in a file, or on standard input.
-pub(crate) fn read_one(file: &Path, overrides: &OverrideArguments) -> Result<SpecRequest, Failure> {
-    let mut requests = read_all(file, overrides)?;
-    match (requests.pop(), requests.len()) {
-        (Some(request), 0) => Ok(request),
-        (_, others) => Err(RequestError::Several { count: others + 1 }.into()),
+pub(crate) fn read(environment: &Environment, arguments: &SpecArguments) -> Result<SpecRequest, Failure> {
+    let mut requests = read_all(environment, arguments)?;
+    match (requests.pop(), requests.as_slice()) {
+        (Some(request), []) => Ok(request),
+        (last, others) => {
+            let titles = others.iter().chain(&last).map(|request| request.title.clone()).collect();
+            Err(RequestError::Several { titles }.into())
+        }
     }
 }
 
-/// Reads the spec in a file, or all that are on standard input; at least one.
-pub(crate) fn read_all(file: &Path, overrides: &OverrideArguments) -> Result<Vec<SpecRequest>, Failure> {
+/// Reads the specs that the arguments name; at least one.
+pub(crate) fn read_all(
+    environment: &Environment,
+    arguments: &SpecArguments,
+) -> Result<Vec<SpecRequest>, Failure> {
+    let mut requests = Vec::new();
+    for named in discovery::named(&arguments.specs)? {
+        requests.extend(read_named(environment, &named, &arguments.overrides)?);
+    }
+    Ok(requests)
+}
+
+/// Reads the spec in a file, or all that are on standard input or in a Python file; at least one.
+pub(crate) fn read_named(
+    environment: &Environment,
+    named: &Named,
+    overrides: &OverrideArguments,
+) -> Result<Vec<SpecRequest>, Failure> {
     let options = options(overrides);
-    let read = if file == Path::new(STDIN) {
-        let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
-        if document::has_requests(&text) {
-            document::requests(&text, &options)
-        } else {
-            parse(&text, &options).map(|spec| vec![SpecRequest::of(spec)]).map_err(Failure::from)
+    let read = match named {
+        Named::Python(file) => read_python(environment, file, &options),
+        Named::Spec(file) if file == Path::new(STDIN) => {
+            let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
+            if document::has_requests(&text) {
+                document::requests(&text, &options)
+            } else {
+                parse(&text, &options).map(|spec| vec![SpecRequest::of(file, spec)]).map_err(Failure::from)
+            }
         }
-    } else {
-        load(file, &options).map(|spec| vec![SpecRequest::of(spec)]).map_err(Failure::from)
+        Named::Spec(file) => {
+            load(file, &options).map(|spec| vec![SpecRequest::of(file, spec)]).map_err(Failure::from)
+        }
     };
     read.map_err(|failure| match failure {
         Failure::Build(imagewright_build::BuildError::Spec(error)) => {
@@ -74,6 +109,20 @@ pub(crate) fn read_all(file: &Path, overrides: &OverrideArguments) -> Result<Vec
         }
         other => other,
     })
+}
+
+/// Has the user's Python read a file.
+fn read_python(
+    environment: &Environment,
+    file: &PythonFile,
+    options: &ParseOptions,
+) -> Result<Vec<SpecRequest>, Failure> {
+    let found = discovery::found(environment, file)?;
+    let requests = found.into_iter().map(|found| {
+        let request = document::request(&found.request, Some(Path::new(&found.title)), options)?;
+        Ok(SpecRequest { title: found.title, file: found.place, ..request })
+    });
+    requests.collect()
 }
 
 /// What a spec depends on beside its text, on this machine.

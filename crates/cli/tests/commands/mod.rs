@@ -7,5 +7,6 @@ mod doctor;
 mod failures;
 mod lock;
 mod plan;
+mod python_files;
 mod requests;
 mod sandbox;

@@ -1,0 +1,105 @@
+//! Python files in the place of specs: the oracle's Python reads them.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::support::{Offline, Run, oracle, run_within, small};
+
+const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python");
+
+/// The command, with a Python that has the package, as if it was installed there.
+fn command(world: &Offline, arguments: &[&str]) -> Command {
+    let mut command = world.workshop.command(arguments);
+    command.env("IMAGEWRIGHT_PYTHON_PROGRAM", oracle().unwrap()).env("PYTHONPATH", PACKAGE);
+    command
+}
+
+#[track_caller]
+fn run(world: &Offline, arguments: &[&str]) -> Run {
+    run_within(&mut command(world, arguments), Duration::from_mins(2))
+}
+
+/// An expression that makes a spec over the base of the world.
+fn spec(world: &Offline, name: &str, packages: &str) -> String {
+    let (host, index) = (world.registry.host(), world.index.url());
+    format!(
+        "ImageSpec(name='{name}', registry='{host}', base_image='{host}/base:1', pip_index='{index}', \
+         packages={packages}, builder_options={{'bytecode': False}})"
+    )
+}
+
+#[test]
+fn variables_of_a_file_without_flytekit() {
+    let Some(world) = Offline::new() else { return };
+    let (first, second) = (spec(&world, "first", "['gamma']"), spec(&world, "second", "['gamma', 'beta']"));
+    let workshop = &world.workshop;
+    let text = format!("from imagewright import ImageSpec\nprint('noise')\na = {first}\nb = {second}\n");
+    workshop.write("images.py", text);
+    let printed = run(&world, &["name", "images.py"]).expect(0).says(&["noise"]);
+    let names: Vec<&str> = printed.stdout.lines().collect();
+    assert!(names[0].contains("/first:") && names[1].contains("/second:") && names.len() == 2, "{names:?}");
+    run(&world, &["lock", "images.py"]).expect(2).says(&["these are 2: images.py:a, images.py:b"]);
+    run(&world, &["lock", "images.py:b"]).expect(0).says(&["wrote images.b.lock"]);
+    run(&world, &["exists", "images.py:b"]).expect(1);
+    let built = run(&world, &["build", "images.py", "--frozen"]).expect(2);
+    built.says(&["images.py:a failed; not tried: images.py:b"]);
+    let built = run(&world, &["build", "images.py"]).expect(0);
+    assert_eq!(built.stdout.lines().collect::<Vec<_>>(), names);
+    run(&world, &["exists", "images.py:b"]).expect(0);
+}
+
+#[test]
+fn tasks_of_flytekit() {
+    let Some(world) = Offline::new() else { return };
+    world.index.add(&small("flytekit", "1.16.31"));
+    let (shared, inline) = (spec(&world, "shared", "['gamma']"), spec(&world, "inline", "['beta']"));
+    let text = format!(
+        "from flytekit import ImageSpec, map_task, task, workflow\n\nshared = {shared}\nunused = ImageSpec(name='no')\n\n\
+         @task(container_image=shared)\ndef fit(x: int) -> int:\n    return x\n\n\
+         @task(container_image=shared)\ndef score(x: int) -> int:\n    return x\n\n\
+         @task(container_image={inline})\ndef plot(x: int) -> int:\n    return x\n\n\
+         @workflow\ndef all_of_it() -> int:\n    score(x=1)\n    map_task(plot)(x=[1])\n    return fit(x=1)\n"
+    );
+    world.workshop.write("train.py", text);
+    let refused = run(&world, &["build", "train.py", "al_of_it"]).expect(2);
+    refused
+        .says(&["train.py has no workflow, task or ImageSpec `al_of_it`", "hint: did you mean `all_of_it`?"]);
+    let several = run(&world, &["lock", "train.py", "all_of_it"]).expect(2);
+    several.says(&["these are 2: train.py:shared (score, fit), train.py:plot (plot)"]);
+    let built = run(&world, &["build", "train.py"]).expect(0);
+    assert_eq!(built.stdout.lines().count(), 2, "{}", built.stdout);
+    // Both have flytekit, which the specs do not name, and the Python part of imagewright.
+    let inspected = run(&world, &["inspect", "train.py:plot"]).expect(0);
+    assert!(inspected.stdout.contains("flytekit 1.16.31"), "{}", inspected.stdout);
+    assert!(inspected.stdout.contains("imagewright"), "{}", inspected.stdout);
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_told_with_its_place() {
+    let Some(world) = Offline::new() else { return };
+    let check = |text: &str, told: &[&str]| {
+        world.workshop.write("bad.py", text);
+        run(&world, &["build", "bad.py"]).expect(2).says(told).never_says(&["importlib", "Traceback"]);
+    };
+    check(
+        "def read():\n    import nowhere\n\nread()\n",
+        &[
+            "No module named 'nowhere'",
+            "bad.py:4: read()",
+            "bad.py:2: import nowhere",
+            "install `nowhere` there",
+        ],
+    );
+    check("x = (\n", &["bad.py cannot be read: SyntaxError", "bad.py:1: x = ("]);
+    check("import sys\nsys.exit('no')\n", &["it ends Python when it is imported", "__main__"]);
+    check("import os\nos._exit(1)\n", &["ended with exit status: 1 while it read bad.py"]);
+    check("x = 1\n", &["bad.py has no ImageSpec, and no tasks"]);
+    check(
+        "from imagewright import ImageSpec\nImageSpec(packages='x')\n",
+        &["packages must be a list", "bad.py:2: "],
+    );
+    world.workshop.run(&["build", "none.py"]).expect(2).says(&["none.py"]);
+    let mut without = command(&world, &["build", "bad.py"]);
+    let without = run_within(without.env_remove("PYTHONPATH"), Duration::from_mins(1)).expect(2);
+    without.says(&["has no package `imagewright`", "-m pip install imagewright`"]);
+}

@@ -1,0 +1,264 @@
+"""The images that a Python file has: what ``imagewright build file.py`` asks Python for.
+
+The program starts this module, in the user's Python, with a file and names of things in it. The answer is one JSON
+document on what was standard output: ``{"images": [...]}``, each with the ``name`` of its variable or task, what it
+is ``for``, and a ``request`` (docs/python.md); or ``{"error": {...}}``. What the file prints goes to standard error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import os
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
+
+from . import ImageSpec, _requests, _spec
+
+#: How many lines of a traceback are told, the innermost.
+_MOST_FRAMES = 5
+
+#: What stays for a folder until standard input is closed.
+_KEEP = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
+
+#: What the file has flytekit build while it is imported.
+_built: List[Any] = []
+
+
+class Refused(Exception):
+    """Why a file's images cannot be known; told as an error of the user's."""
+
+    def __init__(self, message: str, causes: Sequence[str] = (), hint: Optional[str] = None) -> None:
+        super().__init__(message)
+        self.causes = list(causes)
+        self.hint = hint
+
+
+@dataclass
+class Image:
+    """An image of a file, once for all that need it."""
+
+    spec: Any
+    #: The variable that has the spec, if one has.
+    variable: Optional[str]
+    #: The names of what needs it, without duplicates.
+    users: List[str]
+
+    def answer(self, path: Path) -> Dict[str, Any]:
+        first = self.users[0].rpartition(".")[2] if self.users else "image"
+        return {
+            "file": str(path),
+            "name": self.variable or first,
+            "for": self.users,
+            "request": _spec._request(self.spec),
+        }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Answers for ``FILE [NAME...]``."""
+    # A file may print when it is imported, also from C. The answer keeps the descriptor that the program reads.
+    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    file, *names = arguments
+    document: Dict[str, Any]
+    try:
+        path = Path(file).resolve()
+        document = {"images": [image.answer(path) for image in images(path, names)]}
+    except Refused as refused:
+        document = {"error": {"message": str(refused), "causes": refused.causes, "hint": refused.hint}}
+    json.dump(document, answer)
+    answer.close()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    _end()
+
+
+def _end() -> NoReturn:
+    """Ends, also where what was imported has threads that do not.
+
+    A request may name a wheel that this process made. Until the program has ended, which closes standard input, a
+    Python that has imported nothing stays for it.
+    """
+    client = sys.modules.get("imagewright._client_wheel")
+    if client is None or not client.path.cache_info().currsize:
+        os._exit(0)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    os.execv(sys.executable, [sys.executable, "-IS", "-c", _KEEP, os.path.dirname(client.path())])
+
+
+def images(path: Path, names: Sequence[str]) -> List[Image]:
+    """The images of a file: of what ``names`` name, else of its tasks and workflows, else of its variables."""
+    module = _load(path)
+    variables = {name: value for name, value in vars(module).items() if _is_spec(value)}
+    entities = dict(_entities(module))
+    found: List[Tuple[Any, Optional[str]]] = []
+    for name in names:
+        if name in variables:
+            found.append((variables[name], None))
+        elif name in entities:
+            found += _of_entities(path, {name: entities[name]})
+        else:
+            _refuse_name(path, name, [*entities, *variables])
+    if not names:
+        of_file = [(spec, None) for spec in _built]
+        found = [*_of_entities(path, entities), *of_file] or _of_variables(variables)
+    if not found:
+        _refuse_empty(path, names, entities)
+    return _merged(found, variables)
+
+
+def _is_spec(value: object) -> bool:
+    flytekit = sys.modules.get("flytekit.image_spec.image_spec")
+    return isinstance(value, ImageSpec if flytekit is None else flytekit.ImageSpec)
+
+
+def _merged(found: Sequence[Tuple[Any, Optional[str]]], variables: Dict[str, Any]) -> List[Image]:
+    """Each spec once, in the order in which they were found."""
+    merged: Dict[str, Image] = {}
+    for spec, user in found:
+        key = _key(spec)
+        if key not in merged:
+            same = (name for name, value in variables.items() if value is spec)
+            equal = (name for name, value in variables.items() if _key(value) == key)
+            merged[key] = Image(spec, next(same, None) or next(equal, None), [])
+        if user is not None and user not in merged[key].users:
+            merged[key].users.append(user)
+    return list(merged.values())
+
+
+def _key(spec: Any) -> str:
+    return json.dumps(_requests.fields(spec), sort_keys=True)
+
+
+def _of_variables(variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
+    """Those of a module without tasks; the base of another is built with it."""
+    bases = [spec.base_image for spec in variables.values()]
+    return [(spec, None) for spec in variables.values() if not any(spec is base for base in bases)]
+
+
+def _of_entities(path: Path, entities: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
+    if not entities:
+        return []
+    from ._entities import image_specs
+
+    try:
+        return [(found.spec, found.label) for found in image_specs(entities.values())]
+    except Exception as error:
+        # A workflow is compiled when its nodes are asked for.
+        _refuse_error(path, error)
+
+
+def _entities(module: ModuleType) -> Iterator[Tuple[str, Any]]:
+    """What ``pyflyte run`` offers of a module; a launch plan under its own name, too."""
+    if "flytekit" not in sys.modules:
+        return
+    # Where the package is not installed, but on the path, flytekit has not found its plugin.
+    from . import _flytekit  # noqa: F401
+    from flytekit.core.base_task import Task
+    from flytekit.core.launch_plan import LaunchPlan
+    from flytekit.core.workflow import WorkflowBase
+
+    for name, value in vars(module).items():
+        if isinstance(value, (Task, WorkflowBase, LaunchPlan)):
+            yield name, value
+            if isinstance(value, LaunchPlan):
+                yield value.name, value
+
+
+def record_builds(engine: Any) -> None:
+    """Has flytekit's engine build nothing: what a file has it build, as ``ImageConfig`` does, is an image of the file.
+
+    The plugin calls this when flytekit has been imported.
+    """
+    engine.build = _built.append
+
+
+def _load(path: Path) -> ModuleType:
+    """Imports a file as ``pyflyte run`` does: under its name below the first folder that is no package."""
+    root = path.parent
+    while (root / "__init__.py").exists():
+        root = root.parent
+    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        _refuse_error(path, error)
+    if Path(module.__file__ or "").resolve() != path:
+        raise Refused(
+            f"{path}: Python has another module `{name}`, {module.__file__ or 'which is built in'}",
+            hint="rename the file",
+        )
+    return module
+
+
+def _refuse_error(path: Path, error: BaseException) -> NoReturn:
+    """What went wrong in a file, with the lines that led to it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    # What is above the user's file is ours and Python's.
+    first = next((index for index, frame in enumerate(frames) if _is_same(frame.filename, path)), 0)
+    if isinstance(error, SyntaxError) and first == 0:
+        # The file itself cannot be parsed, so no line of it was executed.
+        first = len(frames)
+    told = [
+        f"{_shown(frame.filename)}:{frame.lineno}: {frame.line}"
+        for frame in frames[first:]
+        if not frame.filename.startswith("<")
+    ]
+    if isinstance(error, SyntaxError):
+        told.append(f"{_shown(error.filename or '')}:{error.lineno}: {(error.text or '').strip()}")
+    what = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+    if isinstance(error, SystemExit):
+        what = f"it ends Python when it is imported: {what}"
+    raise Refused(f"{_shown(str(path))} cannot be read: {what}", told[-_MOST_FRAMES:], _hint(error))
+
+
+def _is_same(filename: str, path: Path) -> bool:
+    return os.path.realpath(filename) == str(path)
+
+
+def _shown(filename: str) -> str:
+    """A path as people name it: from here, where it is below."""
+    relative = os.path.relpath(filename)
+    return filename if relative.startswith(os.pardir) else relative
+
+
+def _hint(error: BaseException) -> Optional[str]:
+    if isinstance(error, SystemExit):
+        return 'put what a script does below `if __name__ == "__main__":`'
+    if isinstance(error, ModuleNotFoundError) and error.name is not None:
+        package = error.name.partition(".")[0]
+        return (
+            f"the file was imported with {sys.executable}: install `{package}` there, or name another Python "
+            "(`IMAGEWRIGHT_PYTHON_PROGRAM`); what only an image has belongs below `if image.is_container():`"
+        )
+    return None
+
+
+def _refuse_name(path: Path, name: str, known: Sequence[str]) -> NoReturn:
+    near = difflib.get_close_matches(name, known, n=1)
+    listed = ", ".join(known)
+    hint = f"did you mean `{near[0]}`?" if near else f"it has {listed}" if listed else None
+    raise Refused(f"{_shown(str(path))} has no workflow, task or ImageSpec `{name}`", hint=hint)
+
+
+def _refuse_empty(path: Path, names: Sequence[str], entities: Dict[str, Any]) -> NoReturn:
+    shown = _shown(str(path))
+    if names:
+        raise Refused(f"no task of {' and '.join(names)} in {shown} has an ImageSpec")
+    if entities:
+        raise Refused(
+            f"no task of {shown} has an ImageSpec", hint="give one to a task: `@task(container_image=ImageSpec(...))`"
+        )
+    raise Refused(f"{shown} has no ImageSpec, and no tasks", hint="name a file that has some")
