@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence
+from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence, Union
 
 from ._errors import BY_EXIT_CODE, InternalError, MachineError
 
@@ -49,14 +49,14 @@ def find() -> str:
 def call(
     arguments: Sequence[str],
     *,
-    spec: Optional[Mapping[str, Any]] = None,
+    spec: Union[Mapping[str, Any], Sequence[Mapping[str, Any]], None] = None,
     answers: Sequence[int] = (0,),
     environment: Optional[Mapping[str, str]] = None,
 ) -> str:
     """Runs the program and gives what it printed.
 
-    ``spec`` is its standard input. An exit code that is none of ``answers`` is raised as the error that it stands
-    for. Progress is shown on ``sys.stderr``.
+    ``spec`` is its standard input, one or several. An exit code that is none of ``answers`` is raised as the error
+    that it stands for. Progress is shown on ``sys.stderr``.
     """
     read, write = os.pipe()
     with os.fdopen(read, encoding="utf-8") as failure:

@@ -9,7 +9,7 @@ import re
 import sys
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from . import _requests
 from ._results import BuildResult, Plan
@@ -57,8 +57,12 @@ class CopyFileDetection(Enum):
         return hash(self.name)
 
 
-class _Base:
-    """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
+if TYPE_CHECKING:
+    from flytekit.image_spec.image_spec import ImageSpec as _Base
+else:
+
+    class _Base:
+        """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
 
 
 #: The names of images for which flytekit's builders gave another.
@@ -68,20 +72,30 @@ _real_names: Dict[str, str] = {}
 _request: Callable[[Any], Dict[str, Any]] = _requests.request
 
 
+#: What flytekit says for ``tag`` and ``name``.
+_of_flytekit: Optional[Callable[[Any, str], str]] = None
+
+
 def join_flytekit(
-    image_spec: type, real_names: Dict[str, str], request: Callable[[Any], Dict[str, Any]]
+    image_spec: Any, real_names: Dict[str, str], request: Callable[[Any], Dict[str, Any]]
 ) -> None:
     """Makes :class:`ImageSpec` a subclass of flytekit's, whose engine fills ``real_names``.
 
     ``request`` also has what the image of a task needs besides.
     """
-    global _real_names, _request
+    global _real_names, _request, _of_flytekit
     _real_names, _request = real_names, request
+
+    def of_flytekit(spec: Any, command: str) -> str:
+        answer = image_spec.tag.func(spec) if command == "tag" else image_spec.image_name(spec)
+        return str(answer)
+
+    _of_flytekit = of_flytekit
     ImageSpec.__bases__ = (image_spec,)
 
 
 @dataclass
-class ImageSpec(_Base):
+class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
     """What is in a container image, and where it goes.
 
     Fields, defaults, :attr:`id` and :attr:`tag` are those of flytekit's class of this name, and wherever flytekit takes
@@ -234,7 +248,7 @@ class ImageSpec(_Base):
     @property
     def tag(self) -> str:
         """The tag of the image: flytekit's, which also depends on the contents of the files that it hashes."""
-        return self._ask("tag").rstrip("\n")
+        return self._ask_name("tag")
 
     @tag.deleter
     def tag(self) -> None:
@@ -242,7 +256,7 @@ class ImageSpec(_Base):
 
     def image_name(self) -> str:
         """The name of the image with registry and tag."""
-        name = self._ask("name").rstrip("\n")
+        name = self._ask_name("name")
         return _real_names.get(name, name)
 
     def exist(self) -> Optional[bool]:
@@ -370,6 +384,21 @@ class ImageSpec(_Base):
         from . import _program
 
         return _program.call([command, "-", *options], spec=_request(self), answers=answers)
+
+    def _ask_name(self, command: str) -> str:
+        from . import _program
+        from ._errors import MachineError
+
+        asked = _request(self)
+        # It depends on no builder, and flytekit knows more of them.
+        asked["spec"].pop("builder", None)
+        try:
+            return _program.call([command, "-"], spec=asked).rstrip("\n")
+        except MachineError:
+            # A container has no program. Cache policies of task files ask there too, and any answer does.
+            if _IMAGE_ID not in os.environ or _of_flytekit is None:
+                raise
+            return _of_flytekit(self, command)
 
     def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:
         more = [values] if isinstance(values, str) else values

@@ -22,6 +22,8 @@ macro_rules! files {
 
 files! {
     client,
+    flytekit,
+    flytekit_workflow,
     spec,
     types,
 }

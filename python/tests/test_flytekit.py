@@ -1,0 +1,255 @@
+"""The builder that flytekit finds: what it takes, what it asks for, and what it does to flytekit's specs."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import importlib.metadata
+import io
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Type
+
+import flytekit
+import imagewright
+import pytest
+from flytekit import ContainerTask, dynamic, kwtypes, map_task, task, workflow
+from flytekit.configuration import FastSerializationSettings, Image, ImageConfig, SerializationSettings
+from flytekit.constants import CopyFileDetection
+from flytekit.core.context_manager import ExecutionState, FlyteContextManager
+from flytekit.core.python_auto_container import update_image_spec_copy_handling
+from flytekit.image_spec.image_spec import ImageBuildEngine
+from flytekit.tools import script_mode
+from flytekit.tools.translator import get_serializable
+from imagewright import _client_wheel, _flytekit, _requests
+from imagewright._results import BuildResult
+
+CLASSES = [flytekit.ImageSpec, imagewright.ImageSpec]
+
+
+class Recording(_flytekit.ImagewrightBuilder):
+    """The builder, with what it asks the program for at once, and without the program."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: List[List[str]] = []
+        self.requests: List[Dict[str, Any]] = []
+
+    def _build(self, requests: List[Dict[str, Any]]) -> None:
+        self.asked.append([request["spec"]["name"] for request in requests])
+        self.requests += requests
+        for request in requests:
+            image = f"registry.example/{request['spec']['name']}:tag"
+            self._built[_requests.key(request)] = BuildResult(image, "sha256:0", "built", 0, 0.0, {})
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    """In the place of the registered one."""
+    recording = Recording()
+    monkeypatch.setitem(ImageBuildEngine._REGISTRY, "imagewright", (recording, _flytekit.PRIORITY))
+    ImageBuildEngine.build.cache_clear()
+    yield recording
+    ImageBuildEngine.build.cache_clear()
+    ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME.clear()
+
+
+def settings(root: Path, is_fast: bool = False, **more: Any) -> SerializationSettings:
+    return SerializationSettings(
+        project="p",
+        domain="d",
+        version="v",
+        source_root=str(root),
+        fast_serialization_settings=FastSerializationSettings(enabled=is_fast, destination_dir="/root"),
+        **{"image_config": ImageConfig.auto_default_image(), **more},
+    )
+
+
+def test_it_is_registered_above_the_default_and_below_what_a_company_has() -> None:
+    assert isinstance(ImageBuildEngine._REGISTRY["imagewright"][0], _flytekit.ImagewrightBuilder)
+    assert flytekit.ImageSpec().builder == "imagewright"
+    assert flytekit.ImageSpec(builder="default").builder == "default"
+    assert imagewright.ImageSpec(builder="default").builder == "default"
+
+
+def test_a_spec_of_ours_is_one_of_flytekits() -> None:
+    ours = imagewright.ImageSpec(name="ours", packages=["six"], source_copy_mode=imagewright.CopyFileDetection.NO_COPY)
+    assert isinstance(ours, flytekit.ImageSpec)
+    update_image_spec_copy_handling(ours, settings(Path("/project")))
+    assert ours.source_root is None, "NO_COPY is flytekit's"
+    ours.source_copy_mode = CopyFileDetection.ALL
+    assert ours.source_copy_mode == imagewright.CopyFileDetection.ALL
+    assert type(ours.with_packages("idna")) is imagewright.ImageSpec
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_spec_keeps_its_id_when_flytekit_sets_its_source(kind: Type[Any]) -> None:
+    top, base = kind(name="top", base_image=kind(name="base")), kind(name="base")
+    made = top.id
+    assert made == flytekit.ImageSpec(name="top", base_image=flytekit.ImageSpec(name="base")).id
+    update_image_spec_copy_handling(base, settings(Path("/project")))
+    update_image_spec_copy_handling(top, settings(Path("/project")))
+    assert top.source_root == "/project"
+    assert top.source_copy_mode == CopyFileDetection.LOADED_MODULES
+    assert (top.id, base.id) == (made, kind(name="base").id)
+
+
+def test_in_a_container_there_is_a_tag_without_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields: Dict[str, Any] = {"name": "ours", "packages": ["six"], "registry": "localhost:1"}
+    ours, theirs = imagewright.ImageSpec(**fields), flytekit.ImageSpec(**fields)
+    monkeypatch.setenv("IMAGEWRIGHT_PROGRAM", "/nowhere/imagewright")
+    with pytest.raises(imagewright.MachineError, match="/nowhere/imagewright"):
+        _ = ours.tag
+    monkeypatch.setenv("_F_IMG_ID", ours.id)
+    assert (ours.tag, ours.image_name()) == (theirs.tag, theirs.image_name())
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_no_docker_is_asked(kind: Type[Any], builder: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("docker.from_env", lambda: pytest.fail("Docker was asked"))
+    ImageBuildEngine.build(kind(name="app", registry="localhost:1"))
+    assert builder.asked == [["app"]]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_request_has_what_a_task_needs(kind: Type[Any], builder: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLYTE_INTERNAL_IMAGE", "registry.example/base:1")
+    app = kind(name="app", packages=["six"]).force_push()
+    ImageBuildEngine.build(app)
+    [request] = builder.requests
+    assert request["with"] == [f"flytekit=={flytekit.__version__}"]
+    assert request["python"] == "{}.{}".format(*sys.version_info)
+    assert (request["id"], request["force"]) == (app.id, True)
+    assert Path(request["client"]).name.endswith("-py3-none-any.whl")
+    assert request["spec"]["base_image"] == "registry.example/base:1"
+    assert request["spec"]["packages"] == ["six"]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_nothing_is_built_in_an_execution(kind: Type[Any], builder: Recording) -> None:
+    context = FlyteContextManager.current_context()
+    state = context.execution_state.with_params(mode=ExecutionState.Mode.TASK_EXECUTION)
+    with FlyteContextManager.with_context(context.with_execution_state(state)):
+        ImageBuildEngine.build(kind(name="app"))
+    assert builder.asked == []
+
+
+def test_a_base_without_a_registry_is_passed_as_its_spec(builder: Recording) -> None:
+    base = flytekit.ImageSpec(name="base", packages=["six"])
+    ImageBuildEngine.build(flytekit.ImageSpec(name="top", base_image=base))
+    assert builder.asked == [["base"], ["top"]]
+    assert builder.requests[1]["spec"]["base_image"] == builder.requests[0]["spec"]
+
+
+def test_the_name_is_pinned_when_that_is_wanted(builder: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = flytekit.ImageSpec(name="app")
+    assert builder.build_image(app) == "registry.example/app:tag"
+    monkeypatch.setenv("IMAGEWRIGHT_PIN_DIGEST", "1")
+    assert builder.build_image(app) == "registry.example/app@sha256:0"
+
+
+def spec(name: str) -> Any:
+    return flytekit.ImageSpec(name=name, registry="localhost:1")
+
+
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_all_images_of_a_workflow_are_asked_for_at_once(builder: Recording, tmp_path: Path, is_fast: bool) -> None:
+    @task(container_image=spec("plain"))
+    def plain() -> int:
+        return 1
+
+    @task(container_image=imagewright.ImageSpec(name="ours", registry="localhost:1", base_image=spec("base")))
+    def ours(x: int) -> int:
+        return x
+
+    @task(container_image=flytekit.ImageSpec(name="docker", builder="noop", base_image="other:1"))
+    def docker(x: int) -> int:
+        return x
+
+    @task(container_image=spec("unused"))
+    def unused() -> None: ...
+
+    @task(container_image=spec("given"))
+    def given() -> None: ...
+
+    raw = ContainerTask(name="raw", image=spec("raw"), command=["true"], inputs=kwtypes(x=int))
+
+    @workflow
+    def inner(x: int) -> List[int]:
+        raw(x=x)
+        return map_task(ours)(x=[x])
+
+    @workflow
+    def outer() -> List[int]:
+        given()
+        return inner(x=docker(x=plain()))
+
+    image_config = ImageConfig.auto_default_image()
+    named = ImageConfig.create_from(image_config.default_image, [Image(given.container_image.id, "there", "1")])
+    get_serializable({}, settings(tmp_path, is_fast, image_config=named), outer)
+    assert [sorted(names) for names in builder.asked] == [["base", "ours", "plain", "raw"]]
+    copied = {request["spec"].get("source_root") for request in builder.requests if request["spec"]["name"] != "base"}
+    assert copied == ({None} if is_fast else {str(tmp_path)})
+
+
+def test_a_dynamic_workflow_needs_the_images_of_all_tasks(builder: Recording, tmp_path: Path) -> None:
+    @task(container_image=spec("called"))
+    def called() -> None: ...
+
+    @dynamic(container_image=spec("caller"))
+    def caller() -> None:
+        called()
+
+    serialization = settings(tmp_path)
+    serialized = get_serializable({}, serialization, caller)
+    assert {"called", "caller"} <= set(builder.asked[0])
+    assert len(builder.asked) == 1
+    # In the execution, where the id is what the task file makes, it finds the image by it.
+    found = serialization.image_config.find_image(spec("called").id)
+    assert found is not None and found.full == "registry.example/called:tag"
+    assert serialized.template.container.image == "registry.example/caller:tag"
+
+
+def test_a_registry_that_does_not_answer_is_unknown(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = flytekit.ImageSpec(name="app", registry="localhost:1", base_image="localhost:1/base:1")
+    with pytest.raises(imagewright.NetworkError, match="whether localhost:1/app:.* exists is unknown") as failure:
+        ImageBuildEngine.build(asked)
+    assert failure.value.hint
+    monkeypatch.setenv("FLYTE_IMG_FAST_FAIL", "0")
+    with pytest.warns(UserWarning, match="Flytekit assumes the image already exists"):
+        ImageBuildEngine.build(asked)
+
+
+@pytest.mark.parametrize("root", [str(Path(__file__).parent), "/", "."])
+def test_loaded_modules_are_those_of_flytekit(root: str) -> None:
+    modules = list(sys.modules.values())
+    expected = sorted(script_mode.list_imported_modules_as_files(root, modules))
+    assert _requests.loaded_modules(root, modules) == expected
+
+
+def test_the_wheel_for_images_works_without_flytekit(tmp_path: Path) -> None:
+    wheel = Path(_client_wheel.path())
+    with zipfile.ZipFile(wheel) as archive:
+        [record] = [name for name in archive.namelist() if name.endswith("/RECORD")]
+        rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
+        assert set(rows) == set(archive.namelist())
+        for name, (digest, size) in rows.items():
+            content = archive.read(name)
+            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            assert name == record or (digest, size) == (f"sha256={expected}", str(len(content)))
+        archive.extractall(tmp_path)
+    [found] = importlib.metadata.distributions(path=[str(tmp_path)])
+    assert found.metadata["Name"] == "imagewright"
+    assert [point.group for point in found.entry_points] == ["flytekit.plugins"]
+    code = "import sys, imagewright as i; print(i.ImageSpec(name='a').is_container(), 'flytekit' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, stdout=subprocess.PIPE
+    )
+    assert told.stdout == b"True False\n"
+    before = wheel.read_bytes()
+    _client_wheel.path.cache_clear()
+    again = Path(_client_wheel.path())
+    assert again != wheel and again.read_bytes() == before, "the same bytes wherever it is made"
