@@ -23,6 +23,7 @@ macro_rules! files {
 files! {
     client,
     flytekit,
+    flytekit_originals,
     flytekit_workflow,
     spec,
     types,
