@@ -43,7 +43,7 @@ pub fn plan_wheel(
     let BuildRoot { platform, lock, base } = root;
     let sources = [].into();
     let scope = Scope { recipe, lock, base, sources: &sources, epoch };
-    let account = Account::of(&base.facts, &recipe.user().name);
+    let account = Account::of(&base.facts, recipe.user());
     let mut layers = debian_layers(&scope);
     layers.extend(interpreter_layer(&scope));
     layers.push(skeleton_layer(&scope, &account));

@@ -1,9 +1,10 @@
-//! How a container of the image starts: the base's settings, continued as flytekit's default builder does.
+//! How a container of the image starts: the base's settings, continued as the builder of its layout does.
 
 use std::fmt;
 
 use imagewright_oci::{ContainerConfig, DEFAULT_PATH};
 use imagewright_recipe::{expand_variables, plain_references};
+use imagewright_spec::Layout;
 
 use crate::certificates::named_bundle;
 use crate::planner::Scope;
@@ -32,23 +33,7 @@ pub(crate) fn container_config(
 ) -> (ContainerConfig, Vec<UnsetVariable>) {
     let mut unset = Vec::new();
     let mut config = scope.base.config.config.clone();
-    let prefix = &scope.lock.environment.prefix;
-    config.set_env("PATH", &path_variable(scope, account));
-    if config.env_value("VIRTUAL_ENV").is_some() {
-        // Else installers in the image would go to an environment of the base that is not in use any more.
-        config.set_env("VIRTUAL_ENV", prefix);
-    }
-    config.set_env("PYTHONPATH", "/root");
-    config.set_env("UV_PYTHON", &format!("{prefix}/bin/python"));
-    config.set_env("UV_COMPILE_BYTECODE", "1");
-    config.set_env("UV_LINK_MODE", "copy");
-    config.set_env("FLYTE_SDK_RICH_TRACEBACKS", "0");
-    config.set_env("SSL_CERT_DIR", "/etc/ssl/certs");
-    if let Some(bundle) = named_bundle(scope).filter(|_| config.env_value("SSL_CERT_FILE").is_none()) {
-        config.set_env("SSL_CERT_FILE", &bundle);
-    }
-    let libraries = config.env_value("LD_LIBRARY_PATH").unwrap_or_default();
-    config.set_env("LD_LIBRARY_PATH", &joined(&["/usr/local/nvidia/lib64"], libraries, &[]));
+    layout_variables(scope, account, &mut config);
     for (name, value) in &scope.recipe.settings.environment {
         let missing = plain_references(value).into_iter().filter(|name| config.env_value(name).is_none());
         unset.extend(missing.map(|missing| UnsetVariable { variable: name.clone(), name: missing }));
@@ -61,9 +46,59 @@ pub(crate) fn container_config(
         config.cmd = None;
         config.entrypoint = (!entrypoint.is_empty()).then(|| entrypoint.clone());
     }
-    config.user = Some(account.name.clone());
-    config.working_dir = Some("/root".to_owned());
+    config.user = Some(account.running().to_owned());
+    config.working_dir = Some(working_directory(scope));
     (config, unset)
+}
+
+/// What flytekit's default builder sets, or Flyte 2's builder of Dockerfiles.
+fn layout_variables(scope: &Scope<'_>, account: &Account, config: &mut ContainerConfig) {
+    let prefix = &scope.lock.environment.prefix;
+    let is_flytekits = scope.recipe.settings.layout == Layout::Flytekit;
+    config.set_env("PATH", &path_variable(scope, account));
+    if config.env_value("VIRTUAL_ENV").is_some() {
+        // Else installers in the image would go to an environment of the base that is not in use any more.
+        config.set_env("VIRTUAL_ENV", prefix);
+    }
+    if is_flytekits {
+        config.set_env("PYTHONPATH", "/root");
+    } else {
+        config.set_env("VIRTUALENV", prefix);
+    }
+    config.set_env("UV_PYTHON", &format!("{prefix}/bin/python"));
+    config.set_env("UV_COMPILE_BYTECODE", "1");
+    config.set_env("UV_LINK_MODE", "copy");
+    if is_flytekits {
+        config.set_env("FLYTE_SDK_RICH_TRACEBACKS", "0");
+        config.set_env("SSL_CERT_DIR", "/etc/ssl/certs");
+    }
+    if let Some(bundle) = named_bundle(scope).filter(|_| config.env_value("SSL_CERT_FILE").is_none()) {
+        config.set_env("SSL_CERT_FILE", &bundle);
+    }
+    let libraries = config.env_value("LD_LIBRARY_PATH").unwrap_or_default();
+    config.set_env("LD_LIBRARY_PATH", &joined(&["/usr/local/nvidia/lib64"], libraries, &[]));
+}
+
+/// Where containers start, with its leading slash.
+pub(crate) fn working_directory(scope: &Scope<'_>) -> String {
+    let settings = &scope.recipe.settings;
+    let of_layout = match settings.layout {
+        Layout::Flytekit => "/root",
+        Layout::Flyte => scope.base.config.config.working_dir.as_deref().unwrap_or_default(),
+    };
+    let written = settings.working_directory.as_deref().unwrap_or_default();
+    let whole = if written.starts_with('/') { written.to_owned() } else { format!("{of_layout}/{written}") };
+    let mut parts = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 /// `PATH`: the environment, the base's, NVIDIA's, and last what the user installs.
@@ -71,7 +106,13 @@ pub(crate) fn path_variable(scope: &Scope<'_>, account: &Account) -> String {
     let environment = format!("{}/bin", scope.lock.environment.prefix);
     let own = format!("{}/.local/bin", account.home);
     let base = scope.base.config.config.env_value("PATH").unwrap_or(DEFAULT_PATH);
-    joined(&[&environment], base, &["/usr/local/nvidia/bin", "/usr/local/cuda/bin", &own])
+    let devices = ["/usr/local/nvidia/bin", "/usr/local/cuda/bin"];
+    match scope.recipe.settings.layout {
+        Layout::Flytekit => joined(&[&environment], base, &[devices[0], devices[1], &own]),
+        // An image of several steps has it from the first one on; what its variables put before it stays there.
+        Layout::Flyte if base.split(':').any(|element| element == environment) => joined(&[], base, &devices),
+        Layout::Flyte => joined(&[&environment], base, &devices),
+    }
 }
 
 /// A search path without empty elements (which would mean the working directory) and without repetitions.

@@ -1,13 +1,15 @@
 //! What the user has copied: one layer for each entry, or one for all when there are many.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use imagewright_lock::facts::Accounts;
 use imagewright_lock::{BaseLock, copy_layers};
 use imagewright_recipe::{CopyStep, Destination};
-use imagewright_spec::{SourceEntry, SourceTree};
+use imagewright_spec::{Layout, SourceEntry, SourceTree, clean};
 
 use crate::PlanError;
+use crate::container::working_directory;
 use crate::definition::{Content, LayerDefinition, LayerKind, TreeFile, TreeKind};
 use crate::planner::Scope;
 use crate::skeleton::Account;
@@ -112,8 +114,15 @@ impl Files<'_> {
         let owner = self.owner(step)?;
         let top = self.place(step, tree);
         self.parents(&top);
+        let is_root = top == SourceTree::TOP;
         for (path, entry) in &tree.entries {
-            let at = if path == SourceTree::TOP { top.clone() } else { format!("{top}/{path}") };
+            let at = match path.as_str() {
+                // The root of the image is the base's.
+                SourceTree::TOP if is_root => continue,
+                SourceTree::TOP => top.clone(),
+                path if is_root => path.to_owned(),
+                path => format!("{top}/{path}"),
+            };
             let file = match entry {
                 SourceEntry::Folder => {
                     let mode = step.mode.map_or(0o755, |mode| mode | (mode & 0o444) >> 2);
@@ -138,11 +147,36 @@ impl Files<'_> {
 
     /// Where the top of what is copied comes to be, with links of the base followed.
     fn place(&self, step: &CopyStep, tree: &SourceTree) -> String {
-        let path = match (&step.destination, &step.file_name) {
-            (Destination::Into(folder), Some(name)) if !tree.is_folder() => format!("{folder}/{name}"),
-            (Destination::At(path) | Destination::Into(path), _) => path.clone(),
+        let (Destination::At(path) | Destination::Into(path)) = &step.destination;
+        let path = if step.is_relative { self.in_working_directory(path) } else { path.clone() };
+        let is_into = match step.destination {
+            Destination::Into(_) => true,
+            // As Docker has it, which Flyte 2 says so to: a file that is copied to a folder goes into it.
+            Destination::At(_) => {
+                self.scope.recipe.settings.layout == Layout::Flyte && self.is_known_folder(&path)
+            }
+        };
+        let path = match &step.file_name {
+            Some(name) if is_into && !tree.is_folder() && path == SourceTree::TOP => name.clone(),
+            Some(name) if is_into && !tree.is_folder() => format!("{path}/{name}"),
+            _ => path,
         };
         (0..MOST_LINKS).fold(path, |path, _| self.followed(&path).unwrap_or(path))
+    }
+
+    /// A relative destination, without a leading slash.
+    fn in_working_directory(&self, path: &str) -> String {
+        let directory = working_directory(self.scope);
+        let whole = format!("{}/{path}", directory.trim_matches('/'));
+        clean(Path::new(&whole))
+    }
+
+    /// Whether there is a folder at `path` that the base is known to have, or that was copied.
+    fn is_known_folder(&self, path: &str) -> bool {
+        let is_copied = self.found.get(path).is_some_and(|file| file.kind == TreeKind::Directory);
+        let is_home = path == self.account.home.trim_start_matches('/');
+        let is_working_directory = path == working_directory(self.scope).trim_start_matches('/');
+        is_copied || is_home || is_working_directory || self.known(path).is_some()
     }
 
     /// The same path behind one link that it goes through, if it goes through one.

@@ -2,8 +2,10 @@ use std::collections::BTreeMap;
 
 use imagewright_oci::{ContainerConfig, DEFAULT_PATH, Digest, canonical_json};
 use imagewright_recipe::CommandsStep;
+use imagewright_spec::Layout;
 
 use crate::apt::AptAccess;
+use crate::container::working_directory;
 use crate::definition::{Content, LayerDefinition, LayerKind};
 use crate::planner::Scope;
 
@@ -28,7 +30,7 @@ const TITLE: usize = 60;
 /// The layers of the spec's commands, above `below`.
 ///
 /// As flytekit runs them: by a shell, as root, in `/`, with the image's environment, all of them as one command unless
-/// they are to be separate (design D8).
+/// they are to be separate (design D8). Flyte 2's run in the working directory, as those of a Dockerfile.
 pub(crate) fn command_layers(
     scope: &Scope<'_>,
     container: &ContainerConfig,
@@ -41,12 +43,16 @@ pub(crate) fn command_layers(
     } else {
         vec![("commands".to_owned(), commands.join(" && "))]
     };
+    let directory = match scope.recipe.settings.layout {
+        Layout::Flytekit => "/".to_owned(),
+        Layout::Flyte => working_directory(scope),
+    };
     let mut layers: Vec<LayerDefinition> = Vec::new();
     for (origin, script) in scripts {
         let execution = Execution {
             argv: ["/bin/sh", "-c", &script].map(str::to_owned).to_vec(),
             environment: variables(container),
-            working_directory: "/".to_owned(),
+            working_directory: directory.clone(),
             origin: origin.clone(),
             apt: None,
         };

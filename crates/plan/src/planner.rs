@@ -58,7 +58,7 @@ pub fn plan(
     epoch: u64,
 ) -> Result<Plan, PlanError> {
     let scope = Scope { recipe, lock, base, sources, epoch };
-    let account = Account::of(&base.facts, &recipe.user().name);
+    let account = Account::of(&base.facts, recipe.user());
     let mut layers = debian_layers(&scope);
     layers.extend(interpreter_layer(&scope));
     layers.extend(removal_layer(&scope));

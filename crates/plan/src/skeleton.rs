@@ -1,11 +1,14 @@
 use imagewright_lock::facts::{Accounts, BaseFacts};
 
+use imagewright_recipe::{UserRole, UserStep};
+use imagewright_spec::Layout;
+
 use crate::certificates::certificates;
 use crate::container;
 use crate::definition::{Content, LayerDefinition, LayerKind, TreeFile, TreeKind};
 use crate::planner::Scope;
 
-/// The user that tasks run as, in an image.
+/// The user that what is copied belongs to, in an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) name: String,
@@ -13,20 +16,32 @@ pub(crate) struct Account {
     pub(crate) gid: u64,
     /// With its leading slash.
     pub(crate) home: String,
+    /// Whether containers run as it, instead of as root.
+    pub(crate) runs: bool,
     /// Whether the base has the user.
     exists: bool,
 }
 
 impl Account {
-    /// The base's user of this name, else a new one as `useradd --create-home` makes it.
-    pub(crate) fn of(facts: &BaseFacts, name: &str) -> Self {
+    /// The base's user of this name, else, if it is to run, a new one as `useradd --create-home` makes it.
+    pub(crate) fn of(facts: &BaseFacts, step: &UserStep) -> Self {
+        let UserStep { name, role } = step;
+        let runs = *role == UserRole::Runs;
         if let Some(user) = facts.accounts.user(name) {
-            Self { name: user.name, uid: user.uid, gid: user.gid, home: user.home, exists: true }
-        } else {
+            Self { name: user.name, uid: user.uid, gid: user.gid, home: user.home, runs, exists: true }
+        } else if runs {
             let id = facts.accounts.free_id();
             let home = format!("/home/{name}");
-            Self { name: name.to_owned(), uid: id, gid: id, home, exists: false }
+            Self { name: name.to_owned(), uid: id, gid: id, home, runs, exists: false }
+        } else {
+            let (name, home) = ("root".to_owned(), "/root".to_owned());
+            Self { name, uid: 0, gid: 0, home, runs, exists: true }
         }
+    }
+
+    /// Whom containers run as.
+    pub(crate) fn running(&self) -> &str {
+        if self.runs { &self.name } else { "root" }
     }
 
     /// `passwd` and `group` with the user in them.
@@ -76,16 +91,22 @@ fn with_line(text: &str, line: &str) -> String {
     format!("{text}{separator}{line}\n")
 }
 
-/// `/root`, `/home` and the user's home are theirs, as after flytekit's `chown`.
+/// `/root`, `/home` and the user's home are theirs, as after flytekit's `chown`; Flyte 2's leaves `/home` as it is.
 fn homes(scope: &Scope<'_>, account: &Account) -> Vec<TreeFile> {
+    if !account.runs {
+        return Vec::new();
+    }
     let Account { uid, gid, home, .. } = account;
     let home = home.trim_start_matches('/');
-    let mode = |path: &str, default| {
-        let known = scope.base.facts.directories.iter().find(|directory| directory.path == path);
-        known.map_or(default, |directory| directory.mode)
+    let known = |path: &str| scope.base.facts.directories.iter().find(|directory| directory.path == path);
+    let mode = |path: &str, default| known(path).map_or(default, |directory| directory.mode);
+    let (owner, group) = match (scope.recipe.settings.layout, known("home")) {
+        (Layout::Flytekit, _) => (*uid, *gid),
+        (Layout::Flyte, Some(directory)) => (directory.uid, directory.gid),
+        (Layout::Flyte, None) => (0, 0),
     };
     let mut files = vec![
-        TreeFile::directory("home", mode("home", 0o755), *uid, *gid),
+        TreeFile::directory("home", mode("home", 0o755), owner, group),
         TreeFile::directory("root", mode("root", 0o700), *uid, *gid),
     ];
     if !account.exists {

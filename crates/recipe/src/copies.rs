@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use imagewright_spec::{CopyOptions, Field, ImageSpec, SourceTree, clean, source_name};
+use imagewright_spec::{CopyOptions, Field, ImageSpec, Layout, SourceTree, clean, source_name};
 
 use crate::step::{CopyStep, Destination};
 
@@ -9,6 +9,10 @@ const HOME: &str = "root";
 
 /// All that a spec has copied, in flytekit's order: the source root, then `copy`, then what has options of its own.
 pub(crate) fn copies(spec: &ImageSpec) -> impl Iterator<Item = CopyStep> {
+    let is_flytes = spec.builder_options.layout == Layout::Flyte;
+    let is_absolute =
+        |copy: &CopyOptions| copy.destination.as_ref().is_some_and(|path| path.starts_with('/'));
+    let is_relative = move |copy: &CopyOptions| is_flytes && !is_absolute(copy);
     let root = spec.source_root.iter().filter(|_| spec.copies_source_root());
     let root = root.map(|path| step(Field::SourceRoot, path, Destination::At(HOME.to_owned())));
     let copies = spec.copy.iter().enumerate().map(|(index, path)| CopyStep {
@@ -16,11 +20,12 @@ pub(crate) fn copies(spec: &ImageSpec) -> impl Iterator<Item = CopyStep> {
         ..step(Field::Copy, path, below_home(path))
     });
     let placed = spec.builder_options.copy.iter().enumerate();
-    let placed = placed.map(|(index, copy)| CopyStep {
+    let placed = placed.map(move |(index, copy)| CopyStep {
         origin: format!("builder_options.copy[{index}]"),
         owner: copy.owner.clone(),
         mode: copy.mode,
-        ..step(Field::BuilderOptions, &copy.source, destination(copy))
+        is_relative: is_relative(copy),
+        ..step(Field::BuilderOptions, &copy.source, destination(copy, is_relative(copy)))
     });
     root.chain(copies).chain(placed)
 }
@@ -28,7 +33,7 @@ pub(crate) fn copies(spec: &ImageSpec) -> impl Iterator<Item = CopyStep> {
 fn step(field: Field, path: &Path, destination: Destination) -> CopyStep {
     let file_name = clean(path).rsplit('/').next().filter(|name| *name != SourceTree::TOP).map(str::to_owned);
     let (origin, input) = (field.to_string(), source_name(field, path));
-    CopyStep { origin, input, file_name, destination, owner: None, mode: None }
+    CopyStep { origin, input, file_name, destination, is_relative: false, owner: None, mode: None }
 }
 
 fn below_home(path: &Path) -> Destination {
@@ -38,10 +43,16 @@ fn below_home(path: &Path) -> Destination {
     }
 }
 
-fn destination(copy: &CopyOptions) -> Destination {
-    let Some(text) = &copy.destination else { return below_home(&copy.source) };
+/// Where it goes; `is_relative` says that this is below the working directory, wherever that is.
+fn destination(copy: &CopyOptions, is_relative: bool) -> Destination {
+    let text = match &copy.destination {
+        Some(text) => text,
+        None if is_relative => return Destination::At(clean(&copy.source)),
+        None => return below_home(&copy.source),
+    };
     let path = match text.strip_prefix('/') {
         Some(absolute) => clean(Path::new(absolute)),
+        None if is_relative => clean(Path::new(text)),
         None => match below_home(Path::new(text)) {
             Destination::At(path) | Destination::Into(path) => path,
         },
@@ -65,7 +76,7 @@ mod tests {
         let spec = parse_yaml(yaml, &ParseOptions::default()).unwrap();
         let lines: Vec<String> = copies(&spec)
             .map(|copy| {
-                let CopyStep { origin, input, file_name, destination, owner, mode } = copy;
+                let CopyStep { origin, input, file_name, destination, owner, mode, is_relative: _ } = copy;
                 let name = file_name.unwrap_or_default();
                 let rest = owner.into_iter().chain(mode.map(|mode| format!("{mode:o}")));
                 let rest: Vec<String> = rest.collect();

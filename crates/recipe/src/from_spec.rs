@@ -1,24 +1,25 @@
 use std::path::Path;
 
 use imagewright_pypa::PythonVersion;
-use imagewright_spec::{BaseImage, ImageSpec};
+use imagewright_spec::{BaseImage, ImageSpec, Layout};
 
 use crate::copies::copies;
 use crate::step::{
-    AptPackagesStep, CommandsStep, InterpreterStep, PackagesStep, Requirement, Step, UserStep,
+    AptPackagesStep, CommandsStep, InterpreterStep, PackagesStep, Requirement, Step, UserRole, UserStep,
 };
 use crate::{Base, Recipe, RecipeError, Settings};
 
 /// The user that flytekit's images run tasks as.
 const USER: &str = "flytekit";
+/// The user that Flyte 2's images have, if they have one.
+const FLYTE_USER: &str = "flyte";
 
 /// Lowers a spec; `fallback` is the Python of an image for which neither spec nor base names one.
 ///
 /// Fields that the native builder does not do are errors, never passed over.
 pub fn lower(spec: &ImageSpec, fallback: PythonVersion) -> Result<Recipe, RecipeError> {
     spec.check_supported().map_err(|source| RecipeError::Unsupported { source })?;
-    let mut steps =
-        vec![Step::User(UserStep { name: USER.to_owned() }), Step::Interpreter(interpreter(spec, fallback))];
+    let mut steps = vec![Step::User(user(spec)), Step::Interpreter(interpreter(spec, fallback))];
     steps.extend(apt_packages(spec).map(Step::AptPackages));
     steps.push(Step::Packages(packages(spec)));
     steps.extend(copies(spec).map(Step::Copy));
@@ -63,6 +64,16 @@ fn base(spec: &ImageSpec) -> Base {
     }
 }
 
+fn user(spec: &ImageSpec) -> UserStep {
+    let options = &spec.builder_options;
+    let (name, role) = match (&options.user, options.layout) {
+        (Some(name), _) => (name.as_str(), UserRole::Runs),
+        (None, Layout::Flytekit) => (USER, UserRole::Runs),
+        (None, Layout::Flyte) => (FLYTE_USER, UserRole::Owns),
+    };
+    UserStep { name: name.to_owned(), role }
+}
+
 fn interpreter(spec: &ImageSpec, fallback: PythonVersion) -> InterpreterStep {
     InterpreterStep { version: spec.python_version, fallback, path: spec.python_exec.clone() }
 }
@@ -102,6 +113,8 @@ fn settings(spec: &ImageSpec) -> Settings {
     Settings {
         environment: spec.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
         entrypoint: spec.entrypoint.clone(),
+        layout: spec.builder_options.layout,
+        working_directory: spec.builder_options.working_directory.clone(),
         image_id: spec.id(),
     }
 }

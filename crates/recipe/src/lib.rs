@@ -13,14 +13,14 @@ mod from_spec;
 mod step;
 
 use imagewright_oci::{ImageReference, Platform};
-use imagewright_spec::LocalImage;
+use imagewright_spec::{Layout, LocalImage};
 
 pub use environment::{expand_variables, plain_references};
 pub use error::RecipeError;
 pub use from_spec::{FrontEnd, lower};
 pub use step::{
     AptPackagesStep, CommandsStep, CopyStep, Destination, InterpreterStep, PackagesStep, Requirement, Step,
-    UserStep,
+    UserRole, UserStep,
 };
 
 /// An image, as asked for.
@@ -56,6 +56,10 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     /// Replaces the base's entry point; an empty list clears it.
     pub entrypoint: Option<Vec<String>>,
+    /// Whose images it looks like.
+    pub layout: Layout,
+    /// Where containers start, instead of where the layout says.
+    pub working_directory: Option<String>,
     /// flytekit's id of the spec, by which a running task knows its own image (`_F_IMG_ID`).
     pub image_id: String,
 }

@@ -35,11 +35,22 @@ pub struct AptPackagesStep {
     pub packages: Vec<Requirement>,
 }
 
-/// The user that tasks run as.
+/// The user that what is copied belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserStep {
     /// Login name.
     pub name: String,
+    /// Whether tasks run as this user.
+    pub role: UserRole,
+}
+
+/// What a user is in an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserRole {
+    /// Containers run as it; it is made where the base does not have it.
+    Runs,
+    /// It owns what is copied where the base has it, else root does; containers run as root.
+    Owns,
 }
 
 /// The interpreter that is asked for.
@@ -85,6 +96,8 @@ pub struct CopyStep {
     pub file_name: Option<String>,
     /// Where it is copied to.
     pub destination: Destination,
+    /// Whether the destination is below the image's working directory.
+    pub is_relative: bool,
     /// `user` or `user:group`, by name or number; without one it is the user that tasks run as.
     pub owner: Option<String>,
     /// Permissions of files; without them 0755 for those that may be executed and 0644 for others.

@@ -271,7 +271,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::BuilderOptions,
         "builder_options",
         "a mapping of names to values",
-        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`), `copy` (see [Copies](#copies)).",
+        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`), `copy` (see [Copies](#copies)), `layout`, `user`, `working_directory` (see [User and working directory](#user-and-working-directory)).",
         "builder_options: {bytecode: false}",
     ),
     info(

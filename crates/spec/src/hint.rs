@@ -8,7 +8,9 @@ impl ProblemKind {
         let field = field.split('[').next().unwrap_or(field);
         let fixed = |text: &str| Some(text.to_owned());
         match self {
-            Self::UnknownField { nearest, .. } | Self::UnknownOption { nearest, .. } => {
+            Self::UnknownField { nearest, .. }
+            | Self::UnknownOption { nearest, .. }
+            | Self::NoLayer { nearest, .. } => {
                 nearest.map(|nearest| format!("did you mean `{nearest}`?")).or_else(|| options_of(path))
             }
             Self::Builder { nearest, .. } => Some(match nearest {
@@ -36,7 +38,8 @@ impl ProblemKind {
             Self::OldPython { text, .. } if text == "3.1" => {
                 fixed("if this was 3.10, put it in quotes: `python_version: \"3.10\"`")
             }
-            Self::OldPython { .. } | Self::Nul | Self::CommandLayers { .. } => None,
+            Self::OldPython { .. } | Self::Nul | Self::Other { .. } => None,
+            Self::BesideLayers => fixed("make a layer of it"),
             Self::EnvironmentName { .. } => {
                 fixed("a name is of letters, digits and `_`, and does not start with a digit")
             }
@@ -68,7 +71,7 @@ fn options_of(path: &str) -> Option<String> {
     } else if path.contains("builder_options.copy[") {
         "`source`, `destination`, `owner` and `mode`"
     } else if path.contains("builder_options.") {
-        "`bytecode`, `commands` and `copy`"
+        "`bytecode`, `commands`, `copy`, `layout`, `user` and `working_directory`"
     } else {
         return None;
     };

@@ -10,7 +10,7 @@ use md5::{Digest as _, Md5};
 use crate::reader::Reader;
 use crate::wire::Notation;
 use crate::{
-    BaseImage, FIELDS, Field, ImageSpec, PyValue, SourceCopyMode, SpecError, tag_format, tag_inputs,
+    BaseImage, FIELDS, Field, ImageSpec, Layout, PyValue, SourceCopyMode, SpecError, tag_format, tag_inputs,
 };
 
 /// What flytekit hashes: the fields that are set, in their order, with Python's values.
@@ -90,6 +90,10 @@ impl ImageSpec {
     /// their paths. Relative paths are taken from `directory`.
     pub fn tag(&self, directory: &Path) -> Result<String, SpecError> {
         let mut identity = self.identity.without(Field::RegistryConfig);
+        if self.builder_options.layout == Layout::Flyte {
+            // Where sources are on this machine changes nothing; it may be a temporary folder.
+            identity = identity.without(Field::SourceRoot);
+        }
         if let Some(BaseImage::Spec(base)) = &self.base_image {
             identity = identity.with(Field::BaseImage, PyValue::Str(base.image_name_text(directory)?));
         }

@@ -38,6 +38,7 @@ mod unsupported;
 
 mod builder_config;
 mod copy_options;
+mod layers;
 mod platform;
 mod reader;
 mod registry;
@@ -60,7 +61,7 @@ mod tag_format;
 mod tag_inputs;
 
 pub use builder_config::BuilderConfig;
-pub use builder_options::{BuilderOptions, CopyOptions};
+pub use builder_options::{BuilderOptions, CopyOptions, Layout};
 pub use declared::{Declared, DeclaredContext, WITH, declared};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};

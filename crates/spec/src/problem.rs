@@ -69,6 +69,10 @@ pub enum Wanted {
     Copies,
     /// One of them.
     Copy,
+    /// Specs, each over the one before it.
+    Layers,
+    /// One of them.
+    Layer,
 }
 
 impl fmt::Display for Wanted {
@@ -83,6 +87,8 @@ impl fmt::Display for Wanted {
             Self::ReferenceOrSpec => "an image reference, or a mapping of ImageSpec's fields,",
             Self::Truth => "true or false",
             Self::Copies => "a list of what to copy",
+            Self::Layers => "a list of layers",
+            Self::Layer => "a mapping of fields that change what is in an image",
             Self::Copy => "a mapping with `source`, `destination`, `owner`, `mode`",
         })
     }
@@ -208,12 +214,25 @@ pub enum ProblemKind {
         /// The option it looks like.
         nearest: Option<&'static str>,
     },
-    /// Not a way to make layers of commands.
-    #[error("`joined` or `separate` is wanted here, not {got}")]
-    CommandLayers {
+    /// Another value than those that there are.
+    #[error("{wanted} is wanted here, not {got}")]
+    Other {
+        /// Which there are.
+        wanted: &'static str,
         /// What is there.
         got: String,
     },
+    /// A layer does not have what is the whole image's.
+    #[error("a layer has no such field")]
+    NoLayer {
+        /// What was written.
+        name: String,
+        /// The field it looks like.
+        nearest: Option<&'static str>,
+    },
+    /// What an image has is said beside its layers.
+    #[error("it cannot stand beside `layers`")]
+    BesideLayers,
     /// An entry that does not say what to copy.
     #[error("the entry does not say what to copy")]
     NoCopySource,

@@ -6,14 +6,14 @@ use imagewright_pypa::{PythonMinor, PythonVersion};
 use indexmap::IndexMap;
 
 use crate::builder_config::builder_config;
-use crate::copy_options::copy_options;
+use crate::builder_options::builder_options;
 use crate::identity::Identity;
 use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
 use crate::secret::secret_mounts;
 use crate::{
-    BaseImage, BuilderName, BuilderOptions, FIELDS, Field, ImageSpec, ParseOptions, Problem, ProblemKind,
-    PyValue, SourceCopyMode, Wanted,
+    BaseImage, BuilderName, FIELDS, Field, ImageSpec, ParseOptions, Problem, ProblemKind, PyValue,
+    SourceCopyMode, Wanted, layers,
 };
 use crate::{platform, registry};
 
@@ -55,6 +55,10 @@ impl Wire<'_> {
             });
             return None;
         };
+        if layers::are_in(entries) {
+            let content = Content::Mapping(layers::lower(entries, path, self.problems));
+            return self.spec(&Node { position: node.position, content }, path);
+        }
         let overridden = if path.is_empty() { self.overridden(entries) } else { entries.clone() };
         let mut reader = Reader::new(path, &overridden, self.problems);
         let base_image = reader.node(Field::BaseImage);
@@ -276,43 +280,6 @@ pub(crate) fn outside(path: &str) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName) -> BuilderOptions {
-    let mut options = BuilderOptions::default();
-    let entries = reader.mapping(Field::BuilderOptions);
-    if !matches!(builder, BuilderName::Native | BuilderName::Docker) {
-        return options;
-    }
-    for (key, value) in entries {
-        let name = key.scalar.text.as_str();
-        let path = format!(".{name}");
-        let (kind, position) = match (name, &value.content) {
-            ("bytecode", Content::Scalar(Scalar { value: PyValue::Bool(bytecode), .. })) => {
-                options.bytecode = *bytecode;
-                continue;
-            }
-            ("commands", _) if matches!(value.as_str(), Some("joined" | "separate")) => {
-                options.separate_commands = value.as_str() == Some("separate");
-                continue;
-            }
-            ("copy", _) => {
-                options.copy = copy_options(reader, value);
-                continue;
-            }
-            ("bytecode", _) => {
-                let got = value.describe();
-                (ProblemKind::WrongType { wanted: Wanted::Truth, got, written: None }, value.position)
-            }
-            ("commands", _) => (ProblemKind::CommandLayers { got: value.describe() }, value.position),
-            _ => {
-                let nearest = nearest(name, ["bytecode", "commands", "copy"].into_iter());
-                (ProblemKind::UnknownOption { name: name.to_owned(), nearest }, key.position)
-            }
-        };
-        reader.problem_at(Field::BuilderOptions, &path, position, kind);
-    }
-    options
 }
 
 /// A base image by name; nothing when the text is empty, which flytekit takes for unset.

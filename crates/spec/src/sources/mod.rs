@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::read;
 use crate::source_tree::{SourceFile, module_files};
-use crate::{Field, ImageSpec, SourceCopyMode, SpecError};
+use crate::{Field, ImageSpec, Layout, SourceCopyMode, SpecError};
 
 use self::walk::{Found, Walk};
 
@@ -113,8 +113,6 @@ pub(crate) fn sources(
     let root = spec.source_root.as_deref().filter(|_| spec.copies_source_root());
     let root = root.map(|path| Named { field: Field::SourceRoot, path });
     let copies = spec.copy.iter().map(|path| Named { field: Field::Copy, path });
-    let placed = spec.builder_options.copy.iter();
-    let placed = placed.map(|copy| Named { field: Field::BuilderOptions, path: &copy.source });
     if let Some(root) = root {
         let source = match (spec.source_copy_mode, &spec.loaded_modules) {
             (SourceCopyMode::LoadedModules, Some(modules)) => root.modules(modules, directory)?,
@@ -123,9 +121,17 @@ pub(crate) fn sources(
         };
         sources.insert(source_name(root.field, root.path), source);
     }
-    for named in copies.chain(placed) {
+    for named in copies {
         if let Entry::Vacant(entry) = sources.entry(source_name(named.field, named.path)) {
             entry.insert(named.source(directory, left_out)?);
+        }
+    }
+    let below_root = spec.source_root.iter().filter(|_| spec.builder_options.layout == Layout::Flyte);
+    let folder = below_root.fold(directory.to_owned(), |directory, root| directory.join(root));
+    for copy in &spec.builder_options.copy {
+        let named = Named { field: Field::BuilderOptions, path: &copy.source };
+        if let Entry::Vacant(entry) = sources.entry(source_name(named.field, named.path)) {
+            entry.insert(named.source(&folder, left_out)?);
         }
     }
     Ok(sources)
