@@ -29,6 +29,7 @@ PRIORITY = 9
 _INTERNAL_IMAGE = "FLYTE_INTERNAL_IMAGE"
 
 _FAST_FAIL = "FLYTE_IMG_FAST_FAIL"
+_PUSH = "FLYTE_PUSH_IMAGE_SPEC"
 _PIN_DIGEST = "IMAGEWRIGHT_PIN_DIGEST"
 
 
@@ -56,7 +57,7 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
                 if assumed is None:
                     raise
                 return assumed
-        name = _pullable(self._built[_requests.key(asked)])
+        name = _pullable(self._built[_requests.key(asked)], asked)
         self._named[name] = asked["spec"]
         return name
 
@@ -70,7 +71,8 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         specs = _specs_to_come()
         requests = {_requests.key(asked): asked}
         for spec in [*(base for spec in specs for base in _bases(spec)), *specs]:
-            if spec.builder == NAME:
+            # Over an image of another builder it is built when that one is there.
+            if all(part.builder == NAME for part in [spec, *_bases(spec)]):
                 other = self._request(spec)
                 requests.setdefault(_requests.key(other), other)
         return [other for key, other in requests.items() if key not in self._built]
@@ -100,7 +102,7 @@ def request(spec: Any) -> Dict[str, Any]:
 
 def _assumed(asked: Dict[str, Any]) -> Optional[str]:
     """The name of an image that flytekit's assumption is wanted for, where nobody knows whether it exists."""
-    if os.environ.get(_FAST_FAIL, "").lower() not in ("0", "false", "f", "no", "n", "off"):
+    if not _is_off(_FAST_FAIL):
         return None
     answer = _program.call(["exists", "-", "--json"], spec=asked, answers=(0, 1, 4, 6))
     if json.loads(answer)["answer"] != "unknown":
@@ -113,12 +115,17 @@ def _assumed(asked: Dict[str, Any]) -> Optional[str]:
     return name
 
 
-def _pullable(result: BuildResult) -> str:
+def _pullable(result: BuildResult, asked: Dict[str, Any]) -> str:
     is_pinned = os.environ.get(_PIN_DIGEST, "").lower() in ("true", "t", "1", "yes", "y", "on")
-    if not is_pinned or not result.digest:
+    is_pushed = "registry" in asked["spec"] and not _is_off(_PUSH)
+    if not is_pinned or not is_pushed or not result.digest:
         return result.image
     name, _, _ = result.image.rpartition(":")
     return f"{name}@{result.digest}"
+
+
+def _is_off(variable: str) -> bool:
+    return os.environ.get(variable, "").lower() in ("0", "false", "f", "no", "n", "off")
 
 
 def _bases(spec: Any) -> List[Any]:

@@ -145,10 +145,14 @@ def test_a_base_without_a_registry_is_passed_as_its_spec(builder: Recording) -> 
 
 
 def test_the_name_is_pinned_when_that_is_wanted(builder: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = flytekit.ImageSpec(name="app")
+    app = spec("app")
     assert builder.build_image(app) == "registry.example/app:tag"
     monkeypatch.setenv("IMAGEWRIGHT_PIN_DIGEST", "1")
     assert builder.build_image(app) == "registry.example/app@sha256:0"
+    local = flytekit.ImageSpec(name="local")
+    assert builder.build_image(local) == "registry.example/local:tag", "what is pushed nowhere is pulled by no digest"
+    monkeypatch.setenv("FLYTE_PUSH_IMAGE_SPEC", "0")
+    assert builder.build_image(app) == "registry.example/app:tag"
 
 
 def spec(name: str) -> Any:
@@ -169,6 +173,9 @@ def test_all_images_of_a_workflow_are_asked_for_at_once(builder: Recording, tmp_
     def docker(x: int) -> int:
         return x
 
+    @task(container_image=flytekit.ImageSpec(name="over", registry="localhost:1", base_image=docker.container_image))
+    def over() -> None: ...
+
     @task(container_image=spec("unused"))
     def unused() -> None: ...
 
@@ -185,12 +192,16 @@ def test_all_images_of_a_workflow_are_asked_for_at_once(builder: Recording, tmp_
     @workflow
     def outer() -> List[int]:
         given()
-        return inner(x=docker(x=plain()))
+        answer = inner(x=docker(x=plain()))
+        over()
+        return answer
 
     image_config = ImageConfig.auto_default_image()
     named = ImageConfig.create_from(image_config.default_image, [Image(given.container_image.id, "there", "1")])
     get_serializable({}, settings(tmp_path, is_fast, image_config=named), outer)
-    assert [sorted(names) for names in builder.asked] == [["base", "ours", "plain", "raw"]]
+    # The base of one is another builder's.
+    assert [sorted(names) for names in builder.asked] == [["base", "ours", "plain", "raw"], ["over"]]
+    assert builder.requests[-1]["spec"]["base_image"] == "other:1"
     copied = {request["spec"].get("source_root") for request in builder.requests if request["spec"]["name"] != "base"}
     assert copied == ({None} if is_fast else {str(tmp_path)})
 

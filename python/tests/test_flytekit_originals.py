@@ -140,7 +140,7 @@ def test_a_tag_format_and_what_is_in_no_id(kind: Type[Any], monkeypatch: pytest.
         assert kind(name="my_image")._is_force_push is True
 
 
-LISTS = ("packages", "conda_channels", "conda_packages", "apt_packages", "pip_extra_index_url", "entrypoint", "commands")
+LISTS = "packages conda_channels conda_packages apt_packages pip_extra_index_url entrypoint commands".split()
 
 
 @pytest.mark.parametrize(
