@@ -21,7 +21,10 @@ macro_rules! files {
 }
 
 files! {
+    agreement,
     client,
+    flyte,
+    flyte_layers,
     flytekit,
     flytekit_originals,
     flytekit_workflow,
