@@ -4,7 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     CacheArguments, CompletionsArguments, DiffArguments, DockerfileArguments, DoctorArguments,
-    InspectArguments, LockCommand, RunArguments,
+    InspectArguments, LockCommand, RunArguments, SpecCommand,
 };
 use crate::sandbox_arguments::SandboxArguments;
 use crate::sink_arguments::SinkArguments;
@@ -38,6 +38,7 @@ pub(crate) enum Command {
     Id(SpecArguments),
     /// Print the full image name of a spec.
     Name(SpecArguments),
+    Spec(SpecCommand),
     Diff(DiffArguments),
     Dockerfile(DockerfileArguments),
     Inspect(InspectArguments),

@@ -20,6 +20,7 @@
 mod metadata;
 mod package_name;
 mod python_version;
+mod requires_python;
 mod stated_version;
 mod tag;
 mod target;
@@ -29,6 +30,7 @@ mod wheel_filename;
 pub use metadata::metadata_header;
 pub use package_name::{PackageName, PackageNameError};
 pub use python_version::{PythonMinor, PythonVersion, PythonVersionError};
+pub use requires_python::{RequiresPython, RequiresPythonError};
 pub use stated_version::StatedVersion;
 pub use tag::Tag;
 pub use target::{Libc, TargetError, TargetPython, WheelPreference};

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::requirements::RequirementsError;
 use crate::yaml_scalar::ScalarError;
-use crate::{Field, Position, Problem, Unsupported};
+use crate::{Field, Position, Problem, ProjectProblem, Unsupported};
 
 /// Why a spec cannot be read, or has no identity.
 #[derive(Debug, Error)]
@@ -21,10 +21,18 @@ pub enum SpecError {
         source: io::Error,
     },
     /// A program that makes a spec.
-    #[error("{}: a spec in Python cannot be read yet; part 3 of the road map brings it", file.display())]
+    #[error("{}: it does not say what it needs", file.display())]
     Python {
         /// Which file.
         file: PathBuf,
+    },
+    /// What a script or a project says of itself is no spec.
+    #[error("{}{problem}", of_file(file.as_ref()))]
+    Project {
+        /// Where it came from.
+        file: Option<PathBuf>,
+        /// What is wrong with it.
+        problem: ProjectProblem,
     },
     /// A lock, where its spec is wanted.
     #[error("{} is a lock, not a spec", file.display())]
@@ -154,7 +162,10 @@ impl SpecError {
                 "name the spec that it is of, such as {}",
                 file.with_extension("yaml").display()
             )),
-            Self::Python { .. } => fixed("write its fields to a YAML file"),
+            Self::Python { .. } => fixed(
+                "a script says so in a block `# /// script` (PEP 723); other specs are YAML or JSON files",
+            ),
+            Self::Project { problem, .. } => problem.hint(),
             Self::Read { source } if source.kind() == io::ErrorKind::IsADirectory => {
                 fixed("name the YAML or JSON file in it")
             }
@@ -182,6 +193,11 @@ impl SpecError {
         }
     }
 
+    /// That a script or a project is no spec.
+    pub(crate) fn project(problem: ProjectProblem) -> Self {
+        Self::Project { file: None, problem }
+    }
+
     /// That the file which `field` names cannot be read, for this reason.
     pub fn file(field: Field, path: PathBuf, source: io::Error) -> Self {
         match source.kind() {
@@ -196,6 +212,7 @@ impl SpecError {
         if let Self::Syntax { file, .. }
         | Self::Tab { file, .. }
         | Self::Scalar { file, .. }
+        | Self::Project { file, .. }
         | Self::Invalid { file, .. } = &mut self
         {
             *file = Some(path.to_owned());

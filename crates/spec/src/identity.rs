@@ -14,9 +14,16 @@ use crate::{
 };
 
 /// What flytekit hashes: the fields that are set, in their order, with Python's values.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Identity {
     fields: Vec<(Field, PyValue)>,
+}
+
+/// What is hashed is what counts: there, a number that is none is like every other such.
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        self.to_python().to_string() == other.to_python().to_string()
+    }
 }
 
 /// Fields that flytekit leaves out of the id.

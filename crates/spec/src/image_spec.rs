@@ -12,7 +12,7 @@ use crate::{BuilderConfig, BuilderOptions, LocalImage, SecretMount, SourceCopyMo
 /// Made by [`load`](crate::load), [`parse_yaml`](crate::parse_yaml) and [`parse_json`](crate::parse_json), and
 /// not changed afterwards: what the command line overrides is given to these. Empty texts and lists are what
 /// unset ones are, except the entry point; only [`id`](ImageSpec::id) tells them apart, as flytekit does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ImageSpec {
     /// Name of the image, without registry and tag; lower case.
@@ -131,7 +131,7 @@ pub enum BuilderName {
 }
 
 /// What an image is made on top of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum BaseImage {
     /// An image in a registry.
     Registry(ImageReference),

@@ -27,12 +27,20 @@ mod error;
 mod hint;
 mod problem;
 
+mod document;
 mod json;
 mod load;
 mod node;
+mod write_json;
+mod write_yaml;
 mod yaml;
 mod yaml_scalar;
 mod yaml_timestamp;
+
+mod declaration;
+mod pyproject;
+pub mod script;
+mod toml_node;
 
 mod unsupported;
 
@@ -62,7 +70,9 @@ mod tag_inputs;
 
 pub use builder_config::BuilderConfig;
 pub use builder_options::{BuilderOptions, CopyOptions, Layout};
+pub use declaration::ProjectProblem;
 pub use declared::{Declared, DeclaredContext, WITH, declared};
+pub use document::{SpecDocument, SpecFormat, WrittenSpec};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
 pub use image_spec::{BaseImage, BuilderName, HostArchitecture, ImageSpec, Overrides, ParseOptions};

@@ -12,7 +12,7 @@ use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
 use crate::secret::secret_mounts;
 use crate::{
-    BaseImage, BuilderName, FIELDS, Field, ImageSpec, ParseOptions, Problem, ProblemKind, PyValue,
+    BaseImage, BuilderName, FIELDS, Field, ImageSpec, Overrides, ParseOptions, Problem, ProblemKind, PyValue,
     SourceCopyMode, Wanted, layers,
 };
 use crate::{platform, registry};
@@ -59,33 +59,14 @@ impl Wire<'_> {
             let content = Content::Mapping(layers::lower(entries, path, self.problems));
             return self.spec(&Node { position: node.position, content }, path);
         }
-        let overridden = if path.is_empty() { self.overridden(entries) } else { entries.clone() };
+        let overridden =
+            if path.is_empty() { overridden(entries, &self.options.overrides) } else { entries.clone() };
         let mut reader = Reader::new(path, &overridden, self.problems);
         let base_image = reader.node(Field::BaseImage);
         let spec = fields(&mut reader, self.notation, self.options);
         let Some(base) = base_image else { return Some(spec) };
         let (base_image, identity) = self.base_image(base, path);
         Some(ImageSpec { base_image, identity: spec.identity.with(Field::BaseImage, identity), ..spec })
-    }
-
-    /// The entries, with those of the command line in the place of the written ones.
-    fn overridden(&self, entries: &[(Key, Node)]) -> Vec<(Key, Node)> {
-        let overrides = &self.options.overrides;
-        let mut entries = entries.to_vec();
-        for (field, value) in [
-            (Field::Name, &overrides.name),
-            (Field::Registry, &overrides.registry),
-            (Field::Platform, &overrides.platform),
-            (Field::Builder, &overrides.builder),
-        ] {
-            let Some(value) = value else { continue };
-            let node = Node { position: None, content: Content::Scalar(Scalar::string(value)) };
-            match entries.iter_mut().find(|(key, _)| key.scalar.text == field.name()) {
-                Some((_, existing)) => *existing = node,
-                None => entries.push((Key { position: None, scalar: Scalar::string(field.name()) }, node)),
-            }
-        }
-        entries
     }
 
     /// The base, and what stands for it in the id.
@@ -108,6 +89,25 @@ impl Wire<'_> {
         self.problems.push(Problem { path, position: node.position, kind });
         (None, PyValue::None)
     }
+}
+
+/// The entries, with those of the command line in the place of the written ones.
+pub(crate) fn overridden(entries: &[(Key, Node)], overrides: &Overrides) -> Vec<(Key, Node)> {
+    let mut entries = entries.to_vec();
+    for (field, value) in [
+        (Field::Name, &overrides.name),
+        (Field::Registry, &overrides.registry),
+        (Field::Platform, &overrides.platform),
+        (Field::Builder, &overrides.builder),
+    ] {
+        let Some(value) = value else { continue };
+        let node = Node { position: None, content: Content::Scalar(Scalar::string(value)) };
+        match entries.iter_mut().find(|(key, _)| key.scalar.text == field.name()) {
+            Some((_, existing)) => *existing = node,
+            None => entries.push((Key { position: None, scalar: Scalar::string(field.name()) }, node)),
+        }
+    }
+    entries
 }
 
 /// Everything but the base image.

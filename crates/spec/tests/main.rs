@@ -11,6 +11,8 @@ mod fields;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod projects;
+#[cfg(test)]
 mod requirements;
 #[cfg(test)]
 mod robust;

@@ -10,6 +10,7 @@ mod inspect;
 mod lock;
 mod plan;
 mod run;
+mod spec;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ pub(crate) use doctor::DoctorArguments;
 pub(crate) use inspect::InspectArguments;
 pub(crate) use lock::LockCommand;
 pub(crate) use run::{RunArguments, helper};
+pub(crate) use spec::SpecCommand;
 
 /// Runs the command that was asked for.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
@@ -43,6 +45,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Tag(arguments) => identity::tag(&environment, &arguments),
         Command::Id(arguments) => identity::id(&environment, &arguments),
         Command::Name(arguments) => identity::name(&environment, &arguments),
+        Command::Spec(arguments) => spec::run(&arguments),
         Command::Diff(arguments) => diff::run(&environment, &arguments),
         Command::Dockerfile(arguments) => dockerfile::run(&environment, &arguments),
         Command::Inspect(arguments) => inspect::run(&environment, &arguments),

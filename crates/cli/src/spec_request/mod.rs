@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use imagewright_oci::Platform;
 use imagewright_pypa::PythonVersion;
-use imagewright_spec::{HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse};
+use imagewright_spec::{
+    HostArchitecture, ImageSpec, Overrides, ParseOptions, SpecError, load, parse, script,
+};
 
 use crate::arguments::{OverrideArguments, SpecArguments};
 use crate::discovery::{self, Named, PythonFile};
@@ -90,6 +92,10 @@ pub(crate) fn read_named(
 ) -> Result<Vec<SpecRequest>, Failure> {
     let options = options(overrides);
     let read = match named {
+        Named::Python(PythonFile { path, names }) if names.is_empty() && is_script(path) => {
+            let spec = script::load(path, &options);
+            spec.map(|spec| vec![SpecRequest::of(path, spec)]).map_err(Failure::from)
+        }
         Named::Python(file) => read_python(environment, file, &options),
         Named::Spec(file) if file == Path::new(STDIN) => {
             let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
@@ -111,6 +117,12 @@ pub(crate) fn read_named(
     })
 }
 
+/// Whether a Python file says itself what it needs; what is in it besides has to be named.
+fn is_script(path: &Path) -> bool {
+    // That it cannot be read, whoever reads it says.
+    fs_err::read_to_string(path).is_ok_and(|text| script::has_metadata(&text))
+}
+
 /// Has the user's Python read a file.
 fn read_python(
     environment: &Environment,
@@ -126,7 +138,7 @@ fn read_python(
 }
 
 /// What a spec depends on beside its text, on this machine.
-fn options(overrides: &OverrideArguments) -> ParseOptions {
+pub(crate) fn options(overrides: &OverrideArguments) -> ParseOptions {
     let overrides = Overrides {
         name: overrides.name.clone(),
         registry: overrides.registry.clone(),

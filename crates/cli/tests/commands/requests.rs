@@ -129,6 +129,47 @@ fn a_request_says_whether_to_push_and_to_build_again() {
 }
 
 #[test]
+fn a_spec_is_printed_normalised_from_wherever_it_is() {
+    let workshop = Workshop::new();
+    workshop.write("image.yaml", "packages: [numpy]\nenv: {A: 1.10}\nname: app\ncuda: null\n");
+    let id = |file: &str| workshop.run(&["id", file]).expect(0).stdout;
+    let printed = workshop.run(&["spec", "image.yaml"]).expect(0).never_says(&["warning"]).stdout;
+    assert_eq!(printed, "name: app\nenv:\n  A: 1.10\npackages:\n  - numpy\n");
+    let json = workshop.run(&["spec", "image.yaml", "--format", "json", "--name", "other"]).expect(0).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["name"], "other");
+    let json = workshop.run(&["spec", "image.yaml", "--format", "json"]).expect(0).stdout;
+    workshop.write("image.json", &json);
+    assert_eq!(id("image.json"), id("image.yaml"));
+    workshop.write("image.yaml", "source_root: .\nsource_copy_mode: ALL\n");
+    let lossy = workshop.run(&["spec", "image.yaml", "--format", "json"]).expect(0);
+    lossy.says(&["JSON cannot say all of it", "hint: `--format yaml` keeps all"]);
+
+    // A script is a spec wherever one is taken, and says so without being run.
+    let script =
+        "# /// script\n# requires-python = '>=3.10'\n# dependencies = ['rich']\n# ///\nraise SystemExit(7)\n";
+    workshop.write("tool.py", script);
+    let json = workshop.run(&["spec", "tool.py"]).expect(0).stdout;
+    workshop.write("tool.json", &json);
+    assert_eq!(id("tool.py"), id("tool.json"));
+    assert!(json.contains("\"python_version\": \"3.13\""), "{json}");
+    workshop.write(
+        "pyproject.toml",
+        "[project]\nname = 'app'\ndependencies = ['six']\n[dependency-groups]\na = ['rich']\n",
+    );
+    let yaml = workshop.run(&["spec", "pyproject.toml", "--group", "a", "--format", "yaml"]).expect(0).stdout;
+    assert_eq!(yaml, "name: app\npackages:\n  - six\n  - rich\n");
+    workshop.run(&["id", "pyproject.toml"]).expect(0);
+    workshop
+        .run(&["spec", "tool.py", "--group", "a"])
+        .expect(2)
+        .says(&["tool.py has neither extras nor groups"]);
+    workshop
+        .run(&["spec", "pyproject.toml", "--extra", "b"])
+        .expect(2)
+        .says(&["pyproject.toml: there is no extra `b`"]);
+}
+
+#[test]
 fn loaded_modules_are_copied_and_nothing_else_of_the_root() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;

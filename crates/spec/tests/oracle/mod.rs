@@ -6,6 +6,7 @@ mod peer;
 mod random;
 mod value;
 mod world;
+mod written;
 
 use std::collections::BTreeMap;
 use std::path::Path;
