@@ -84,20 +84,24 @@ fn layer(scope: &Scope<'_>, account: &Account, steps: &[&CopyStep]) -> Result<La
 
 /// The same for every build of an entry, and another one for each, so that the last build's is found by it.
 fn title(step: &CopyStep) -> String {
-    let (Destination::At(path) | Destination::Into(path)) = &step.destination;
     match step.input.split_once(": ") {
         None => step.input.clone(),
         Some((_, source)) if step.origin.starts_with("copy[") => format!("copy {source}"),
-        Some((_, source)) => format!("copy {source} to /{path}"),
+        Some((_, source)) => format!("copy {source} to {}", shown(step)),
     }
 }
 
 fn because(step: &CopyStep) -> String {
-    let (Destination::At(path) | Destination::Into(path)) = &step.destination;
     match step.input.split_once(": ") {
-        Some((_, source)) => format!("{} has {source} copied to /{path}", step.origin),
-        None => format!("{} is copied to /{path}", step.origin),
+        Some((_, source)) => format!("{} has {source} copied to {}", step.origin, shown(step)),
+        None => format!("{} is copied to {}", step.origin, shown(step)),
     }
+}
+
+/// The destination as a user knows it.
+fn shown(step: &CopyStep) -> String {
+    let (Destination::At(path) | Destination::Into(path)) = &step.destination;
+    if step.is_relative { path.clone() } else { format!("/{path}") }
 }
 
 /// The files of a layer, by path; what is copied later replaces what is there.

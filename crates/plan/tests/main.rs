@@ -339,6 +339,47 @@ fn copies_are_the_users_below_root() {
 }
 
 #[test]
+fn an_image_of_flyte_2_starts_as_its_base_does() {
+    let yaml = "{packages: [numpy], env: {PATH: '/x:$PATH'}, commands: [make], source_root: /tmp, source_copy_mode: NO_COPY,\
+                builder_options: {layout: flyte, copy: [{source: src/data, destination: ./data},\
+                {source: a.toml, destination: /etc}]OPTIONS}}";
+    let mut base = base(2);
+    base.config.config.working_dir = Some("/app".to_owned());
+    let of = |options: &str, base: &BaseImage| {
+        let plan = plan_of(&yaml.replace("OPTIONS", options), &lock(set()), base, &sources()).unwrap();
+        let command = plan.layers.last().unwrap().execution().unwrap().working_directory.clone();
+        let container = &plan.container;
+        let starts = (container.user.clone().unwrap(), container.working_dir.clone().unwrap());
+        assert_eq!(container.env_value("PYTHONPATH"), None);
+        (starts, command, plan)
+    };
+    let text = |user: &str, directory: &str| (user.to_owned(), directory.to_owned());
+    // Nobody is made where nobody asks for it, and folders stay whose they were.
+    let (starts, command, plan) = of("", &base);
+    assert_eq!((starts, command.as_str()), (text("root", "/app"), "/app"));
+    assert!(files(&plan, "skeleton").iter().all(|file| file.path.starts_with("opt")));
+    let path = plan.container.env_value("PATH").unwrap();
+    assert_eq!(path, "/x:/opt/venv/bin:/usr/bin:/bin:/usr/local/nvidia/bin:/usr/local/cuda/bin");
+    assert_eq!(copied(&plan, "copy src/data to data")[..2], ["755 0:0 app/", "755 0:0 app/data/"]);
+    assert_eq!(copied(&plan, "copy a.toml to /etc"), ["755 0:0 etc/", "644 0:0 etc/a.toml < copy: a.toml ."]);
+    // What is over such an image keeps the order of its search path.
+    base.config.config.set_env("PATH", path);
+    base.facts.accounts.passwd.push_str("flyte:x:1000:1000::/home/flyte:/bin/bash\n");
+    let (starts, _, plan) = of(", working_directory: sub", &base);
+    assert_eq!(starts, text("root", "/app/sub"));
+    assert_eq!(plan.container.env_value("PATH").unwrap(), format!("/x:{path}"));
+    assert_eq!(
+        copied(&plan, "copy src/data")[..3],
+        ["755 0:0 app/", "755 0:0 app/sub/", "755 1000:1000 app/sub/data/"]
+    );
+    let (starts, _, plan) = of(", user: flyte, working_directory: /home/flyte", &base);
+    assert_eq!(starts, text("flyte", "/home/flyte"));
+    let homes: Vec<(String, u64)> =
+        files(&plan, "skeleton").into_iter().map(|file| (file.path, file.uid)).collect();
+    assert_eq!(homes[..2], [("home".to_owned(), 0), ("root".to_owned(), 1000)]);
+}
+
+#[test]
 fn copies_with_options_have_their_place_owner_and_mode() {
     let mut base = base(2);
     base.facts.links.push(Link { path: "lib".to_owned(), target: "usr/lib".to_owned() });
