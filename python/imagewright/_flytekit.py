@@ -205,9 +205,13 @@ def _keep_ids() -> None:
     ImageSpec.__post_init__ = post_init
 
 
-ImageBuildEngine.register(NAME, ImagewrightBuilder(), priority=PRIORITY)
-_keep_ids()
-_spec.join_flytekit(ImageSpec, ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME, request)
+if hasattr(ImageBuildEngine, "_IMAGE_NAME_TO_REAL_NAME"):
+    ImageBuildEngine.register(NAME, ImagewrightBuilder(), priority=PRIORITY)
+    _keep_ids()
+    _spec.join_flytekit(ImageSpec, ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME, request)
+else:
+    # An error here would be one of `import flytekit`.
+    warnings.warn("this flytekit is too old for imagewright to build its images", stacklevel=2)
 
 _discovery = sys.modules.get("imagewright._discover")
 if _discovery is not None:

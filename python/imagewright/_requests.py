@@ -51,7 +51,7 @@ def request(spec: Any) -> Dict[str, Any]:
 
 def fields(spec: Any) -> Dict[str, Any]:
     """The fields of a spec that are set, as JSON has them; the spec is of this package's class or of flytekit's."""
-    found = {name: value for name in FIELDS if (value := getattr(spec, name)) is not None}
+    found = {name: value for name in FIELDS if (value := getattr(spec, name, None)) is not None}
     if not isinstance(found.get("base_image", ""), str):
         found["base_image"] = fields(found["base_image"])
     if "source_copy_mode" in found:
