@@ -17,20 +17,25 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod marker;
+mod marker_text;
 mod metadata;
 mod package_name;
 mod python_version;
 mod requires_python;
+mod specifiers;
 mod stated_version;
 mod tag;
 mod target;
 mod version;
 mod wheel_filename;
 
+pub use marker::{Marker, MarkerEnvironment, MarkerError, Operand, Operator, Variable};
 pub use metadata::metadata_header;
 pub use package_name::{PackageName, PackageNameError};
 pub use python_version::{PythonMinor, PythonVersion, PythonVersionError};
 pub use requires_python::{RequiresPython, RequiresPythonError};
+pub use specifiers::{Specifiers, SpecifiersError};
 pub use stated_version::StatedVersion;
 pub use tag::Tag;
 pub use target::{Libc, TargetError, TargetPython, WheelPreference};

@@ -35,6 +35,10 @@ impl Version {
     pub fn release(&self) -> &[u64] {
         self.0.release()
     }
+
+    pub(crate) fn inner(&self) -> &pep440_rs::Version {
+        &self.0
+    }
 }
 
 impl FromStr for Version {

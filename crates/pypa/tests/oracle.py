@@ -3,7 +3,7 @@
 import json
 import sys
 
-from packaging import _manylinux, _musllinux, tags, utils, version
+from packaging import _manylinux, _musllinux, markers, tags, utils, version
 
 
 def platforms(machine, libc, major, minor):
@@ -52,5 +52,24 @@ def versions(texts):
     return {"parsed": parsed, "sorted": valid}
 
 
+def holds(question):
+    texts, python, machine = question["texts"], question["python"], question["machine"]
+    environment = markers.default_environment()
+    environment |= {"os_name": "posix", "sys_platform": "linux", "platform_system": "Linux"}
+    environment |= {"platform_machine": machine, "platform_python_implementation": "CPython"}
+    environment |= {"implementation_name": "cpython", "implementation_version": python}
+    environment |= {"python_full_version": python, "python_version": ".".join(python.split(".")[:2])}
+    environment |= {"platform_release": "", "platform_version": "", "extra": question["extra"]}
+    answers = []
+    for text in texts:
+        try:
+            answers.append(markers.Marker(text).evaluate(environment))
+        except markers.InvalidMarker:
+            answers.append(None)
+        except markers.UndefinedComparison:
+            answers.append("undefined")
+    return answers
+
+
 question = json.load(sys.stdin)
-json.dump({"wheels": wheels, "versions": versions}[sys.argv[1]](question), sys.stdout)
+json.dump({"wheels": wheels, "versions": versions, "markers": holds}[sys.argv[1]](question), sys.stdout)

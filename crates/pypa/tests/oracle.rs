@@ -3,7 +3,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use imagewright_oci::Platform;
-use imagewright_pypa::{Libc, TargetPython, Version, WheelFilename};
+use imagewright_pypa::{Libc, Marker, MarkerEnvironment, TargetPython, Version, WheelFilename};
 use imagewright_testkit::peers::oracle;
 use serde_json::{Value, json};
 
@@ -134,4 +134,64 @@ fn versions_are_read_and_ordered_alike() {
     let versions: Vec<Version> = sorted.iter().map(|text| text.as_str().unwrap().parse().unwrap()).collect();
     assert!(versions.is_sorted() && sorted.len() > 80);
     assert!(sorted.iter().filter_map(position).is_sorted());
+}
+
+/// Markers of all kinds, joined in all ways, and some that are none.
+fn markers() -> Vec<String> {
+    let mut markers = Vec::new();
+    let operators = ["==", "!=", "<", "<=", ">", ">=", "~=", "===", "in", "not in"];
+    for variable in ["python_version", "python_full_version", "implementation_version"] {
+        for operator in operators {
+            for value in ["3.9", "3.11", "3.11.2", "3.11.*", "3.8, 3.11", "4", "abc"] {
+                markers.push(format!("{variable} {operator} '{value}'"));
+                markers.push(format!("'{value}'{operator} {variable}"));
+            }
+        }
+    }
+    for variable in ["os_name", "sys_platform", "platform_machine", "platform_system", "implementation_name"]
+    {
+        for operator in ["==", "!=", "in", "not in", "<", ">="] {
+            for value in ["posix", "linux", "Linux", "x86_64", "cpython", "win32", "linux darwin", ""] {
+                markers.push(format!("{variable} {operator} \"{value}\""));
+            }
+        }
+    }
+    markers.extend(["extra == 'A_b'", "'a.b' == extra", "extra != 'a-b'", "extra == 'c'"].map(str::to_owned));
+    let (some, others): (Vec<_>, Vec<_>) =
+        markers.iter().step_by(7).cloned().enumerate().partition(|(at, _)| at % 2 == 0);
+    for ((_, a), (_, b)) in some.iter().zip(&others) {
+        markers.push(format!("{a} and {b} or not_there == 'x'"));
+        markers.push(format!("{a} and ({b} or os_name=='posix')"));
+        markers.push(format!("({a}) or {b} and os_name == 'nt'"));
+    }
+    let broken =
+        ["", "os_name", "os_name ==", "(os_name == 'a'", "os_name == 'a", "os_name == 'a' x", "a and"];
+    markers.extend(broken.map(str::to_owned));
+    markers
+}
+
+#[test]
+fn the_same_markers_hold() {
+    let (texts, extra) = (markers(), "a-b");
+    let mut counts = [0, 0, 0];
+    for (minor, patch, platform) in [(11, 2, "linux/amd64"), (9, 21, "linux/arm64")] {
+        let target = TargetPython::new(3, minor, platform.parse().unwrap(), Libc::Glibc(2, 36)).unwrap();
+        let target = target.with_patch(patch);
+        let python = format!("3.{minor}.{patch}");
+        let question =
+            json!({ "texts": texts, "python": python, "machine": target.machine(), "extra": extra });
+        let Some(answer) = ask("markers", &question) else { return };
+        let mut environment = MarkerEnvironment::of(&target);
+        environment.extras.insert(extra.parse().unwrap());
+        for (text, said) in texts.iter().zip(answer.as_array().unwrap()) {
+            let own = text.parse::<Marker>().ok().map(|marker| marker.holds(&environment));
+            // What has no order, `packaging` does not compare; where it is written, it is a mistake of its author's.
+            if *said != json!("undefined") {
+                assert_eq!(json!(own), *said, "{text} on {target}");
+            }
+            counts[own.map_or(2, usize::from)] += 1;
+        }
+    }
+    println!("{} false, {} true, {} no markers", counts[0], counts[1], counts[2]);
+    assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
 }

@@ -95,6 +95,7 @@ fn packages(spec: &ImageSpec) -> PackagesStep {
     PackagesStep {
         packages: requirements("packages", &spec.packages),
         requirements_file: spec.requirements.clone(),
+        install_project: spec.builder_options.install_project,
         index: spec.pip_index.clone(),
         extra_indexes: spec.pip_extra_index_url.clone(),
         extra_arguments: spec.pip_extra_args.clone(),

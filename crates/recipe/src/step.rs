@@ -69,8 +69,10 @@ pub struct InterpreterStep {
 pub struct PackagesStep {
     /// `packages` of the spec, in order.
     pub packages: Vec<Requirement>,
-    /// The requirements file of the spec.
+    /// The requirements file of the spec, or the lock of a project.
     pub requirements_file: Option<PathBuf>,
+    /// Whether the project itself is installed when that is a lock.
+    pub install_project: bool,
     /// `pip_index` of the spec.
     pub index: Option<String>,
     /// `pip_extra_index_url` of the spec.

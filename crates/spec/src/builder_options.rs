@@ -22,6 +22,8 @@ pub struct BuilderOptions {
     pub user: Option<String>,
     /// Where containers start, instead of where the layout says; relative to where the base's start.
     pub working_directory: Option<String>,
+    /// Whether the project that `requirements` is the lock of is built and installed, too (`install_project`).
+    pub install_project: bool,
 }
 
 /// Whose images an image looks like: user, variables and working directory are theirs.
@@ -59,12 +61,14 @@ impl Default for BuilderOptions {
             layout: Layout::default(),
             user: None,
             working_directory: None,
+            install_project: false,
         }
     }
 }
 
 /// What an option may be called.
-const NAMES: [&str; 6] = ["bytecode", "commands", "copy", "layout", "user", "working_directory"];
+const NAMES: [&str; 7] =
+    ["bytecode", "commands", "copy", "install_project", "layout", "user", "working_directory"];
 
 /// The options, with a problem for each that is wrong.
 pub(crate) fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName) -> BuilderOptions {
@@ -81,6 +85,7 @@ pub(crate) fn builder_options(reader: &mut Reader<'_, '_>, builder: BuilderName)
                 continue;
             }
             "bytecode" => truth(value).map(|bytecode| options.bytecode = bytecode),
+            "install_project" => truth(value).map(|install| options.install_project = install),
             "commands" => one_of(value, "`joined` or `separate`", &[("joined", false), ("separate", true)])
                 .map(|is_separate| options.separate_commands = is_separate),
             "layout" => {

@@ -7,13 +7,14 @@ use imagewright_oci::{Digest, Hasher, canonical_json};
 use imagewright_pypa::PackageName;
 use serde::{Deserialize, Serialize};
 
+use crate::project_lock::local_sources;
 use crate::requirements::{
     self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError, distribution,
     editable_target, local_path, split_options,
 };
 use crate::source_tree::{folder_files, read_chunks};
 use crate::sources::{Source, SourceEntry, SourceTree, Sources, clean, project, sources};
-use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, SpecError};
+use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, ProjectLock, SpecError};
 
 /// What a spec reaches beside its text, and where from.
 #[derive(Clone, Copy, Debug)]
@@ -132,9 +133,8 @@ impl<'a> Inputs<'a> {
 
     fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         if let Some(path) = &spec.requirements {
-            if spec.has_project_lock() {
-                self.file(Field::Requirements, path)?;
-                self.file(Field::Requirements, &path.with_file_name("pyproject.toml"))?;
+            if let Some(lock) = ProjectLock::of(path) {
+                self.project(lock, path, spec.builder_options.install_project)?;
             } else {
                 let read = requirements::read(path, self.context.directory, self.context.environment);
                 self.requirements(read.map_err(|error| match error {
@@ -153,6 +153,29 @@ impl<'a> Inputs<'a> {
             }
         }
         self.arguments(spec.pip_extra_args.as_deref().unwrap_or_default())
+    }
+
+    /// A lock, the description of its project, and what of this machine is installed with it.
+    fn project(&mut self, lock: ProjectLock, path: &Path, installs: bool) -> Result<(), SpecError> {
+        let field = Field::Requirements;
+        self.file(field, path)?;
+        if let Some(pyproject) = lock.pyproject(path) {
+            self.file(field, &pyproject)?;
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let shown = if folder.as_os_str().is_empty() { Path::new(SourceTree::TOP) } else { folder };
+        if installs {
+            self.local_at(field, shown)?;
+        }
+        let text = fs_err::read_to_string(self.context.directory.join(path));
+        for source in local_sources(&text.unwrap_or_default()) {
+            let source = folder.join(source);
+            // What is not there may be in a group that is not installed; if it is, that is told later.
+            if self.context.directory.join(&source).exists() {
+                self.local_at(field, &source)?;
+            }
+        }
+        Ok(())
     }
 
     fn requirements(&mut self, read: Requirements) -> Result<(), SpecError> {
@@ -240,12 +263,15 @@ impl<'a> Inputs<'a> {
 
     /// A wheel or other archive of this machine, or a folder that is built.
     fn local(&mut self, field: Field, requirement: &str) -> Result<(), SpecError> {
-        let Some(path) = local_path(requirement) else { return Ok(()) };
-        if !self.context.directory.join(&path).is_dir() {
-            return self.file(field, &path);
+        local_path(requirement).map_or(Ok(()), |path| self.local_at(field, &path))
+    }
+
+    fn local_at(&mut self, field: Field, path: &Path) -> Result<(), SpecError> {
+        if !self.context.directory.join(path).is_dir() {
+            return self.file(field, path);
         }
-        let Source { tree, .. } = project(field, &path, self.context.directory, self.context.left_out)?;
-        let name = clean(Path::new(&self.name(&path)));
+        let Source { tree, .. } = project(field, path, self.context.directory, self.context.left_out)?;
+        let name = clean(Path::new(&self.name(path)));
         self.digests.insert(format!("{name}/"), tree.digest());
         Ok(())
     }

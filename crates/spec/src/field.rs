@@ -145,7 +145,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::Requirements,
         "requirements",
         "a path",
-        "File of requirements. A `uv.lock` or `poetry.lock` is installed as locked.",
+        "File of requirements, or the lock of a project: `uv.lock`, `poetry.lock` or `pylock.toml`, see [Locks of projects](#locks-of-projects).",
         "requirements: requirements.txt",
     ),
     info(
@@ -271,7 +271,7 @@ pub const FIELDS: &[FieldInfo] = &[
         Field::BuilderOptions,
         "builder_options",
         "a mapping of names to values",
-        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`), `copy` (see [Copies](#copies)), `layout`, `user`, `working_directory` (see [User and working directory](#user-and-working-directory)).",
+        "Options of the native builder: `bytecode` (`true`), `commands` (`joined` or `separate`), `copy` (see [Copies](#copies)), `install_project` (see [Locks of projects](#locks-of-projects)), `layout`, `user`, `working_directory` (see [User and working directory](#user-and-working-directory)).",
         "builder_options: {bytecode: false}",
     ),
     info(

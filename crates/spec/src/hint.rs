@@ -48,6 +48,7 @@ impl ProblemKind {
             }
             Self::SourceCopyMode { .. } => fixed("write `ALL`, `LOADED_MODULES` or `NO_COPY`"),
             Self::NoSourceRoot => fixed("add `source_root: .`, or set `source_copy_mode: NO_COPY`"),
+            Self::NoProject => fixed("name the project's folder in `packages`, as in `packages: [.]`"),
             Self::NoCopySource => fixed("add `source:` with a path below the working directory"),
             Self::CopyDestination { .. } => fixed(
                 "write a path of the image, such as `/opt/app/settings.toml`, or leave it out for `/root`",
@@ -71,7 +72,7 @@ fn options_of(path: &str) -> Option<String> {
     } else if path.contains("builder_options.copy[") {
         "`source`, `destination`, `owner` and `mode`"
     } else if path.contains("builder_options.") {
-        "`bytecode`, `commands`, `copy`, `layout`, `user` and `working_directory`"
+        "`bytecode`, `commands`, `copy`, `install_project`, `layout`, `user` and `working_directory`"
     } else {
         return None;
     };

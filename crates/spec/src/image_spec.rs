@@ -5,7 +5,7 @@ use imagewright_pypa::PythonVersion;
 use indexmap::IndexMap;
 
 use crate::identity::Identity;
-use crate::{BuilderConfig, BuilderOptions, LocalImage, SecretMount, SourceCopyMode};
+use crate::{BuilderConfig, BuilderOptions, LocalImage, ProjectLock, SecretMount, SourceCopyMode};
 
 /// Which image a task needs: flytekit's `ImageSpec`, valid and with its defaults filled in.
 ///
@@ -33,7 +33,7 @@ pub struct ImageSpec {
     pub conda_packages: Vec<String>,
     /// Conda channels.
     pub conda_channels: Vec<String>,
-    /// A requirements file, a `uv.lock` or a `poetry.lock`.
+    /// A requirements file, or the lock of a project.
     pub requirements: Option<PathBuf>,
     /// Debian packages.
     pub apt_packages: Vec<String>,
@@ -107,10 +107,9 @@ impl ImageSpec {
         self.source_root.is_some() && self.source_copy_mode != SourceCopyMode::NoCopy
     }
 
-    /// Whether the requirements are a lock of uv or poetry, which is installed as locked.
-    pub(crate) fn has_project_lock(&self) -> bool {
-        let is_lock = |path: &PathBuf| path.ends_with("uv.lock") || path.ends_with("poetry.lock");
-        self.requirements.as_ref().is_some_and(is_lock)
+    /// The lock of a project that the requirements are, which is installed as locked.
+    pub fn project_lock(&self) -> Option<ProjectLock> {
+        ProjectLock::of(self.requirements.as_ref()?)
     }
 }
 

@@ -21,6 +21,7 @@ mod builder_options;
 mod field;
 mod image_spec;
 mod local_image;
+mod project_lock;
 mod source_copy_mode;
 
 mod error;
@@ -79,6 +80,7 @@ pub use image_spec::{BaseImage, BuilderName, HostArchitecture, ImageSpec, Overri
 pub use load::{load, parse, parse_json, parse_yaml};
 pub use local_image::{LocalFormat, LocalImage, LocalImageTextError};
 pub use problem::{Position, Problem, ProblemKind, Wanted};
+pub use project_lock::ProjectLock;
 pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
 pub use reader::nearest;

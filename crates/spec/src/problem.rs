@@ -198,6 +198,9 @@ pub enum ProblemKind {
     /// Sources are to be copied, from nowhere.
     #[error("sources are to be copied, but `source_root` is not set")]
     NoSourceRoot,
+    /// A project is to be installed, and nothing says which.
+    #[error("the project of a lock is to be installed, but `requirements` is no `uv.lock` or `poetry.lock`")]
+    NoProject,
     /// No such builder.
     #[error("there is no builder `{name}`")]
     Builder {

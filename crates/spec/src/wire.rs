@@ -12,8 +12,8 @@ use crate::node::{Content, Key, Node, Scalar};
 use crate::reader::{Reader, nearest};
 use crate::secret::secret_mounts;
 use crate::{
-    BaseImage, BuilderName, FIELDS, Field, ImageSpec, Overrides, ParseOptions, Problem, ProblemKind, PyValue,
-    SourceCopyMode, Wanted, layers,
+    BaseImage, BuilderName, FIELDS, Field, ImageSpec, Overrides, ParseOptions, Problem, ProblemKind,
+    ProjectLock, PyValue, SourceCopyMode, Wanted, layers,
 };
 use crate::{platform, registry};
 
@@ -165,9 +165,12 @@ fn check_together(reader: &mut Reader<'_, '_>, spec: &ImageSpec) {
     if spec.source_copy_mode != SourceCopyMode::NoCopy && spec.source_root.is_none() {
         reader.problem(Field::SourceCopyMode, ProblemKind::NoSourceRoot);
     }
-    if spec.has_project_lock() && !spec.packages.is_empty() {
+    if spec.project_lock().is_some() && !spec.packages.is_empty() {
         let reason = "add the packages to the project that the lock is of, and lock it again";
         reader.problem(Field::Packages, ProblemKind::Conflict { other: Field::Requirements, reason });
+    }
+    if spec.builder_options.install_project && !spec.project_lock().is_some_and(ProjectLock::has_project) {
+        reader.problem_at(Field::BuilderOptions, ".install_project", None, ProblemKind::NoProject);
     }
     for (field, values) in
         [(Field::CondaPackages, &spec.conda_packages), (Field::CondaChannels, &spec.conda_channels)]

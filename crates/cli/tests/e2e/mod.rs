@@ -28,6 +28,7 @@ mod killed;
 mod local_bases;
 mod nested;
 mod outputs;
+mod project_locks;
 mod pushed;
 mod reproducible;
 mod secrets;

@@ -3,6 +3,7 @@ use std::path::Path;
 
 use imagewright_pypa::{PackageName, Version};
 use imagewright_recipe::PackagesStep;
+use imagewright_spec::ProjectLock;
 use imagewright_spec::requirements::{
     LineKind, OptionValue, RequirementLine, RequirementsFile, editable_target, parse, read, read_constraints,
 };
@@ -10,8 +11,8 @@ use imagewright_spec::requirements::{
 use url::Url;
 
 use super::{
-    Index, IndexSettings, IndexUrl, InstallOptions, OptionProblem, Origin, OverrideFile, PythonError,
-    PythonWarning, Requirement, Written,
+    Index, IndexSettings, IndexUrl, InstallOptions, LockedProject, OptionProblem, Origin, OverrideFile,
+    ProjectChoice, PythonError, PythonWarning, Requirement, Written,
 };
 use crate::uv::Host;
 
@@ -30,6 +31,8 @@ pub struct Asked {
     pub options: InstallOptions,
     /// The indexes of the spec, of the options and of the machine.
     pub indexes: IndexSettings,
+    /// The lock of a project, which says all but what else is asked for.
+    pub project: Option<LockedProject>,
     /// Every file that was read, with its digest.
     pub files: Vec<RequirementsFile>,
 }
@@ -38,7 +41,8 @@ impl Asked {
     /// Reads the step's files and this machine's index settings.
     pub fn of(step: &PackagesStep, host: &Host) -> Result<Self, PythonError> {
         let mut asked = Self::default();
-        if let Some(file) = &step.requirements_file {
+        let lock = step.requirements_file.as_ref().and_then(|file| Some((file, ProjectLock::of(file)?)));
+        if let (Some(file), None) = (&step.requirements_file, lock) {
             asked.read(file, false, host)?;
         }
         for package in &step.packages {
@@ -47,6 +51,15 @@ impl Asked {
         let field = Origin::Field { name: "pip_extra_args".to_owned() };
         let words = shlex::split(step.extra_arguments.as_deref().unwrap_or_default())
             .ok_or_else(|| PythonError::Quotes { origin: field.clone() })?;
+        let words = match lock {
+            Some((file, lock)) => {
+                let (mut choice, words) = ProjectChoice::split(&words, lock, &field)?;
+                choice.project = step.install_project;
+                asked.project = Some(LockedProject { lock, path: file.clone(), choice });
+                words
+            }
+            None => words,
+        };
         let options = InstallOptions::parse(&words, &field, host)?;
         for file in &options.requirement_files {
             asked.read_named(file, false, &field, host)?;
@@ -71,6 +84,9 @@ impl Asked {
             .or(from_files.indexes.clone())
             .or(IndexSettings { wheels, ..IndexSettings::default() })
             .or(IndexSettings::of_host(host)?);
+        if let Some(project) = &asked.project {
+            asked.indexes = asked.indexes.or(project.indexes(host)?);
+        }
         asked.options = options.or(from_files);
         Ok(asked)
     }

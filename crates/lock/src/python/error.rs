@@ -7,7 +7,7 @@ use imagewright_spec::requirements::RequirementsError;
 use thiserror::Error;
 
 use super::option::{OptionProblem, Written};
-use super::{IndexUrl, Lacking, Origin, Requirement, Setting, explain};
+use super::{IndexUrl, Lacking, Origin, ProjectError, Requirement, Setting, explain};
 use crate::uv::UvError;
 
 /// Why Python packages could not be pinned.
@@ -16,6 +16,9 @@ pub enum PythonError {
     /// There is no uv, or it does not run.
     #[error(transparent)]
     Uv(#[from] UvError),
+    /// The lock of a project cannot be installed.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// A file cannot be read or written.
     #[error("cannot use {}", path.display())]
     File {
@@ -262,6 +265,7 @@ impl PythonError {
     /// Whose matter it is.
     pub fn kind(&self) -> PythonErrorKind {
         match self {
+            Self::Project(error) => error.kind(),
             Self::Unresolvable { .. }
             | Self::NoWheel { .. }
             | Self::NeedsBuild { .. }
@@ -281,6 +285,7 @@ impl PythonError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Uv(error) => error.hint(),
+            Self::Project(error) => error.hint(),
             Self::Requirements(error) | Self::OptionFile { source: error, .. } => error.hint(),
             Self::NoIndex { .. } => {
                 Some("write a URL such as `https://index.example/simple`, or the directory of one".to_owned())

@@ -109,6 +109,14 @@ impl Index {
         }
     }
 
+    /// As a variable of uv has it, with its password.
+    pub(super) fn for_variable(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name}={}", self.url.reveal()),
+            None => self.url.reveal().to_owned(),
+        }
+    }
+
     fn of(url: &str) -> Self {
         Self { name: None, url: IndexUrl::new(url), further: Table::new() }
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(super) struct Pylock {
+    pub(super) requires_python: Option<String>,
     #[serde(default)]
     pub(super) packages: Vec<Package>,
 }
@@ -18,8 +20,31 @@ pub(super) struct Package {
     pub(super) version: Option<String>,
     #[serde(default)]
     pub(super) wheels: Vec<File>,
-    /// A wheel that was named by URL or path.
+    /// What it is for; everything without.
+    pub(super) marker: Option<String>,
+    /// A wheel or an archive of source that was named by URL or path.
     pub(super) archive: Option<File>,
+    /// An archive of source.
+    pub(super) sdist: Option<File>,
+    pub(super) directory: Option<Directory>,
+    pub(super) vcs: Option<Repository>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Directory {
+    pub(super) path: PathBuf,
+    pub(super) subdirectory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Repository {
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    pub(super) url: Option<String>,
+    pub(super) path: Option<PathBuf>,
+    pub(super) commit_id: String,
+    pub(super) subdirectory: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -28,6 +53,7 @@ pub(super) struct File {
     pub(super) url: Option<String>,
     pub(super) path: Option<PathBuf>,
     pub(super) size: Option<u64>,
+    pub(super) subdirectory: Option<String>,
     #[serde(default)]
     pub(super) hashes: BTreeMap<String, String>,
 }

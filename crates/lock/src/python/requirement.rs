@@ -70,7 +70,7 @@ impl Requirement {
     }
 
     /// Whether it is not of the user.
-    pub(super) fn is_implied(&self) -> bool {
+    pub(crate) fn is_implied(&self) -> bool {
         self.origin == Origin::EveryEnvironment
     }
 

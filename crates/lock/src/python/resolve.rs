@@ -13,6 +13,7 @@ use super::pylock::{File, Package, Pylock};
 use super::requirement::Parsed;
 use super::select::Selection;
 use super::stub_wheel::stub_wheel;
+use super::surroundings::surroundings;
 use super::{
     ChosenPackage, LockedPackage, PythonError, PythonRequest, PythonResolution, PythonWarning, Refresh,
     Requirement, config_file, interpreter, preferences, sdist, setting,
@@ -20,7 +21,7 @@ use super::{
 use crate::uv::{Finished, Invocation, PrivateFile, Uv};
 
 /// A large set on a slow line takes a minute; longer means that nothing comes.
-const LIMIT: Duration = Duration::from_mins(15);
+pub(super) const LIMIT: Duration = Duration::from_mins(15);
 
 /// Resolves the requirements of a spec to one wheel for each distribution, with one run of uv.
 ///
@@ -192,38 +193,10 @@ impl<'a> Question<'a> {
     }
 
     fn variables(&self) -> BTreeMap<String, String> {
-        let mut variables = self.request.host.without_tool_settings();
-        let mut set = |name: &str, value: String| {
-            variables.insert(name.to_owned(), value);
-        };
-        let shown = |path: &Path| path.display().to_string();
-        set("UV_CONFIG_FILE", shown(&self.folder.join(CONFIGURATION)));
-        set("UV_CACHE_DIR", shown(self.request.cache));
-        set("UV_PYTHON_DOWNLOADS", "never".to_owned());
-        set("UV_NO_PROGRESS", "1".to_owned());
-        set("NO_COLOR", "1".to_owned());
-        set("UV_NO_WRAP", "1".to_owned());
-        set("RUST_LOG", log::FILTER.to_owned());
-        if self.request.offline {
-            set("UV_OFFLINE", "1".to_owned());
-        }
-        let given = |name: &str| self.request.host.variable(name).is_some();
-        match &self.request.asked.indexes.certificates {
-            Some(bundle) if !given("SSL_CERT_FILE") => set("SSL_CERT_FILE", shown(bundle)),
-            _ if !given("UV_SYSTEM_CERTS") && !given("UV_NATIVE_TLS") => {
-                // Newer releases call it by the first name, older ones by the second.
-                set("UV_SYSTEM_CERTS", "1".to_owned());
-                set("UV_NATIVE_TLS", "1".to_owned());
-            }
-            _ => {}
-        }
-        if let Some(proxy) = &self.request.asked.indexes.proxy {
-            for name in ["HTTP_PROXY", "HTTPS_PROXY"] {
-                if !given(name) && !given(&name.to_ascii_lowercase()) {
-                    set(name, proxy.reveal().to_owned());
-                }
-            }
-        }
+        let mut variables = surroundings(self.request);
+        let configuration = self.folder.join(CONFIGURATION).display().to_string();
+        variables.insert("UV_CONFIG_FILE".to_owned(), configuration);
+        variables.insert("RUST_LOG".to_owned(), log::FILTER.to_owned());
         variables
     }
 

@@ -41,6 +41,12 @@ impl Selection<'_> {
         Ok((name, version))
     }
 
+    /// Whether the target runs one of the wheels.
+    pub(super) fn has_wheel(&self, package: &Package) -> bool {
+        let available = files(package);
+        self.preference.best(available.iter().map(|(filename, _)| filename)).is_some()
+    }
+
     /// The wheel that an installer would choose.
     pub(super) fn choose(
         &self,

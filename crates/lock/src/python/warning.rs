@@ -39,6 +39,13 @@ pub enum PythonWarning {
         /// As its metadata writes it.
         version: String,
     },
+    /// Whether the lock of a project fits the project could not be found out; it was taken as it is.
+    Unchecked {
+        /// Which lock.
+        path: PathBuf,
+        /// Why not.
+        because: String,
+    },
     /// uv said so, of a yanked release for one.
     Resolver {
         /// In its words.
@@ -91,6 +98,13 @@ impl fmt::Display for PythonWarning {
                 write!(
                     f,
                     "the base has {name} in the version `{version}`, which is none: it is not counted as installed"
+                )
+            }
+            Self::Unchecked { path, because } => {
+                write!(
+                    f,
+                    "{} is taken as it is; whether it fits its project is not known: {because}",
+                    path.display()
                 )
             }
             Self::Resolver { text } => f.write_str(text),

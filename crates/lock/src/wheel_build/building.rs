@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use futures_util::FutureExt as _;
@@ -14,8 +14,9 @@ use crate::debian::Purpose;
 use crate::document::{BaseLock, InterpreterSource};
 use crate::locker::Locker;
 use crate::python::{
-    Asked, Finding, IndexPages, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution,
-    Requirement, SourceRequirement, WheelSource, holds, resolve, sdist,
+    Asked, ChosenPackage, Finding, IndexPages, Lacking, LockedPackage, LockedProject, ProjectPin,
+    ProjectPins, PythonError, PythonRequest, PythonResolution, Requirement, SourceRequirement, WheelSource,
+    holds, pins, resolve, sdist,
 };
 
 /// Resolves packages, and builds those that have no wheel.
@@ -43,10 +44,76 @@ impl<'a> Building<'a> {
     /// The packages of an image.
     pub(crate) async fn resolve(
         &self,
-        asked: Asked,
+        mut asked: Asked,
         installed: &[(PackageName, Version)],
     ) -> Result<PythonResolution, LockError> {
-        self.resolved(asked, installed, self.previous, &Stack::new()).await
+        let Some(project) = asked.project.take() else {
+            return self.resolved(asked, installed, self.previous, &Stack::new()).await;
+        };
+        let mut locked = self.locked(&project, &asked, installed).await?;
+        let of_wheels = locked.packages.iter().map(|package| (package.name.clone(), package.version.clone()));
+        let fixed: BTreeMap<PackageName, Version> = of_wheels.chain(locked.kept.iter().cloned()).collect();
+        // What the lock has, it has of pip, too.
+        asked
+            .requirements
+            .retain(|it| !it.is_implied() || it.name().is_none_or(|name| !fixed.contains_key(&name)));
+        if asked.requirements.is_empty() && asked.with.is_empty() {
+            return Ok(locked);
+        }
+        let origin = project.path.display().to_string();
+        let lines = fixed.iter().map(|(name, version)| format!("{name}=={version}"));
+        asked.constraints.extend(lines.map(|line| Requirement::of_field(&line, &origin)));
+        let others = installed.iter().filter(|(name, _)| !fixed.contains_key(name)).cloned();
+        let there: Vec<(PackageName, Version)> = others.chain(fixed.clone()).collect();
+        let further = self.resolved(asked, &there, self.previous, &Stack::new()).await?;
+        let is_new = |name: &PackageName| !fixed.contains_key(name);
+        locked.packages.extend(further.packages.into_iter().filter(|package| is_new(&package.name)));
+        locked.kept.extend(further.kept.into_iter().filter(|(name, _)| is_new(name)));
+        locked.warnings.extend(further.warnings);
+        locked.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        locked.kept.sort();
+        Ok(locked)
+    }
+
+    /// The packages of a project, as they are locked.
+    async fn locked(
+        &self,
+        project: &LockedProject,
+        asked: &Asked,
+        installed: &[(PackageName, Version)],
+    ) -> Result<PythonResolution, LockError> {
+        let Locker { store, uv, .. } = self.locker;
+        let (cache, scratch, wheels) = (store.cache("uv")?, store.scratch_directory()?, Wheels::new(store)?);
+        let request = self.request(asked, installed, self.previous, &wheels, (&cache, scratch.path()));
+        let ProjectPins { pins, warnings } = pins(uv, &request, project).await?;
+        let mut resolution = PythonResolution { warnings, ..PythonResolution::default() };
+        for pin in pins {
+            match pin {
+                ProjectPin::Wheel(package) => resolution.packages.push(*package),
+                ProjectPin::Kept(name, version) => resolution.kept.push((name, version)),
+                ProjectPin::Source(requirement) => resolution.packages.push(self.source(requirement).await?),
+            }
+        }
+        resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(resolution)
+    }
+
+    /// The wheel that is built for a requirement of a lock.
+    async fn source(&self, requirement: Requirement) -> Result<ChosenPackage, LockError> {
+        let wanted = requirement.source(self.locker.host)?;
+        let wanted = wanted.ok_or(PythonError::NeedsBuild { requirement })?;
+        let (BuiltWheel { filename, sha256, size }, build) = self.built(&wanted, &Stack::new()).await?;
+        Ok(ChosenPackage {
+            name: filename.name().clone(),
+            version: filename.version().clone(),
+            filename,
+            source: WheelSource::Built(Box::new(build)),
+            sha256: Some(sha256),
+            size: Some(size),
+            allowed: Vec::new(),
+            requested: true,
+            required_by: Vec::new(),
+        })
     }
 
     async fn resolved(
@@ -154,6 +221,17 @@ impl<'a> Building<'a> {
         wheels: &mut Wheels,
         stack: &Stack,
     ) -> Result<Requirement, LockError> {
+        let (wheel, build) = self.built(wanted, stack).await?;
+        let name = wheel.filename.name().clone();
+        let path = wheels.add(self.locker.store, Place::Direct, &wheel, build)?;
+        Ok(wanted.on_wheel(&name, &path))
+    }
+
+    async fn built(
+        &self,
+        wanted: &SourceRequirement,
+        stack: &Stack,
+    ) -> Result<(BuiltWheel, WheelBuild), LockError> {
         let pin = match self.known(wanted) {
             Some(pin) => pin,
             None => self.fetcher().pin(wanted).await?,
@@ -164,8 +242,7 @@ impl<'a> Building<'a> {
             let source_name = build.source.to_string();
             return Err(SourceError::OtherName { source_name, found: name, wanted: asked }.into());
         }
-        let path = wheels.add(self.locker.store, Place::Direct, &wheel, build)?;
-        Ok(wanted.on_wheel(&name, &path))
+        Ok((wheel, build))
     }
 
     /// Builds the archive that an index has of a distribution without a wheel; whether it has any.

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use imagewright_lock::python::{
-    Asked, ChosenPackage, IndexPages, Lacking, LockedPackage, PythonError, PythonRequest, PythonResolution,
-    Refresh, Requirement, SourceRequirement, resolve, sdist,
+    Asked, ChosenPackage, IndexPages, Lacking, LockedPackage, ProjectPins, PythonError, PythonRequest,
+    PythonResolution, Refresh, Requirement, SourceRequirement, pins as project_pins, resolve, sdist,
 };
 use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
 use imagewright_lock::{Downloads, LockError, complete};
@@ -106,6 +106,15 @@ impl Machine {
         let mut asked = Asked::of(&ask.step, &host)?;
         asked.requirements.extend(ask.implied.iter().cloned());
         resolve(uv, &ask.request(&asked, &host, &cache, scratch.path())).await
+    }
+
+    /// What is pinned of the project of the step's lock.
+    pub(crate) async fn pins(&self, ask: &Ask) -> Result<ProjectPins, PythonError> {
+        let (host, cache) = (self.host(), self.path("cache"));
+        let scratch = tempfile::tempdir().unwrap();
+        let asked = Asked::of(&ask.step, &host)?;
+        let project = asked.project.clone().expect("the step has a lock");
+        project_pins(&self.uv().await, &ask.request(&asked, &host, &cache, scratch.path()), &project).await
     }
 
     /// Looks for the archive of a distribution of which certain versions are needed.

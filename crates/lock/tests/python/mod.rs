@@ -8,6 +8,7 @@ mod locating;
 pub(crate) mod machine;
 mod network;
 mod precedence;
+mod projects;
 mod properties;
 mod secrets;
 mod wheel;
