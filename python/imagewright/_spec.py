@@ -36,6 +36,8 @@ _LISTS = (
     "runtime_packages",
 )
 
+_Path = Union[str, "os.PathLike[str]"]
+
 _REGISTRY = re.compile(r"^(localhost:\d{1,5}|([a-z\d\._-]+)(:\d{1,5})?)(/[\w\.-]+)*$")
 
 
@@ -298,6 +300,52 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         kwargs["packages"] = [*(kwargs.get("packages") or []), *pinned]
         return cls(**kwargs)
 
+    @classmethod
+    def from_yaml(cls, path: _Path) -> ImageSpec:
+        """The spec in a YAML file, as ``imagewright build`` and ``pyflyte --image`` read it.
+
+        >>> ImageSpec.from_yaml("image.yaml").build()  # doctest: +SKIP
+        """
+        return cls._read(path)
+
+    @classmethod
+    def from_script(cls, path: _Path) -> ImageSpec:
+        """The spec that the header of a script describes: inline script metadata (PEP 723).
+
+        ``requires-python`` and ``dependencies`` are its ``python_version`` and ``packages``; other fields are in
+        ``[tool.imagewright]``.
+
+        >>> ImageSpec.from_script("train.py").packages  # doctest: +SKIP
+        ['pandas']
+        """
+        return cls._read(path)
+
+    @classmethod
+    def from_pyproject(
+        cls, path: _Path = "pyproject.toml", *, extras: Sequence[str] = (), groups: Sequence[str] = ()
+    ) -> ImageSpec:
+        """The spec of what a project depends on, with some of its extras and dependency groups (PEP 621, PEP 735).
+
+        Other fields are in ``[tool.imagewright]``.
+
+        >>> ImageSpec.from_pyproject(extras=["gpu"]).packages  # doctest: +SKIP
+        ['torch']
+        """
+        chosen = [f"--extra={extra}" for extra in extras] + [f"--group={group}" for group in groups]
+        return cls._read(path, *chosen)
+
+    def to_yaml(self) -> str:
+        """The spec as YAML, which :meth:`from_yaml` and ``imagewright build`` read as the same spec.
+
+        >>> print(ImageSpec(name="train", packages=["numpy"]).to_yaml())  # doctest: +SKIP
+        name: train
+        packages:
+        - numpy
+        """
+        from . import _program
+
+        return _program.call(["spec", "-", "--format=yaml"], spec=_requests.fields(self))
+
     def force_push(self) -> ImageSpec:
         """The same spec, whose image is built and pushed also where it exists.
 
@@ -380,6 +428,23 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """The Dockerfile that the docker builder makes of this spec."""
         return self._ask("dockerfile")
 
+    @classmethod
+    def _read(cls, path: _Path, *options: str) -> ImageSpec:
+        import json
+
+        from . import _program
+
+        text = _program.call(["spec", os.fspath(path), "--format=json", *options])
+        return cls._of(json.loads(text, parse_float=_number))
+
+    @classmethod
+    def _of(cls, fields: Dict[str, Any]) -> ImageSpec:
+        base, mode, mounts = (fields.get(name) for name in ("base_image", "source_copy_mode", "pip_secret_mounts"))
+        fields["base_image"] = cls._of(base) if isinstance(base, dict) else base
+        fields["source_copy_mode"] = CopyFileDetection[mode] if mode else None
+        fields["pip_secret_mounts"] = [(source, target) for source, target in mounts] if mounts else None
+        return cls(**fields)
+
     def _ask(self, command: str, *options: str, answers: Sequence[int] = (0,)) -> str:
         from . import _program
 
@@ -411,6 +476,11 @@ _FIELDS = [field.name for field in dataclasses.fields(ImageSpec)]
 
 def _set_fields(fields: List[Tuple[str, Any]]) -> Dict[str, Any]:
     return {name: value for name, value in fields if value is not None and name not in _NOT_IN_ID}
+
+
+def _number(text: str) -> Union[float, str]:
+    """A number of YAML is one to flytekit's id; but 3.10 is no version as a number."""
+    return float(text) if repr(float(text)) == text else text
 
 
 def _flag(name: str) -> bool:

@@ -63,6 +63,58 @@ def test_a_dockerfile_says_what_docker_would_be_told(project: Path) -> None:
     assert "FROM" in dockerfile and "date" in dockerfile
 
 
+def test_a_spec_goes_to_yaml_and_back(project: Path) -> None:
+    spec = ImageSpec(
+        name="a",
+        python_version="3.10",
+        base_image=ImageSpec(name="b", packages=["six"]),
+        env={"DEBUG": "yes", "EMPTY": ""},
+        pip_secret_mounts=[("a", "/run/b")],
+        entrypoint=[],
+        commands=["echo 'a: b' # c", "printf '\\n'"],
+    )
+    project.joinpath("image.yaml").write_text(spec.to_yaml())
+    assert ImageSpec.from_yaml("image.yaml") == spec
+    assert ImageSpec.from_yaml(project / "image.yaml").id == spec.id
+
+
+def test_a_script_says_what_it_needs(project: Path) -> None:
+    project.joinpath("train.py").write_text(
+        textwrap.dedent(
+            """\
+            # /// script
+            # requires-python = "==3.11.*"
+            # dependencies = ["six", "idna>=3"]
+            # [tool.imagewright]
+            # env = {A = "1"}
+            # ///
+            print("hello")
+            """
+        )
+    )
+    spec = ImageSpec.from_script("train.py")
+    assert (spec.python_version, spec.packages, spec.env) == ("3.11", ["six", "idna>=3"], {"A": "1"})
+
+
+def test_a_project_says_what_it_needs(project: Path) -> None:
+    project.joinpath("pyproject.toml").write_text(
+        textwrap.dedent(
+            """\
+            [project]
+            name = "train"
+            version = "1"
+            requires-python = "==3.11.*"
+            dependencies = ["six"]
+            optional-dependencies = {web = ["idna"]}
+            [dependency-groups]
+            dev = ["certifi"]
+            """
+        )
+    )
+    assert ImageSpec.from_pyproject().packages == ["six"]
+    assert ImageSpec.from_pyproject(extras=["web"], groups=["dev"]).packages == ["six", "idna", "certifi"]
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "words"),
     [
