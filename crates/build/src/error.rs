@@ -303,6 +303,12 @@ pub enum BuildError {
         /// The name.
         image: ImageReference,
     },
+    /// Another image of the same command is on top of it too, and its failure is told there.
+    #[error("its base {image} could not be made")]
+    BaseFailed {
+        /// The base.
+        image: ImageReference,
+    },
     /// The builder names the base, and there is none that has a name.
     #[error("the noop builder names the base image, and the spec has none that is in a registry")]
     NoBaseName,
@@ -384,6 +390,7 @@ impl BuildError {
             )),
             Self::Sink(source) => source.hint(),
             Self::Docker(source) => source.hint(),
+            Self::BaseFailed { .. } => Some("the failure of the base itself is told too".to_owned()),
             Self::OwnBase { .. } => {
                 Some("give one of them another `name`, or a `tag_format` with `{spec_hash}`".to_owned())
             }

@@ -142,12 +142,29 @@ pub enum PushOutcome {
 
 /// Takes events; cheap to clone, called from any thread.
 #[derive(Clone)]
-pub struct Reporter(Arc<dyn Fn(Event) + Send + Sync>);
+pub struct Reporter {
+    reader: Arc<Reader>,
+    about: Option<Arc<str>>,
+}
+
+/// Is given what an event is about, when several images are made, and the event.
+type Reader = dyn Fn(Option<&str>, Event) + Send + Sync;
 
 impl Reporter {
-    /// A reporter that gives each event to `reader`.
+    /// A reporter that gives each event to `reader`, whatever image it is about.
     pub fn new(reader: impl Fn(Event) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(reader))
+        Self::of_several(move |_, event| reader(event))
+    }
+
+    /// A reporter that gives each event to `reader`, with the image that it is about if there are several.
+    pub fn of_several(reader: impl Fn(Option<&str>, Event) + Send + Sync + 'static) -> Self {
+        Self { reader: Arc::new(reader), about: None }
+    }
+
+    /// The same reporter for events about one of several images.
+    #[must_use]
+    pub fn about(&self, image: &str) -> Self {
+        Self { reader: Arc::clone(&self.reader), about: Some(image.into()) }
     }
 
     /// A reporter that nobody listens to.
@@ -157,7 +174,7 @@ impl Reporter {
 
     /// Reports `event`.
     pub fn report(&self, event: Event) {
-        (self.0)(event);
+        (self.reader)(self.about.as_deref(), event);
     }
 
     /// Reports that a part of the work begins.

@@ -56,6 +56,7 @@ impl BuildError {
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName
             | Self::OwnBase { .. }
+            | Self::BaseFailed { .. }
             | Self::NothingBuilt
             | Self::NoShell { .. }
             | Self::NothingFailed { .. }

@@ -31,7 +31,6 @@ use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::secret::Secrets;
 use crate::settle::is_open;
 use crate::step::execute::Executor;
-use crate::wheel::BuiltNow;
 
 /// A request, and what follows from it without asking anyone.
 #[derive(Clone, Debug)]
@@ -54,8 +53,6 @@ pub(crate) struct Job<'a> {
     pub(crate) sources: Sources,
     pub(crate) started: Instant,
     pub(crate) fetched: Fetched,
-    /// The wheels that were built for it.
-    pub(crate) built: BuiltNow,
 }
 
 /// How many bytes of each file were fetched, besides those that registries count.
@@ -132,7 +129,6 @@ impl<'a> Job<'a> {
             sources,
             started,
             fetched: Fetched::default(),
-            built: BuiltNow::default(),
         };
         job.check_frozen()?;
         Ok(job)
@@ -180,7 +176,7 @@ impl<'a> Job<'a> {
 
     /// Reads secrets, and what the user asks for in packages, in files and in the settings of the machine.
     pub(crate) fn inputs(&self) -> Result<Inputs, BuildError> {
-        let Machine { store, host, reporter, .. } = self.machine;
+        let Machine { store, host, reporter, workplace, .. } = self.machine;
         for warning in self.sources.values().flat_map(|source| &source.warnings) {
             reporter.warn(warning.to_string(), warning.hint());
         }
@@ -199,7 +195,8 @@ impl<'a> Job<'a> {
             Transfer::Damaged { subject } => warn_of_damage(&reporter, subject, "fetched again"),
         });
         let indexes = asked.indexes.clone();
-        let downloads = Downloads::new(store.clone(), indexes, host.clone(), self.request.offline, progress);
+        let (line, offline) = (workplace.line.clone(), self.request.offline);
+        let downloads = Downloads::new(line, store.clone(), indexes, host.clone(), offline, progress);
         Ok(Inputs { secrets, host, asked, downloads })
     }
 

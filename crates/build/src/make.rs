@@ -16,7 +16,7 @@ use crate::job::{Inputs, Job};
 use crate::lookup::Shelves;
 use crate::obtain::{Obtaining, There};
 use crate::overlap::overlaps;
-use crate::produce::{Memory, Places, Producer};
+use crate::produce::{Places, Producer};
 use crate::provenance::{LockDigests, Provenance};
 use crate::push::Pusher;
 use crate::report::{LayerReport, PartReport};
@@ -48,7 +48,6 @@ impl Job<'_> {
             reporter: &machine.reporter,
         });
         let pusher = pusher.as_ref();
-        // One for all, because it bounds what is in memory.
         let mut producer = self.producer(self.shelves(), inputs, lock.epoch);
         let executors: Vec<Executor<'_>> = plans.iter().map(|plan| self.executor(plan, inputs)).collect();
         // What cannot be executed here is said before anything is made.
@@ -129,7 +128,7 @@ impl Job<'_> {
             epoch,
             reporter: machine.reporter.clone(),
             places: Places::of(&self.sources),
-            memory: Memory::default(),
+            workplace: machine.workplace.clone(),
             no_cache: self.request.no_cache,
         }
     }

@@ -27,6 +27,7 @@ use crate::provenance::LockDigests;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::sink::Sink;
 use crate::step::isolation::SandboxChoice;
+use crate::workplace::Workplace;
 
 /// What a builder has of the machine.
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub struct Machine {
     pub sandbox: SandboxChoice,
     /// Takes events.
     pub reporter: Reporter,
+    /// What other builds on this machine do at the same time.
+    pub workplace: Workplace,
 }
 
 /// What is to be built.

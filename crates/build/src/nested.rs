@@ -21,16 +21,16 @@ impl<'a> Job<'a> {
             return Ok(self);
         }
         let request = self.base_request(spec, push);
-        // Boxed, because a base may have a base.
-        let digest = if request.push {
-            Box::pin(self.machine.build(&request))
-                .await?
-                .digest
-                .expect("the native builder knows what it made")
-        } else {
-            Box::pin(self.machine.obtain(&request)).await?.root_digest()
-        };
         let reference = spec.image_name(&request.directory)?;
+        // Boxed, because a base may have a base.
+        let make = Box::pin(async {
+            if request.push {
+                let report = self.machine.build(&request).await?;
+                return Ok(report.digest.expect("the native builder knows what it made"));
+            }
+            Ok(self.machine.obtain(&request).await?.root_digest())
+        });
+        let digest = self.machine.workplace.bases.once(&request, &reference, make).await?;
         Ok(Self { built_base: Some(BuiltBase { reference, digest }), ..self })
     }
 

@@ -213,6 +213,10 @@ impl Job<'_> {
 impl Machine {
     /// uv, installed if it is nowhere.
     pub(crate) async fn uv(&self) -> Result<Uv, BuildError> {
+        self.workplace.uv.get_or_try_init(|| self.find_uv()).await.cloned()
+    }
+
+    async fn find_uv(&self) -> Result<Uv, BuildError> {
         let search = UvSearch {
             explicit: self.uv.as_deref(),
             beside: self.program_folder.as_deref(),

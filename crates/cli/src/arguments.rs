@@ -23,14 +23,16 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Build an image, and push it when its spec names a registry.
+    /// Build images, and push those whose specs name a registry. Several are built side by side: each image once, and once
+    /// what they have in common. When one fails, those under way are finished and no other is begun.
     Build(BuildArguments),
     Lock(LockCommand),
     /// Say what a build would do: every layer, whether it is there, and why not. Makes nothing, but for what has to be
     /// there to be looked into: the base of a nested spec, and wheels of what has none. To build those, the code of their
     /// projects runs in the sandbox, with the spec's `apt_packages` installed.
     Plan(PlanArguments),
-    /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown.
+    /// Say whether the image of a spec exists in its registry: exit code 0 yes, 1 no or stale, 4 unknown. Of several, 0 when
+    /// all exist, and 4 when one is unknown.
     Exists(ExistsArguments),
     /// Print the tag of a spec, which is flytekit's.
     Tag(SpecArguments),
@@ -67,7 +69,7 @@ impl Command {
 pub(crate) struct SpecArguments {
     /// The spec: a YAML or JSON file, or `-` for standard input, where a request may be (docs/python.md); or a Python
     /// file, with names of workflows, tasks or ImageSpecs in it behind it (`train.py fit`, `train.py:image`), and without
-    /// any all that its tasks need.
+    /// any all that its tasks need. Of several, each has its line on standard output, in their order.
     #[arg(required = true, value_name = "SPEC")]
     pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]
@@ -116,12 +118,8 @@ pub(crate) struct LockArguments {
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Debug, Args)]
 pub(crate) struct BuildArguments {
-    /// The specs: YAML or JSON files, or `-` for standard input; or Python files, with names of workflows, tasks or
-    /// ImageSpecs in them behind them (`train.py fit`, `train.py:image`), and without any all that their tasks need.
-    #[arg(required = true, value_name = "SPEC")]
-    pub(crate) specs: Vec<PathBuf>,
     #[command(flatten)]
-    pub(crate) overrides: OverrideArguments,
+    pub(crate) spec: SpecArguments,
     #[command(flatten)]
     pub(crate) lock: LockArguments,
     /// Push, also when FLYTE_PUSH_IMAGE_SPEC is 0.
@@ -167,7 +165,7 @@ pub(crate) struct ExistsArguments {
     /// The lock that the image must have been made from, instead of the one beside the spec.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Option<PathBuf>,
-    /// Print the answer as one JSON object.
+    /// Print each answer as one JSON object on one line.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -49,9 +49,12 @@ impl Failpoints {
             return reader;
         }
         let points = self.clone();
-        Reporter::new(move |event| {
+        Reporter::of_several(move |about, event| {
             let name = name(&event);
-            reader.report(event);
+            match about {
+                Some(image) => reader.about(image).report(event),
+                None => reader.report(event),
+            }
             points.reach(&format!("event-{name}"));
         })
     }

@@ -55,6 +55,9 @@ pub(crate) enum Failure {
     /// Arguments that do not fit together.
     #[error("{message}")]
     Arguments { message: String, hint: Option<String> },
+    /// One of several specs.
+    #[error("{spec}: {source}")]
+    OfSpec { spec: String, source: Box<Failure> },
 }
 
 impl Failure {
@@ -67,6 +70,7 @@ impl Failure {
             Self::Request(source) => source.hint(),
             Self::Discovery(source) => source.hint(),
             Self::No { hint, .. } | Self::Arguments { hint, .. } => hint.clone(),
+            Self::OfSpec { source, .. } => source.hint(),
         }
     }
 
@@ -89,6 +93,7 @@ impl Failure {
                 source.shell_code().unwrap_or(BUG)
             }
             Self::Interrupted => INTERRUPTED,
+            Self::OfSpec { source, .. } => source.exit_code(),
             Self::Build(source) => match source.kind() {
                 FailureKind::Usage => USAGE,
                 FailureKind::Resolution => RESOLUTION,
@@ -118,7 +123,7 @@ from_engine!(
 
 /// What is told of a failure; the object in the file that `--failure-file` names.
 #[derive(Debug, Serialize)]
-struct Told {
+pub(crate) struct Told {
     exit_code: u8,
     message: String,
     causes: Vec<String>,
@@ -126,7 +131,7 @@ struct Told {
 }
 
 impl Told {
-    fn of(failure: &Failure) -> Self {
+    pub(crate) fn of(failure: &Failure) -> Self {
         let message = failure.to_string();
         let (mut causes, mut last) = (Vec::new(), message.clone());
         for cause in std::iter::successors(failure.source(), |&error| error.source()) {
@@ -140,7 +145,7 @@ impl Told {
         Self { exit_code: failure.exit_code(), message, causes, hint: failure.hint() }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let causes = self.causes.iter().map(|cause| format!("  because: {cause}\n"));
         let hint = self.hint.iter().flat_map(|hint| hint.lines()).map(|line| format!("hint: {line}\n"));
         std::iter::once(format!("error: {}\n", self.message)).chain(causes).chain(hint).collect()

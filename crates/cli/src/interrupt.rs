@@ -4,6 +4,7 @@ use std::future::Future;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use imagewright_build::Outcomes;
 use imagewright_store::Store;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -55,11 +56,28 @@ pub(crate) fn run_with<T, E: Into<Failure>>(
 ) -> Result<T, Failure> {
     let clones = store.clones();
     let result = run(work);
-    let limit = Instant::now() + CLEARING;
-    while result.is_err() && store.clones() > clones && Instant::now() < limit {
-        thread::sleep(Duration::from_millis(2));
+    if result.is_err() {
+        clear(store, clones);
     }
     result
+}
+
+/// The same for several pieces of work.
+pub(crate) fn run_all(store: &Store, work: impl Future<Output = Outcomes>) -> Result<Outcomes, Failure> {
+    let clones = store.clones();
+    let result = run(async { Ok::<_, Failure>(work.await) });
+    if result.as_ref().map_or(true, |outcomes| outcomes.failed_first.is_some()) {
+        clear(store, clones);
+    }
+    result
+}
+
+/// Waits a while for what has ended early to take away what it staged.
+fn clear(store: &Store, clones: usize) {
+    let limit = Instant::now() + CLEARING;
+    while store.clones() > clones && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(2));
+    }
 }
 
 struct Signals {

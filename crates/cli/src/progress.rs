@@ -5,30 +5,49 @@ mod bars;
 use std::io::{IsTerminal as _, Write as _};
 
 use imagewright_build::{Event, LayerSource, PushOutcome, Reporter, Stage};
+use serde::Serialize;
 
 use crate::arguments::ProgressStyle;
 
 /// A reader of events in the style that was asked for.
 pub(crate) fn reporter(style: ProgressStyle) -> Reporter {
     match style {
-        ProgressStyle::Json => Reporter::new(|event| {
-            let line = serde_json::to_string(&event).expect("an event serialises");
+        ProgressStyle::Json => Reporter::of_several(|about, event| {
+            let line = serde_json::to_string(&Line { about, event }).expect("an event serialises");
             say(&line);
         }),
-        ProgressStyle::None => Reporter::new(|event| {
+        ProgressStyle::None => Reporter::of_several(|about, event| {
             if let Event::Warning { .. } = &event {
-                say(&line(&event).unwrap_or_default());
+                say(&about_image(about, line(&event).unwrap_or_default()));
             }
         }),
         ProgressStyle::Tty => bars::reporter(),
         ProgressStyle::Auto if std::io::stderr().is_terminal() => bars::reporter(),
-        ProgressStyle::Auto | ProgressStyle::Plain => Reporter::new(|event| {
+        ProgressStyle::Auto | ProgressStyle::Plain => Reporter::of_several(|about, event| {
             // A layer that is being made has a line when it is.
             let is_passing = matches!(&event, Event::Started { stage: Stage::Produce, .. });
             if let Some(line) = line(&event).filter(|_| !is_passing) {
-                say(&line);
+                say(&about_image(about, line));
             }
         }),
+    }
+}
+
+/// An event as JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// The image that it is about, when there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<&'a str>,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// Lines with the image before them that they are about, when there are several.
+pub(crate) fn about_image(about: Option<&str>, lines: String) -> String {
+    match about {
+        Some(image) => lines.lines().map(|line| format!("[{image}] {line}")).collect::<Vec<_>>().join("\n"),
+        None => lines,
     }
 }
 

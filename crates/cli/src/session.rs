@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice};
+use imagewright_build::{BuildRequest, GivenLock, Machine, Reporter, SandboxChoice, Workplace};
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::Host;
 use imagewright_lock::{DEFAULT_EPOCH, Upgrade};
@@ -18,7 +18,7 @@ use crate::configuration::{Configuration, Setting};
 use crate::environment::Environment;
 use crate::failpoint::Failpoints;
 use crate::failure::Failure;
-use crate::spec_request::{STDIN, SpecRequest};
+use crate::spec_request::{OneOf, STDIN, SpecRequest};
 use crate::{lock_file, progress};
 
 /// The program that the sandbox starts as its helper: this one, also when its file has been replaced since.
@@ -39,12 +39,7 @@ pub(crate) fn machine_with(
     spec: Option<&ImageSpec>,
     reporter: Reporter,
 ) -> Result<Machine, Failure> {
-    let named: Vec<NamedCredentials<'_>> = spec.map(named_credentials).unwrap_or_default();
-    for NamedCredentials { path, .. } in &named {
-        // It is read when a registry asks for credentials, which may be after a long download, or never.
-        fs_err::metadata(environment.directory.join(path))
-            .map_err(|source| SpecError::file(Field::RegistryConfig, path.to_path_buf(), source))?;
-    }
+    let named = spec.map_or_else(|| Ok(Vec::new()), |spec| credentials_in(environment, spec))?;
     let configuration = Configuration::load(environment)?;
     let points = Failpoints::of(environment);
     let store_options = Options { observer: points.observer(), ..Options::new(now()) };
@@ -65,7 +60,38 @@ pub(crate) fn machine_with(
         threads: configuration.threads.value,
         sandbox: SandboxChoice { helper: HELPER.into(), mode: None },
         reporter,
+        workplace: Workplace::default(),
     })
+}
+
+/// The engine for each of several specs. They share one store and, where they name the same credentials, one client.
+#[derive(Debug)]
+pub(crate) struct Machines<'a> {
+    environment: &'a Environment,
+    machine: Machine,
+    clients: Vec<(Vec<NamedCredentials<'a>>, Client)>,
+}
+
+impl<'a> Machines<'a> {
+    pub(crate) fn new(environment: &'a Environment, reporter: Reporter) -> Result<Self, Failure> {
+        let machine = machine_with(environment, None, reporter)?;
+        let clients = vec![(Vec::new(), machine.client.clone())];
+        Ok(Self { environment, machine, clients })
+    }
+
+    /// That for one of them; its client counts for itself, and its events say what they are about.
+    pub(crate) fn of(&mut self, one: &'a OneOf) -> Result<Machine, Failure> {
+        let named = credentials_in(self.environment, &one.spec)?;
+        let known = self.clients.iter().find(|(of, _)| *of == named).map(|(_, client)| client.clone());
+        let client = known.unwrap_or_else(|| {
+            let client = self.machine.client.with_credentials(credentials(self.environment, &named));
+            self.clients.push((named, client.clone()));
+            client
+        });
+        let reporter = &self.machine.reporter;
+        let reporter = one.label.as_ref().map_or_else(|| reporter.clone(), |label| reporter.about(label));
+        Ok(Machine { client: client.counting_apart(), reporter, ..self.machine.clone() })
+    }
 }
 
 /// The store that is in force.
@@ -93,10 +119,24 @@ fn tell_index_rebuilt(store: &Store, reporter: &Reporter) {
 }
 
 /// The `registry_config` of a spec, and the repository that its image goes to.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct NamedCredentials<'a> {
     path: &'a Path,
     repository: Option<ImageReference>,
+}
+
+/// Those of a spec, which must be there.
+fn credentials_in<'a>(
+    environment: &Environment,
+    spec: &'a ImageSpec,
+) -> Result<Vec<NamedCredentials<'a>>, SpecError> {
+    let named = named_credentials(spec);
+    for NamedCredentials { path, .. } in &named {
+        // It is read when a registry asks for credentials, which may be after a long download, or never.
+        fs_err::metadata(environment.directory.join(path))
+            .map_err(|source| SpecError::file(Field::RegistryConfig, path.to_path_buf(), source))?;
+    }
+    Ok(named)
 }
 
 /// Those of a spec and of the specs that make its bases, the uppermost first.

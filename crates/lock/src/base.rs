@@ -15,6 +15,7 @@ use crate::LockError;
 use crate::base_image::{BaseImage, BaseOrigin};
 use crate::base_source::BaseSource;
 use crate::facts::{BaseFacts, Node, NodeKind, Tree, wanted};
+use crate::lease::lease;
 use crate::local::{LocalImageError, OpenedImage};
 
 /// The manifest annotation with the facts of an image that imagewright made, as JSON.
@@ -54,7 +55,7 @@ pub async fn load_base(
     check_platform(reference, platform, &document.config)?;
     let facts = match known_facts(store, digest, &document.manifest)? {
         Some(facts) => facts,
-        None => stream_facts(source, digest, &document).await?,
+        None => facts_read_once(source, digest, &document).await?,
     };
     let BaseDocument { manifest, config } = document;
     let origin = BaseOrigin::Registry { reference: reference.clone(), digest };
@@ -175,6 +176,20 @@ fn known_facts(
     Ok(annotated
         .and_then(|text| serde_json::from_str::<BaseFacts>(text).ok())
         .filter(|facts| facts.version == BaseFacts::VERSION))
+}
+
+/// Reads the facts, or waits for who reads them.
+async fn facts_read_once(
+    source: BaseSource<'_>,
+    digest: Digest,
+    document: &BaseDocument,
+) -> Result<BaseFacts, LockError> {
+    let key = Digest::of(format!("facts of {digest}").as_bytes());
+    let _lease = lease(source.store, key).await?;
+    match known_facts(source.store, digest, &document.manifest)? {
+        Some(facts) => Ok(facts),
+        None => stream_facts(source, digest, document).await,
+    }
 }
 
 async fn stream_facts(

@@ -16,6 +16,7 @@ use url::Url;
 
 use crate::LockError;
 use crate::download::{DownloadError, Downloads, Transfer, Wanted};
+use crate::lease::lease;
 use crate::python::Refresh;
 
 /// A solution, and the state of the archive that it is for.
@@ -81,13 +82,21 @@ impl DebianResolver<'_> {
         architecture: Architecture,
         purpose: Purpose,
     ) -> Result<DebianLock, LockError> {
-        let known = self.known(suite, architecture, purpose)?;
         let now = self.store.now();
-        if let Some(known) = &known {
-            let is_fresh = self.refresh == Refresh::WhenOld && now.saturating_sub(known.checked) < FRESH;
-            if is_fresh || self.offline {
-                return Ok(known.lock.clone());
-            }
+        let known = self.known(suite, architecture, purpose)?;
+        let is_fresh =
+            |known: &&Solution| self.refresh == Refresh::WhenOld && now.saturating_sub(known.checked) < FRESH;
+        if let Some(known) = known.as_ref().filter(|known| is_fresh(known) || self.offline) {
+            return Ok(known.lock.clone());
+        }
+        let lease =
+            lease(self.store, Digest::of(&canonical_json(&("solution", suite, architecture, purpose))))
+                .await?;
+        let known = self.known(suite, architecture, purpose)?;
+        // What somebody else has asked for meanwhile is new, whatever is new enough.
+        let is_new = |known: &&Solution| !lease.waited().is_zero() && known.checked >= now;
+        if let Some(known) = known.as_ref().filter(|known| is_fresh(known) || is_new(known)) {
+            return Ok(known.lock.clone());
         }
         let subject = format!("Debian's package lists, {suite} for {architecture}, for {purpose}");
         self.downloads.tell(Transfer::Started { subject: &subject });

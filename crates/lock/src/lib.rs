@@ -49,7 +49,7 @@ pub use document::{
     BaseLock, CompilerLock, CompilerSource, DEFAULT_EPOCH, Distribution, InterpreterLock, InterpreterSource,
     Lock, PlatformLock, debian_compiler,
 };
-pub use download::{DownloadError, Downloads, Progress, Transfer, Wanted};
+pub use download::{DownloadError, Downloads, Line, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
 pub use local::{LocalImageError, OpenedImage};

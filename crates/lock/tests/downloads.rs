@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use imagewright_lock::python::IndexSettings;
 use imagewright_lock::uv::Host;
-use imagewright_lock::{DownloadError, Downloads, Wanted};
+use imagewright_lock::{DownloadError, Downloads, Line, Wanted};
 use imagewright_oci::Digest;
 use imagewright_store::Store;
 use url::Url;
@@ -49,7 +49,7 @@ fn serve(listener: &TcpListener, answer: &str) -> String {
 pub(crate) fn downloads(folder: &tempfile::TempDir) -> Downloads {
     let store = Store::open(folder.path(), 0).unwrap();
     let host = Host::new(std::collections::BTreeMap::default(), "/".into());
-    Downloads::new(store, IndexSettings::default(), host, false, Box::new(|_| ()))
+    Downloads::new(Line::default(), store, IndexSettings::default(), host, false, Box::new(|_| ()))
 }
 
 /// The file after these answers, and the requests for it.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use futures_util::future::BoxFuture;
 use imagewright_oci::ImageReference;
 
+use crate::Credentials;
 use crate::blob::Uploads;
 use crate::endpoint::{Endpoint, Mirror};
 use crate::error::RegistryError;
@@ -18,34 +19,45 @@ use crate::transport::Transport;
 #[derive(Clone, Debug)]
 pub struct Client {
     inner: Arc<Inner>,
+    transport: Transport,
 }
 
 #[derive(Debug)]
 struct Inner {
     options: ClientOptions,
-    transport: Arc<Transport>,
-    registries: Mutex<BTreeMap<String, Arc<Exchange>>>,
-    mirrors: Mutex<BTreeMap<Mirror, Arc<Exchange>>>,
-    uploads: Uploads,
+    registries: Mutex<BTreeMap<String, Exchange>>,
+    mirrors: Mutex<BTreeMap<Mirror, Exchange>>,
+    uploads: Arc<Uploads>,
 }
 
 impl Client {
     /// A client that has asked nothing yet.
     pub fn new(options: ClientOptions) -> Self {
-        let transport = Arc::new(Transport::new(&options));
-        let inner = Inner {
-            options,
-            transport,
-            registries: Mutex::default(),
-            mirrors: Mutex::default(),
-            uploads: Uploads::default(),
-        };
-        Self { inner: Arc::new(inner) }
+        let transport = Transport::new(&options);
+        Self::over(options, transport, Arc::default())
+    }
+
+    fn over(options: ClientOptions, transport: Transport, uploads: Arc<Uploads>) -> Self {
+        let inner = Inner { options, registries: Mutex::default(), mirrors: Mutex::default(), uploads };
+        Self { inner: Arc::new(inner), transport }
+    }
+
+    /// The same client, whose statistics begin at nothing: what one of several pieces of work costs that share it.
+    #[must_use]
+    pub fn counting_apart(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner), transport: self.transport.counting_apart() }
+    }
+
+    /// A client with other credentials. It shares connections and what is known of blobs, and no token.
+    #[must_use]
+    pub fn with_credentials(&self, credentials: Credentials) -> Self {
+        let options = ClientOptions { credentials, ..self.inner.options.clone() };
+        Self::over(options, self.transport.clone(), Arc::clone(&self.inner.uploads))
     }
 
     /// What was done so far.
     pub fn statistics(&self) -> Statistics {
-        self.inner.transport.counters.snapshot()
+        self.transport.counters.snapshot()
     }
 
     pub(crate) fn uploads(&self) -> &Uploads {
@@ -61,13 +73,13 @@ impl Client {
         let inner = &self.inner;
         let mut registries = inner.registries.lock().expect("no holder panics");
         if let Some(exchange) = registries.get(reference.registry()) {
-            return Ok(Arc::clone(exchange));
+            return Ok(Arc::new(exchange.over(&self.transport)));
         }
         let endpoint = Endpoint::of_registry(reference.registry(), &inner.options)
             .map_err(|source| RegistryError::BadHost { reference: Box::new(reference.clone()), source })?;
-        let exchange = Arc::new(Exchange::new(endpoint, None, &inner.options, Arc::clone(&inner.transport)));
-        registries.insert(reference.registry().to_owned(), Arc::clone(&exchange));
-        Ok(exchange)
+        let exchange = Exchange::new(endpoint, None, &inner.options, self.transport.clone());
+        registries.insert(reference.registry().to_owned(), exchange.clone());
+        Ok(Arc::new(exchange))
     }
 
     /// Asks the mirrors of a registry in order, then the registry: the first that has an answer other than "not
@@ -101,13 +113,13 @@ impl Client {
         let inner = &self.inner;
         let mut mirrors = inner.mirrors.lock().expect("no holder panics");
         if let Some(exchange) = mirrors.get(mirror) {
-            return Ok(Arc::clone(exchange));
+            return Ok(Arc::new(exchange.over(&self.transport)));
         }
         let endpoint = Endpoint::of_mirror(mirror, &inner.options)
             .map_err(|source| RegistryError::BadHost { reference: Box::new(reference.clone()), source })?;
         let host = Some(mirror.registry().to_owned());
-        let exchange = Arc::new(Exchange::new(endpoint, host, &inner.options, Arc::clone(&inner.transport)));
-        mirrors.insert(mirror.clone(), Arc::clone(&exchange));
-        Ok(exchange)
+        let exchange = Exchange::new(endpoint, host, &inner.options, self.transport.clone());
+        mirrors.insert(mirror.clone(), exchange.clone());
+        Ok(Arc::new(exchange))
     }
 }

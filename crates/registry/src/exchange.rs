@@ -1,5 +1,6 @@
 //! One request to one registry: authenticated, redirected, limited and repeated as it needs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +32,9 @@ const REFUSAL_LIMIT: usize = 64 << 10;
 const SMALL_REQUESTS: usize = 8;
 
 /// One registry, or one mirror of it, and what is known of it.
-#[derive(Debug)]
+///
+/// Clones share all of that; see [`Self::over`] for what they may differ in.
+#[derive(Clone, Debug)]
 pub(crate) struct Exchange {
     pub(crate) endpoint: Endpoint,
     /// The mirror's host, for messages; none for the registry itself.
@@ -40,9 +43,9 @@ pub(crate) struct Exchange {
     pub(crate) retry: Retry,
     pub(crate) uploads: Limiter,
     pub(crate) downloads: Limiter,
-    pub(crate) transport: std::sync::Arc<Transport>,
+    pub(crate) transport: Transport,
     small: Limiter,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
 }
 
 /// A request, which may be sent more than once.
@@ -97,7 +100,7 @@ impl Exchange {
         endpoint: Endpoint,
         mirror: Option<String>,
         options: &crate::ClientOptions,
-        transport: std::sync::Arc<Transport>,
+        transport: Transport,
     ) -> Self {
         let credentials = options.credentials.clone();
         let authenticator = Authenticator::new(credentials, endpoint.base.clone(), options.timeouts.answer);
@@ -110,8 +113,13 @@ impl Exchange {
             downloads: Limiter::new(options.transfers),
             small: Limiter::new(SMALL_REQUESTS),
             transport,
-            authenticator,
+            authenticator: Arc::new(authenticator),
         }
+    }
+
+    /// The same registry, with requests counted in another transport.
+    pub(crate) fn over(&self, transport: &Transport) -> Self {
+        Self { transport: transport.clone(), ..self.clone() }
     }
 
     /// Sends a request until it is answered with more than a passing failure, or tries run out.

@@ -17,15 +17,21 @@ use crate::statistics::Counters;
 ///
 /// HTTP/1.1 only: parallel blobs then have a TCP connection each, and the flow control window of an HTTP/2
 /// connection does not bound them. Bodies are never decompressed and redirects never followed here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Transport {
+    connections: Arc<Connections>,
+    /// Shared by the clones of one client only.
+    pub(crate) counters: Arc<Counters>,
+}
+
+#[derive(Debug)]
+struct Connections {
     user_agent: String,
     connect_limit: Duration,
     plain: OnceLock<reqwest::Client>,
     plain_loopback: OnceLock<reqwest::Client>,
     encrypted: OnceLock<reqwest::Client>,
     encrypted_loopback: OnceLock<reqwest::Client>,
-    pub(crate) counters: Counters,
 }
 
 /// Why a request got no answer.
@@ -71,31 +77,37 @@ pub enum TransportError {
 
 impl Transport {
     pub(crate) fn new(options: &ClientOptions) -> Self {
-        Self {
+        let connections = Connections {
             user_agent: options.user_agent.clone(),
             connect_limit: options.timeouts.connect,
             plain: OnceLock::new(),
             plain_loopback: OnceLock::new(),
             encrypted: OnceLock::new(),
             encrypted_loopback: OnceLock::new(),
-            counters: Counters::default(),
-        }
+        };
+        Self { connections: Arc::new(connections), counters: Arc::default() }
+    }
+
+    /// The same connections, with counters that begin at nothing.
+    pub(crate) fn counting_apart(&self) -> Self {
+        Self { connections: Arc::clone(&self.connections), counters: Arc::default() }
     }
 
     /// The client for a URL.
     pub(crate) fn client(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
         let loopback = is_loopback(url.host_str().unwrap_or_default());
         let encrypted = url.scheme() == "https";
+        let connections = &self.connections;
         let cell = match (encrypted, loopback) {
-            (false, false) => &self.plain,
-            (false, true) => &self.plain_loopback,
-            (true, false) => &self.encrypted,
-            (true, true) => &self.encrypted_loopback,
+            (false, false) => &connections.plain,
+            (false, true) => &connections.plain_loopback,
+            (true, false) => &connections.encrypted,
+            (true, true) => &connections.encrypted_loopback,
         };
         if let Some(client) = cell.get() {
             return Ok(client);
         }
-        let client = self.make(encrypted, loopback)?;
+        let client = connections.make(encrypted, loopback)?;
         Ok(cell.get_or_init(|| client))
     }
 
@@ -112,7 +124,9 @@ impl Transport {
             Err(_) => Err(TransportError::TimedOut { limit }),
         }
     }
+}
 
+impl Connections {
     fn make(&self, encrypted: bool, loopback: bool) -> Result<reqwest::Client, TransportError> {
         let tls = tls_config(encrypted).map_err(|source| TransportError::NoCertificates { source })?;
         let mut builder = reqwest::Client::builder()

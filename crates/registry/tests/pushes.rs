@@ -293,3 +293,23 @@ async fn a_registry_that_wants_the_repository_made_first_is_told_apart() {
     assert!(error.to_string().contains("NAME_UNKNOWN"), "{error}");
     assert!(error.hint().unwrap().contains("create `team/app` first"), "{:?}", error.hint());
 }
+
+#[tokio::test]
+async fn pieces_of_work_that_share_a_client_send_a_blob_once_and_count_apart() {
+    let registry = TestRegistry::start();
+    let (shared, blob) = (client(), Memory::patterned(100_000, 5));
+    let (first, second) = (shared.counting_apart(), shared.counting_apart());
+    let stranger = shared.with_credentials(imagewright_registry::Credentials::default()).counting_apart();
+    let repository = reference(&registry, "app");
+    let pushed = tokio::join!(
+        first.push_blob(&repository, &blob, &[]),
+        second.push_blob(&repository, &blob, &[]),
+        stranger.push_blob(&repository, &blob, &[])
+    );
+    assert_eq!(pushed.0.unwrap(), uploaded(&blob));
+    assert_eq!((pushed.1.unwrap(), pushed.2.unwrap()), (Pushed::Present, Pushed::Present));
+    assert_eq!(methods(&registry), "HEAD POST PATCH PUT");
+    let sent = [&first, &second, &stranger, &shared].map(|client| client.statistics().bytes_sent);
+    assert_eq!(sent, [100_000, 0, 0, 0]);
+    assert_eq!((first.statistics().requests, second.statistics().requests), (4, 0));
+}

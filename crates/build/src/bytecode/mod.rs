@@ -11,6 +11,7 @@ mod scratch;
 mod tasks;
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -53,6 +54,11 @@ impl Compiler {
     ) -> Result<Kept, BytecodeError> {
         let place = (scheme.site_packages.as_str(), scheme.python.to_string());
         let key = Digest::of(&canonical_json(&(wheel.wheel().artifact(), &self.identity, FORMAT, place)));
+        if let Some(kept) = kept(store, &key)? {
+            return Ok(kept);
+        }
+        // The layer of another image may have the same wheel, among others.
+        let _lease = store.lease(&key, &mut |_| ControlFlow::Continue(()))?;
         if let Some(kept) = kept(store, &key)? {
             return Ok(kept);
         }

@@ -13,9 +13,10 @@ use imagewright_oci::Digest;
 use imagewright_plan::{DebianGroup, LayerDefinition};
 use imagewright_store::LayerRecord;
 
-use super::{Memory, Producer};
+use super::Producer;
 use crate::BuildError;
 use crate::blocking::blocking;
+use crate::workplace::Memory;
 
 /// How many packages are fetched at once; the downloads bound what is really on its way.
 const FETCHES: usize = 16;
@@ -30,7 +31,7 @@ impl Producer {
         group: &DebianGroup,
     ) -> Result<LayerRecord, BuildError> {
         let files = self.debian_files(&group.packages).await?;
-        let _share = self.memory.take(Memory::PACKAGES).await;
+        let _share = self.workplace.memory.take(Memory::PACKAGES).await;
         let (producer, group, definition) = (self.clone(), group.clone(), definition.clone());
         blocking(move || {
             let unpacked = producer.unpack(&group.packages, &files)?;

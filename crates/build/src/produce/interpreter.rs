@@ -5,10 +5,11 @@ use imagewright_lock::interpreter_artifact;
 use imagewright_plan::{InterpreterGroup, LayerDefinition};
 use imagewright_store::{ArtifactFile, LayerRecord};
 
-use super::{Memory, Producer};
+use super::Producer;
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::bytecode::Compiler;
+use crate::workplace::Memory;
 
 impl Producer {
     pub(super) async fn interpreter(
@@ -21,7 +22,7 @@ impl Producer {
             Some(lock) => Some(self.compiler(lock).await?),
             None => None,
         };
-        let _share = self.memory.take(Memory::PACKAGES).await;
+        let _share = self.workplace.memory.take(Memory::PACKAGES).await;
         let (producer, group, definition) = (self.clone(), group.clone(), definition.clone());
         blocking(move || {
             let entries = producer.entries(&group, artifact, compiler.as_ref())?;

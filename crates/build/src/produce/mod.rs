@@ -7,7 +7,6 @@ mod interpreter;
 mod wheels;
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 pub use copied::CopyError;
 pub(crate) use copied::Places;
@@ -19,12 +18,12 @@ use imagewright_oci::MediaType;
 use imagewright_plan::{Content, LayerDefinition, TreeFile, TreeKind};
 use imagewright_store::{LayerFacts, LayerRecord, Store};
 use serde::Deserialize as _;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::BuildError;
 use crate::blocking::{blocking, lease};
 use crate::event::{Reporter, Stage};
 use crate::lookup::{OnShelf, Shelves};
+use crate::workplace::Workplace;
 
 /// What making layers needs.
 #[derive(Clone, Debug)]
@@ -39,36 +38,10 @@ pub(crate) struct Producer {
     pub(crate) reporter: Reporter,
     /// Where the user's files are.
     pub(crate) places: Places,
-    /// Bounds what is in memory at once.
-    pub(crate) memory: Memory,
+    /// What other builds on this machine do at the same time.
+    pub(crate) workplace: Workplace,
     /// Whether layers are made again that are there.
     pub(crate) no_cache: bool,
-}
-
-/// How much memory the layers that are made at one time may take, in shares.
-///
-/// A layer of wheels holds its bytecode, some 50 MB for the largest; one of Debian packages holds their contents,
-/// five times that. Downloads hold nothing.
-#[derive(Clone, Debug)]
-pub(crate) struct Memory(Arc<Semaphore>);
-
-impl Memory {
-    const SHARES: u32 = 4;
-    /// Of a layer of wheels.
-    const WHEELS: u32 = 1;
-    /// Of a layer of Debian packages: all, so that nothing else is made meanwhile.
-    const PACKAGES: u32 = Self::SHARES;
-
-    async fn take(&self, shares: u32) -> OwnedSemaphorePermit {
-        let taken = Arc::clone(&self.0).acquire_many_owned(shares).await;
-        taken.expect("the semaphore is never closed")
-    }
-}
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(Self::SHARES as usize)))
-    }
 }
 
 /// A layer, and whether it was made now.
@@ -98,6 +71,7 @@ impl Producer {
         let before = self.store.layer_by_key(&definition.key)?;
         self.reporter.started(Stage::Produce, &definition.title);
         let record = make.await?;
+        self.workplace.made.note(definition.key.0);
         let is_same_input = |before: &LayerRecord| before.key == record.key;
         if let Some(before) = before.filter(is_same_input).filter(|before| before.digest != record.digest) {
             let hint = match definition.execution() {
@@ -113,9 +87,9 @@ impl Producer {
         Ok(Obtained { record, installed, was_made: true })
     }
 
-    /// The layer that is there already, unless every layer is to be made.
+    /// The layer that is there already, unless every layer is to be made, and nobody here has made this one yet.
     pub(crate) async fn kept(&self, definition: &LayerDefinition) -> Result<Option<Obtained>, BuildError> {
-        if self.no_cache {
+        if self.no_cache && !self.workplace.made.has(&definition.key.0) {
             return Ok(None);
         }
         let found = self.shelves.find_for(definition).await?.ok();

@@ -9,10 +9,11 @@ use imagewright_lock::python::LockedPackage;
 use imagewright_plan::{LayerDefinition, WheelGroup};
 use imagewright_store::{ArtifactFile, LayerRecord};
 
-use super::{Memory, Producer, layer_facts};
+use super::{Producer, layer_facts};
 use crate::BuildError;
 use crate::blocking::blocking;
 use crate::bytecode::{Compiler, Merged};
+use crate::workplace::Memory;
 
 /// How many wheels of a layer are fetched at once; the downloads bound what is really on its way.
 const FETCHES: usize = 8;
@@ -29,7 +30,7 @@ impl Producer {
             Some(lock) => Some(self.compiler(lock).await?),
             None => None,
         };
-        let _share = self.memory.take(Memory::WHEELS).await;
+        let _share = self.workplace.memory.take(Memory::WHEELS).await;
         let (producer, definition, group) = (self.clone(), definition.clone(), group.clone());
         blocking(move || producer.splice(&definition, &group, artifacts, compiler.as_ref())).await
     }

@@ -188,6 +188,7 @@ impl<'a> Executor<'a> {
         below: &[&FinishedLayer],
     ) -> Result<LayerRecord, BuildError> {
         let step = self.step(producer, definition, execution, below, AptPurpose::Install).await?;
+        let _turn = self.machine.workplace.turn().await;
         // When nobody waits any more, the command is stopped.
         let _stopped = StopOnDrop::of(&step.running);
         blocking(move || step.run()).await
@@ -202,6 +203,7 @@ impl<'a> Executor<'a> {
         below: &[&FinishedLayer],
     ) -> Result<Vec<SystemPackage>, BuildError> {
         let step = self.step(producer, definition, execution, below, AptPurpose::Choose).await?;
+        let _turn = self.machine.workplace.turn().await;
         let _stopped = StopOnDrop::of(&step.running);
         blocking(move || step.choose()).await
     }

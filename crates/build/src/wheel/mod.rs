@@ -4,9 +4,8 @@ mod failed;
 mod restore;
 mod run;
 
-use std::collections::BTreeSet;
 use std::collections::btree_map::{BTreeMap, Entry};
-use std::sync::{Arc, Mutex as Shared, PoisonError};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
@@ -47,20 +46,6 @@ struct Known {
     filename: WheelFilename,
     sha256: Digest,
     size: u64,
-}
-
-/// What one request has made: wheels by their digests, answers of backends by their keys.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct BuiltNow(Arc<Shared<BTreeSet<Digest>>>);
-
-impl BuiltNow {
-    fn note(&self, made: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(made);
-    }
-
-    fn has(&self, made: &Digest) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(made)
-    }
 }
 
 /// Builds wheels for one image.
@@ -111,7 +96,7 @@ impl WheelMaker<'_> {
     /// until it is made anew.
     fn may_take(&self, made: &Digest) -> bool {
         let request = self.job.request;
-        !(request.no_cache || request.refresh == Refresh::Always) || self.job.built.has(made)
+        !(request.no_cache || request.refresh == Refresh::Always) || self.machine.workplace.made.has(made)
     }
 
     fn plan(&self, root: BuildRoot<'_>, build: &WheelBuild) -> Result<WheelPlan, BuildError> {
@@ -213,7 +198,7 @@ impl WheelMaker<'_> {
             &self.place(plan.key),
             &Known { filename: filename.clone(), sha256, size },
         )?;
-        self.job.built.note(sha256);
+        self.machine.workplace.made.note(sha256);
         self.machine.reporter.ended(Stage::Build, &subject);
         Ok(BuiltWheel { filename, sha256, size })
     }
@@ -231,7 +216,7 @@ impl WheelMaker<'_> {
             unreachable!("requirements were asked for")
         };
         self.machine.store.put_document(REQUIREMENTS, &self.place(key), &requirements)?;
-        self.job.built.note(key);
+        self.machine.workplace.made.note(key);
         Ok(requirements)
     }
 

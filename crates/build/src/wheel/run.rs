@@ -121,6 +121,7 @@ impl Run<'_> {
         let order = serde_json::to_string(&order).expect("paths of a project are text");
         let mask = self.secrets.mask().and(self.means.surroundings.mask());
         let output = StepOutput::new(&source_name, mask, &self.machine.reporter, Loudness::EveryLine);
+        let _turn = self.machine.workplace.turn().await;
         let running = Running::default();
         // When nobody waits any more, the build is stopped.
         let _stopped = StopOnDrop::of(&running);

@@ -1,83 +1,115 @@
 use std::process::ExitCode;
 
-use imagewright_build::{BuildReport, BuildStatus, Sink};
+use imagewright_build::{BuildReport, BuildStatus, Machine, Order, Outcome, Outcomes, Sink, build_all};
+use serde_json::{Value, json};
 
 use super::{print, tell};
 use crate::arguments::BuildArguments;
-use crate::discovery;
 use crate::environment::Environment;
-use crate::failure::Failure;
-use crate::spec_request::{self, SpecRequest};
+use crate::failure::{Failure, Told};
+use crate::session::Machines;
+use crate::spec_request::{OneOf, read_each};
 use crate::{interrupt, progress, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Result<ExitCode, Failure> {
-    let specs = read(environment, arguments)?;
-    if specs.len() > 1 && (arguments.overrides.name.is_some() || arguments.lock.lock.is_some()) {
-        return Err(Failure::Arguments {
-            message: "`--name` and `--lock` are for one spec".to_owned(),
-            hint: Some("build the specs one by one".to_owned()),
-        });
-    }
+    // All are read before any is built: what can be known at once need not wait for an image.
+    let specs = read_each(environment, &arguments.spec, &[("--lock", arguments.lock.lock.is_some())])?;
     let sinks = arguments.sinks.sinks(specs.len(), arguments.output.json)?;
-    let titles: Vec<String> = specs.iter().map(|spec| spec.title.clone()).collect();
-    for (index, spec) in specs.into_iter().enumerate() {
-        let built = build(environment, arguments, &sinks, spec);
-        built.inspect_err(|_| tell_failed(arguments, &titles[index], &titles[..0], &titles[index + 1..]))?;
+    let mut machines = Machines::new(environment, progress::reporter(arguments.output.progress))?;
+    let mut orders = Vec::new();
+    for one in &specs {
+        let machine = machines.of(one).map_err(|failure| one.failed(failure))?;
+        let order = order(environment, arguments, &sinks, one, machine);
+        orders.push(order.map_err(|failure| one.failed(failure))?);
     }
-    Ok(ExitCode::SUCCESS)
+    let outcomes = interrupt::run_all(&orders[0].machine.store, build_all(&orders))?;
+    report(arguments, &specs, &orders, outcomes)
 }
 
-/// All are read before any is built: what can be known at once need not wait for an image.
-fn read(environment: &Environment, arguments: &BuildArguments) -> Result<Vec<SpecRequest>, Failure> {
-    let named = discovery::named(&arguments.specs)?;
-    let titles: Vec<String> = named.iter().map(ToString::to_string).collect();
-    let mut specs = Vec::new();
-    for (index, one) in named.iter().enumerate() {
-        let read = spec_request::read_named(environment, one, &arguments.overrides).inspect_err(|_| {
-            tell_failed(arguments, &titles[index], &titles[..index], &titles[index + 1..]);
-        })?;
-        specs.extend(read);
-    }
-    Ok(specs)
-}
-
-/// Of several specs, says which one failed and which were not tried.
-fn tell_failed(arguments: &BuildArguments, failed: &str, before: &[String], after: &[String]) {
-    let untried = [before, after].concat();
-    let line = match untried.as_slice() {
-        [] if arguments.specs.len() == 1 => return,
-        [] => format!("{failed} failed"),
-        _ => format!("{failed} failed; not tried: {}", untried.join(", ")),
-    };
-    tell(arguments.output.progress, line);
-}
-
-fn build(
+fn order(
     environment: &Environment,
     arguments: &BuildArguments,
     sinks: &[Sink],
-    asked: SpecRequest,
-) -> Result<(), Failure> {
+    one: &OneOf,
+    mut machine: Machine,
+) -> Result<Order, Failure> {
     if arguments.push {
-        session::check_can_be_pushed(&asked)?;
+        session::check_can_be_pushed(&one.asked)?;
     }
-    let mut machine =
-        session::machine(environment, &asked.spec, progress::reporter(arguments.output.progress))?;
     machine.sandbox.mode = arguments.sandbox.mode();
-    let mut request = session::request(environment, asked, Some(&arguments.lock))?;
+    let mut request = session::request(environment, one.asked.clone(), Some(&arguments.lock))?;
     request.push = (request.push || arguments.push) && !arguments.no_push;
     request.force |= arguments.force || arguments.no_cache;
     request.no_cache = arguments.no_cache;
     request.further_tags.clone_from(&arguments.tags);
     request.sinks = sinks.to_vec();
-    let report = interrupt::run_with(&machine.store, machine.build(&request))?;
-    tell_status(arguments, &report);
-    if arguments.output.json {
-        print(serde_json::to_string(&report).expect("a report serialises"))?;
-    } else if !arguments.sinks.uses_stdout() {
-        print(&report.image)?;
+    Ok(Order { machine, request })
+}
+
+/// Prints what became of each spec, in their order. The failure that came first is the command's.
+fn report(
+    arguments: &BuildArguments,
+    specs: &[OneOf],
+    orders: &[Order],
+    outcomes: Outcomes,
+) -> Result<ExitCode, Failure> {
+    let Outcomes { outcomes, failed_first } = outcomes;
+    let (mut first, mut further, mut not_begun) = (None, Vec::new(), Vec::new());
+    let is_told = arguments.output.json && specs.len() > 1;
+    for (at, ((one, order), outcome)) in specs.iter().zip(orders).zip(outcomes).enumerate() {
+        let undone = match outcome {
+            Outcome::Done(report) => {
+                tell_done(arguments, &report)?;
+                continue;
+            }
+            Outcome::Failed(error) => {
+                let failure = one.failed(Failure::Build(*error));
+                let told = Told::of(&failure);
+                if failed_first == Some(at) {
+                    first = Some(failure);
+                } else {
+                    further.push(failure);
+                }
+                undone(order, "failed", Some(&told))
+            }
+            Outcome::NotBegun => {
+                not_begun.push(one.title.clone());
+                undone(order, "not-begun", None)
+            }
+        };
+        if is_told {
+            print(undone)?;
+        }
     }
-    Ok(())
+    let Some(first) = first else { return Ok(ExitCode::SUCCESS) };
+    if !not_begun.is_empty() {
+        tell(arguments.output.progress, format!("not begun: {}", not_begun.join(", ")));
+    }
+    for failure in further {
+        progress::say(Told::of(&failure).text().trim_end());
+    }
+    Err(first)
+}
+
+/// The object of a spec whose image was not built.
+fn undone(order: &Order, status: &str, failure: Option<&Told>) -> Value {
+    let image = order.request.spec.image_name_text(&order.request.directory).ok();
+    let mut object = json!({ "image": image, "status": status });
+    if let Some(failure) = failure {
+        object["failure"] = serde_json::to_value(failure).expect("texts and a number serialise");
+    }
+    object
+}
+
+fn tell_done(arguments: &BuildArguments, report: &BuildReport) -> Result<(), Failure> {
+    tell_status(arguments, report);
+    if arguments.output.json {
+        print(serde_json::to_string(report).expect("a report serialises"))
+    } else if arguments.sinks.uses_stdout() {
+        Ok(())
+    } else {
+        print(&report.image)
+    }
 }
 
 /// Says what the events do not: that nothing had to be done, or why something had.

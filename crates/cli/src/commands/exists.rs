@@ -1,46 +1,84 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use imagewright_build::{BuildError, Existence, Reporter};
+use imagewright_build::{BuildError, BuildRequest, Existence, Order, Reporter, exist_all};
 use serde_json::json;
 
 use super::print;
 use crate::arguments::ExistsArguments;
 use crate::environment::Environment;
-use crate::failure::{Failure, NO};
-use crate::spec_request::{self, SpecRequest};
-use crate::{interrupt, lock_file, session};
+use crate::failure::{Failure, NO, Told};
+use crate::session::Machines;
+use crate::spec_request::{OneOf, read_each};
+use crate::{interrupt, lock_file, progress, session};
 
 pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(environment, &arguments.spec)?;
-    let existence = existence(environment, arguments, asked);
-    if let Err(failure) = &existence
+    let specs = read_each(environment, &arguments.spec, &[("--lock", arguments.lock.is_some())])?;
+    let orders = orders(environment, arguments, &specs);
+    if let Err(failure) = &orders
         && failure.is_outage()
     {
-        print_unknown(arguments.json, &because(failure))?;
+        specs.iter().try_for_each(|_| print_unknown(arguments.json, &because(failure)))?;
     }
-    let existence = existence?;
-    if arguments.json {
-        print(serde_json::to_string(&existence).expect("an answer serialises"))?;
-    } else {
-        print(text(&existence))?;
+    let orders = orders?;
+    let answers = async { Ok::<_, Failure>(exist_all(&orders).await) };
+    let answers = interrupt::run_with(&orders[0].machine.store, answers)?;
+    let (mut failures, mut all_exist) = (Vec::new(), true);
+    for (one, answer) in specs.iter().zip(answers) {
+        match answer {
+            Ok(existence) => {
+                all_exist &= matches!(existence, Existence::Exists { .. });
+                print_known(arguments.json, &existence)?;
+            }
+            Err(error) => {
+                let failure = Failure::Build(error);
+                // Of several each has its line, so that they can be told apart.
+                if failure.is_outage() || specs.len() > 1 {
+                    print_unknown(arguments.json, &because(&failure))?;
+                }
+                failures.push(one.failed(failure));
+            }
+        }
     }
-    Ok(match existence {
-        Existence::Exists { .. } => ExitCode::SUCCESS,
-        Existence::Missing { .. } | Existence::Stale { .. } => ExitCode::from(NO),
-    })
+    let mut failures = failures.into_iter();
+    // What is unknown counts more than what is not there.
+    if let Some(first) = failures.next() {
+        failures.for_each(|failure| progress::say(Told::of(&failure).text().trim_end()));
+        return Err(first);
+    }
+    Ok(if all_exist { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }
 
-fn existence(
+fn orders(
     environment: &Environment,
     arguments: &ExistsArguments,
-    asked: SpecRequest,
-) -> Result<Existence, Failure> {
-    let machine = session::machine(environment, &asked.spec, Reporter::silent())?;
-    let lock = lock_file::find(arguments.lock.as_deref(), &asked.file)?;
-    let request = session::request(environment, asked, None)?;
-    let request = session::starting_from(request, lock);
-    interrupt::run_with(&machine.store, machine.exists(&request))
+    specs: &[OneOf],
+) -> Result<Vec<Order>, Failure> {
+    let mut machines = Machines::new(environment, Reporter::silent())?;
+    let orders = specs.iter().map(|one| {
+        let machine = machines.of(one).map_err(|failure| one.failed(failure))?;
+        let request = request(environment, arguments, one).map_err(|failure| one.failed(failure))?;
+        Ok(Order { machine, request })
+    });
+    orders.collect()
+}
+
+fn request(
+    environment: &Environment,
+    arguments: &ExistsArguments,
+    one: &OneOf,
+) -> Result<BuildRequest, Failure> {
+    let request = session::request(environment, one.asked.clone(), None)?;
+    let lock = lock_file::find(arguments.lock.as_deref(), &one.file)?;
+    Ok(session::starting_from(request, lock))
+}
+
+fn print_known(is_json: bool, existence: &Existence) -> Result<(), Failure> {
+    if is_json {
+        print(serde_json::to_string(existence).expect("an answer serialises"))
+    } else {
+        print(text(existence))
+    }
 }
 
 /// An answer is data too when it could not be found out; the failure itself goes to stderr.

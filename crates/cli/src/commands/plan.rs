@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use imagewright_build::{
-    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Place, PlatformForecast,
-    SandboxForecast,
+    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Order, Place,
+    PlatformForecast, SandboxForecast, forecast_all,
 };
 
 use super::print;
@@ -13,22 +13,35 @@ use crate::arguments::PlanArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::progress::bytes;
-use crate::{interrupt, progress, session, spec_request};
+use crate::session::Machines;
+use crate::spec_request::read_each;
+use crate::{interrupt, progress, session};
 
 /// How many reasons are told for one layer; `--json` has all of them.
 const MOST_REASONS: usize = 4;
 
 pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Result<ExitCode, Failure> {
-    let asked = spec_request::read(environment, &arguments.spec)?;
-    let mut machine =
-        session::machine(environment, &asked.spec, progress::reporter(arguments.output.progress))?;
-    machine.sandbox.mode = arguments.sandbox.mode();
-    let request = session::request(environment, asked, Some(&arguments.lock))?;
-    let forecast = interrupt::run_with(&machine.store, machine.forecast(&request))?;
-    if arguments.output.json {
-        print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;
-    } else {
-        print(text(&forecast).trim_end())?;
+    let specs = read_each(environment, &arguments.spec, &[("--lock", arguments.lock.lock.is_some())])?;
+    let mut machines = Machines::new(environment, progress::reporter(arguments.output.progress))?;
+    let mut orders = Vec::new();
+    for one in &specs {
+        let mut machine = machines.of(one).map_err(|failure| one.failed(failure))?;
+        machine.sandbox.mode = arguments.sandbox.mode();
+        let request = session::request(environment, one.asked.clone(), Some(&arguments.lock));
+        orders.push(Order { machine, request: request.map_err(|failure| one.failed(failure))? });
+    }
+    let forecasts = interrupt::run_with(&orders[0].machine.store, async {
+        let forecasts = specs.iter().zip(forecast_all(&orders).await);
+        forecasts.map(|(one, forecast)| forecast.map_err(|error| one.failed(error))).collect()
+    });
+    let forecasts: Vec<Forecast> = forecasts?;
+    for (at, forecast) in forecasts.iter().enumerate() {
+        if arguments.output.json {
+            print(serde_json::to_string(forecast).expect("a forecast serialises"))?;
+        } else {
+            let gap = if at > 0 { "\n" } else { "" };
+            print(format!("{gap}{}", text(forecast).trim_end()))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

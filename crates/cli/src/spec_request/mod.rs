@@ -1,6 +1,7 @@
 //! What a command is asked for: a spec, and what a front end knows besides.
 
 mod document;
+mod each;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::discovery::{self, Named, PythonFile};
 use crate::environment::Environment;
 use crate::failure::Failure;
 pub(crate) use document::RequestError;
+pub(crate) use each::{OneOf, read_each};
 
 /// The name of standard input where a file is named.
 pub(crate) const STDIN: &str = "-";

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::Offline;
 
 #[test]
-fn several_specs_are_built_one_after_the_other() {
+fn several_specs_are_built_and_told_in_their_order() {
     let Some(world) = Offline::new() else { return };
     let workshop = &world.workshop;
     world.spec(&["gamma"]);
@@ -20,7 +20,7 @@ fn several_specs_are_built_one_after_the_other() {
         .collect();
     assert_eq!(names, ["app", "other"]);
     let refused = workshop.run(&["build", "image.yaml", "other.yaml", "--name", "x"]).expect(2);
-    refused.says(&["`--name` and `--lock` are for one spec"]);
+    refused.says(&["`--name` is for one spec"]);
     workshop.run(&["build"]).expect(2).says(&["<SPEC>"]);
 }
 

@@ -42,7 +42,7 @@ fn variables_of_a_file_without_flytekit() {
     run(&world, &["lock", "images.py:b"]).expect(0).says(&["wrote images.b.lock"]);
     run(&world, &["exists", "images.py:b"]).expect(1);
     let built = run(&world, &["build", "images.py", "--frozen"]).expect(2);
-    built.says(&["images.py:a failed; not tried: images.py:b"]);
+    built.says(&["error: images.py:a: `--frozen` needs a lock"]);
     let built = run(&world, &["build", "images.py"]).expect(0);
     assert_eq!(built.stdout.lines().collect::<Vec<_>>(), names);
     run(&world, &["exists", "images.py:b"]).expect(0);

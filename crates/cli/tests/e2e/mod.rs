@@ -33,6 +33,7 @@ mod pushed;
 mod reproducible;
 mod secrets;
 mod several;
+mod side_by_side;
 mod sources;
 mod specs;
 mod together;

@@ -1,35 +1,32 @@
 //! Artifacts by URL into the store: verified, resumed, each once however many ask for it.
 
 mod error;
+mod line;
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use imagewright_oci::Digest;
-use imagewright_registry::{Backoff, Retry, TransportError, begins_at, http_client, retry_after};
+use imagewright_registry::{Backoff, Retry, TransportError, begins_at, retry_after};
 use imagewright_store::{ArtifactFile, ArtifactStaging, Condition, Store, StoreError};
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, RANGE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
-use tokio::sync::Semaphore;
 use url::Url;
 
 pub use error::DownloadError;
+pub use line::Line;
 
 use crate::lease::lease;
 use crate::python::{Credentials, IndexSettings, WheelSource};
 use crate::uv::Host;
 
-/// How many downloads run at once; more only divides the same line.
-const AT_ONCE: usize = 8;
 /// How a download is taken up again after it broke.
 const RETRY: Retry =
     Retry { repetitions: 3, first_wait: Duration::from_millis(500), longest_wait: Duration::from_secs(30) };
 /// How long nothing may come.
 const IDLE_LIMIT: Duration = Duration::from_mins(1);
-const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// The largest document that is held in memory, in bytes.
 const DOCUMENT_LIMIT: u64 = 256 << 20;
 
@@ -44,11 +41,8 @@ struct Inner {
     indexes: IndexSettings,
     host: Host,
     offline: bool,
-    client: OnceLock<reqwest::Client>,
-    permits: Semaphore,
+    line: Line,
     progress: Progress,
-    /// The artifacts of which every byte was seen to be right, by this build.
-    sound: Mutex<BTreeSet<Digest>>,
 }
 
 /// Is told of downloads.
@@ -108,11 +102,16 @@ impl std::fmt::Debug for Downloads {
 }
 
 impl Downloads {
-    /// Downloads into `store`, with the credentials that `indexes` and the host's `.netrc` give.
-    pub fn new(store: Store, indexes: IndexSettings, host: Host, offline: bool, progress: Progress) -> Self {
-        let (client, permits) = (OnceLock::new(), Semaphore::new(AT_ONCE));
-        let sound = Mutex::default();
-        Self { inner: Arc::new(Inner { store, indexes, host, offline, client, permits, progress, sound }) }
+    /// Downloads over `line` into `store`, with the credentials that `indexes` and the host's `.netrc` give.
+    pub fn new(
+        line: Line,
+        store: Store,
+        indexes: IndexSettings,
+        host: Host,
+        offline: bool,
+        progress: Progress,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { store, indexes, host, offline, line, progress }) }
     }
 
     /// Tells of documents.
@@ -136,7 +135,7 @@ impl Downloads {
             None => self.download(wanted).await?,
         };
         drop(lease);
-        self.note_sound(digest);
+        self.inner.line.note_sound(digest);
         Ok(artifact)
     }
 
@@ -163,11 +162,11 @@ impl Downloads {
 
     /// The file of the store, if it is there and sound.
     async fn kept(&self, file_name: &str, digest: Digest) -> Result<Option<ArtifactFile>, DownloadError> {
-        if !self.inner.sound.lock().unwrap_or_else(PoisonError::into_inner).contains(&digest) {
+        if !self.inner.line.is_sound(&digest) {
             let store = self.inner.store.clone();
             let looking = tokio::task::spawn_blocking(move || store.discard_damaged_artifact(&digest));
             match looking.await.expect("reading an artifact does not panic")? {
-                Condition::Sound => self.note_sound(digest),
+                Condition::Sound => self.inner.line.note_sound(digest),
                 Condition::Absent => return Ok(None),
                 Condition::Discarded { .. } => {
                     self.tell(Transfer::Damaged { subject: file_name });
@@ -176,10 +175,6 @@ impl Downloads {
             }
         }
         Ok(self.inner.store.artifact(&digest)?)
-    }
-
-    fn note_sound(&self, digest: Digest) {
-        self.inner.sound.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     /// The length of a file in bytes, without its content, when the store knows it or the server says it.
@@ -191,7 +186,7 @@ impl Downloads {
         if local_path(wanted.url).is_some() {
             return Ok(None);
         }
-        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let _permit = self.inner.line.permit().await;
         let mut backoff = Backoff::new(RETRY);
         loop {
             let length = self.size_once(wanted).await;
@@ -244,7 +239,7 @@ impl Downloads {
         wanted: &Wanted<'_>,
         accept: Option<&str>,
     ) -> Result<Option<Page>, DownloadError> {
-        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let _permit = self.inner.line.permit().await;
         let mut backoff = Backoff::new(RETRY);
         loop {
             let page = self.received_once(wanted, accept).await;
@@ -291,7 +286,7 @@ impl Downloads {
             });
             return Ok(copied.await.expect("copying a file does not panic")?);
         }
-        let _permit = self.inner.permits.acquire().await.expect("the semaphore is never closed");
+        let _permit = self.inner.line.permit().await;
         let mut staging = self.inner.store.begin_artifact(wanted.file_name)?;
         let mut done = 0;
         let mut backoff = Backoff::new(RETRY);
@@ -342,12 +337,7 @@ impl Downloads {
         if self.inner.offline {
             return Err(DownloadError::Offline { file_name: wanted.file_name.to_owned() });
         }
-        let client = if let Some(client) = self.inner.client.get() {
-            client
-        } else {
-            let made = http_client(CONNECT_LIMIT).map_err(|source| transport(wanted, source))?;
-            self.inner.client.get_or_init(|| made)
-        };
+        let client = self.inner.line.client().map_err(|source| transport(wanted, source))?;
         let request = client.request(method, wanted.url.clone());
         let credentials = self.inner.indexes.credentials(wanted.url, &self.inner.host);
         Ok(match credentials {

@@ -9,7 +9,7 @@ use imagewright_lock::python::{
     PythonResolution, Refresh, Requirement, SourceRequirement, pins as project_pins, resolve, sdist,
 };
 use imagewright_lock::uv::{Host, Uv, UvSearch, locate};
-use imagewright_lock::{Downloads, LockError, complete};
+use imagewright_lock::{Downloads, Line, LockError, complete};
 use imagewright_oci::Platform;
 use imagewright_pypa::{Libc, PackageName, TargetPython, Version};
 use imagewright_recipe::PackagesStep;
@@ -131,7 +131,14 @@ impl Machine {
         let lacking = Lacking { name: name.parse().unwrap(), specifiers };
         let store = Store::open(&self.path("store"), 0)?;
         let indexes = asked.indexes.clone();
-        let downloads = Downloads::new(store.clone(), indexes, self.host(), ask.offline, Box::new(|_| ()));
+        let downloads = Downloads::new(
+            Line::default(),
+            store.clone(),
+            indexes,
+            self.host(),
+            ask.offline,
+            Box::new(|_| ()),
+        );
         let pages = IndexPages { store: &store, downloads: &downloads };
         let request = ask.request(&asked, &host, &cache, scratch.path());
         sdist(&self.uv().await, &request, pages, &lacking).await
@@ -144,7 +151,11 @@ impl Machine {
     ) -> Result<Vec<LockedPackage>, LockError> {
         let store = Store::open(&self.path("store"), 0)?;
         let indexes = imagewright_lock::python::IndexSettings::default();
-        complete(&Downloads::new(store, indexes, self.host(), false, Box::new(|_| ())), packages).await
+        complete(
+            &Downloads::new(Line::default(), store, indexes, self.host(), false, Box::new(|_| ())),
+            packages,
+        )
+        .await
     }
 }
 

@@ -96,10 +96,10 @@ fn checked(
     sent: Arc<AtomicU64>,
     failure: Arc<Mutex<Option<ReadError>>>,
 ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-    let transport = Arc::clone(&exchange.transport);
+    let transport = exchange.transport.clone();
     let end = futures_util::stream::once(async { Ok(Bytes::new()) });
     chunks.chain(end).then(move |chunk| {
-        let (transport, sent, failure) = (Arc::clone(&transport), Arc::clone(&sent), Arc::clone(&failure));
+        let (transport, sent, failure) = (transport.clone(), Arc::clone(&sent), Arc::clone(&failure));
         async move {
             let problem = match chunk {
                 Ok(bytes) => {
