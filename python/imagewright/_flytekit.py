@@ -62,9 +62,9 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         return name
 
     def _build(self, requests: List[Dict[str, Any]]) -> None:
-        for asked in requests:
-            result = BuildResult.parse(_program.call(["build", "-", "--json"], spec=asked))
-            self._built[_requests.key(asked)] = result
+        answers = _program.call(["build", "-", "--json"], spec=requests).splitlines()
+        for asked, answer in zip(requests, answers):
+            self._built[_requests.key(asked)] = BuildResult.parse(answer)
 
     def _with_others(self, asked: Dict[str, Any]) -> List[Dict[str, Any]]:
         """The request, and those for the other images that will be asked for after it."""
