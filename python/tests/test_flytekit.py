@@ -19,7 +19,7 @@ import pytest
 from flytekit import ContainerTask, dynamic, kwtypes, map_task, task, workflow
 from flytekit.configuration import FastSerializationSettings, Image, ImageConfig, SerializationSettings
 from flytekit.constants import CopyFileDetection
-from flytekit.core.context_manager import ExecutionState, FlyteContextManager
+from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.core.python_auto_container import update_image_spec_copy_handling
 from flytekit.image_spec.image_spec import ImageBuildEngine
 from flytekit.tools import script_mode
@@ -51,6 +51,8 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     """In the place of the registered one."""
     recording = Recording()
     monkeypatch.setitem(ImageBuildEngine._REGISTRY, "imagewright", (recording, _flytekit.PRIORITY))
+    # A dynamic workflow needs the images of all tasks that there are, also of other tests.
+    monkeypatch.setattr(FlyteEntities, "entities", [])
     ImageBuildEngine.build.cache_clear()
     yield recording
     ImageBuildEngine.build.cache_clear()
