@@ -89,8 +89,7 @@ fn check(path: &Path) -> Result<(), DiscoveryError> {
         return refused("a notebook", hint);
     }
     if path.is_dir() {
-        let hint =
-            format!("build the images of all its Python files: `imagewright build --all {}`", path.display());
+        let hint = "name the specs and Python files that are in it: `imagewright build *.py`".to_owned();
         return refused("a directory", hint);
     }
     Ok(())
