@@ -150,7 +150,7 @@ impl MarkerEnvironment<'_> {
             Variable::ImplementationName => "cpython".to_owned(),
             Variable::PythonVersion => format!("{major}.{minor}"),
             Variable::PythonFullVersion | Variable::ImplementationVersion => {
-                format!("{major}.{minor}.{}", self.target.patch().unwrap_or(0))
+                self.target.full_version().to_string()
             }
             // Of the kernel that it will run on nobody knows; sets are no values.
             Variable::PlatformRelease

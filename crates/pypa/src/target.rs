@@ -6,7 +6,7 @@ use imagewright_oci::Platform;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Tag, WheelFilename};
+use crate::{Tag, Version, WheelFilename};
 
 /// The C library of an image, with the version that its wheels may need at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,6 +65,12 @@ impl TargetPython {
     /// The patch release, when it is known.
     pub fn patch(&self) -> Option<u32> {
         self.patch
+    }
+
+    /// The version in full; of a patch release that is not known, the first.
+    pub fn full_version(&self) -> Version {
+        let text = format!("{}.{}.{}", self.major, self.minor, self.patch.unwrap_or(0));
+        text.parse().expect("three numbers are a version")
     }
 
     /// The platform of the image.

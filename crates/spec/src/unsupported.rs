@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{BuilderName, Field, ImageSpec, ProjectLock, SpecError};
+use crate::{BuilderName, Field, ImageSpec, SpecError};
 
 /// When the native builder will do something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,6 @@ pub const PENDING: &[Pending] = &[
     }),
     pending(Field::CondaPackages, 4, |spec| !spec.conda_packages.is_empty()),
     pending(Field::CondaChannels, 4, |spec| !spec.conda_channels.is_empty()),
-    partly(Field::Requirements, "a `poetry.lock` or `pylock.toml`", 3, |spec| {
-        spec.project_lock().is_some_and(|lock| lock != ProjectLock::Uv)
-    }),
     never(Field::Cuda, |spec| spec.cuda.is_some()),
     never(Field::Cudnn, |spec| spec.cudnn.is_some()),
 ];

@@ -109,6 +109,11 @@ impl Index {
         }
     }
 
+    /// The index at an address.
+    pub(super) fn of_address(url: IndexUrl) -> Self {
+        Self { name: None, url, further: Table::new() }
+    }
+
     /// As a variable of uv has it, with its password.
     pub(super) fn for_variable(&self) -> String {
         match &self.name {

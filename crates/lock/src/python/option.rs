@@ -191,6 +191,13 @@ impl InstallOptions {
         }
     }
 
+    /// With what is asked for alone, and nothing that it depends on.
+    pub(crate) fn without_dependencies(mut self, origin: Origin) -> Self {
+        let option = "--no-deps";
+        self.set(Passed { option, value: None, written: Written { option: option.to_owned(), origin } });
+        self
+    }
+
     /// Those that count for what is needed to build something, too.
     pub(crate) fn of_builds(&self) -> Self {
         Self { only_binary: self.only_binary.clone(), ..Self::default() }

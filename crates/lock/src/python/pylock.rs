@@ -10,6 +10,12 @@ use serde::Deserialize;
 pub(super) struct Pylock {
     pub(super) requires_python: Option<String>,
     #[serde(default)]
+    pub(super) extras: Vec<String>,
+    #[serde(default)]
+    pub(super) dependency_groups: Vec<String>,
+    #[serde(default)]
+    pub(super) default_groups: Vec<String>,
+    #[serde(default)]
     pub(super) packages: Vec<Package>,
 }
 

@@ -14,9 +14,9 @@ use crate::debian::Purpose;
 use crate::document::{BaseLock, InterpreterSource};
 use crate::locker::Locker;
 use crate::python::{
-    Asked, ChosenPackage, Finding, IndexPages, Lacking, LockedPackage, LockedProject, ProjectPin,
-    ProjectPins, PythonError, PythonRequest, PythonResolution, Requirement, SourceRequirement, WheelSource,
-    holds, pins, resolve, sdist,
+    Asked, ChosenPackage, Finding, Index, IndexPages, Lacking, LockedPackage, LockedProject, Origin,
+    ProjectPin, ProjectPins, PythonError, PythonRequest, PythonResolution, Requirement, SourceRequirement,
+    WheelSource, holds, pins, resolve, sdist,
 };
 
 /// Resolves packages, and builds those that have no wheel.
@@ -87,15 +87,46 @@ impl<'a> Building<'a> {
         let request = self.request(asked, installed, self.previous, &wheels, (&cache, scratch.path()));
         let ProjectPins { pins, warnings } = pins(uv, &request, project).await?;
         let mut resolution = PythonResolution { warnings, ..PythonResolution::default() };
+        let mut lines: Vec<(Option<Index>, Vec<Requirement>)> = Vec::new();
         for pin in pins {
             match pin {
                 ProjectPin::Wheel(package) => resolution.packages.push(*package),
                 ProjectPin::Kept(name, version) => resolution.kept.push((name, version)),
+                ProjectPin::Line(requirement, index) => {
+                    match lines.iter_mut().find(|(known, _)| *known == index) {
+                        Some((_, lines)) => lines.push(requirement),
+                        None => lines.push((index, vec![requirement])),
+                    }
+                }
                 ProjectPin::Source(requirement) => resolution.packages.push(self.source(requirement).await?),
             }
         }
+        for (index, requirements) in lines {
+            let found = self.pinned(index, requirements, asked, installed).await?;
+            resolution.packages.extend(found.packages);
+            resolution.kept.extend(found.kept);
+        }
         resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(resolution)
+    }
+
+    /// The packages that these lines are about, each from the index that has it.
+    async fn pinned(
+        &self,
+        index: Option<Index>,
+        requirements: Vec<Requirement>,
+        asked: &Asked,
+        installed: &[(PackageName, Version)],
+    ) -> Result<PythonResolution, LockError> {
+        let mut indexes = asked.indexes.clone();
+        if let Some(index) = index {
+            (indexes.default, indexes.no_index) = (Some(index), false);
+            indexes.additional.clear();
+        }
+        let origin = Origin::Field { name: "requirements".to_owned() };
+        let options = asked.options.clone().without_dependencies(origin);
+        let asked = Asked { requirements, options, indexes, ..Asked::default() };
+        self.resolved(asked, installed, self.previous, &Stack::new()).await
     }
 
     /// The wheel that is built for a requirement of a lock.

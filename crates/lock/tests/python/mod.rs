@@ -7,6 +7,7 @@ mod index;
 mod locating;
 pub(crate) mod machine;
 mod network;
+mod poetry;
 mod precedence;
 mod projects;
 mod properties;

@@ -97,6 +97,7 @@ fn told(found: &ProjectPins) -> Vec<String> {
         }
         ProjectPin::Kept(name, version) => format!("{name} {version} is kept"),
         ProjectPin::Source(requirement) => format!("{requirement:?}"),
+        ProjectPin::Line(requirement, index) => panic!("{requirement:?} {index:?}"),
     });
     told.collect()
 }
@@ -169,4 +170,40 @@ async fn a_lock_is_held_against_its_project() {
     assert_eq!(error.hint().unwrap(), "run `uv lock` in the folder of the project");
     let unheld = machine.pins(&ask("--frozen")).await.unwrap();
     assert_eq!(unheld.pins.len(), 3, "{unheld:?}");
+}
+
+#[tokio::test]
+async fn a_pylock_is_installed_with_the_groups_and_extras_that_are_asked_for() {
+    let package = |name: &str, digit: &str, marker: &str| {
+        let hash = digit.repeat(64);
+        format!(
+            "[[packages]]\nname = '{name}'\nversion = '1.0'\n{marker}\n[[packages.wheels]]\n\
+             url = 'https://files.example/{name}-1.0-py3-none-any.whl'\nsize = {digit}\nhashes = {{ sha256 = '{hash}' }}\n"
+        )
+    };
+    let lock = [
+        "lock-version = '1.0'\ncreated-by = 'somebody'\nrequires-python = '>=3.9'\nextras = ['more']\n\
+         dependency-groups = ['dev', 'docs']\ndefault-groups = ['dev']\n"
+            .to_owned(),
+        package("pure", "1", ""),
+        package("tool", "2", "marker = \"'dev' in dependency_groups\""),
+        package("paper", "3", "marker = \"'docs' in dependency_groups\""),
+        package("extra", "4", "marker = \"'more' in extras\""),
+        package("win", "5", "marker = \"sys_platform == 'win32'\""),
+    ];
+    let Some(machine) = Machine::new() else { return };
+    machine.write("project/pylock.toml", lock.join("\n"));
+    for (arguments, expected) in [
+        ("", "pure tool"),
+        ("--no-default-groups --extra more", "pure extra"),
+        ("--group docs --all-extras", "pure tool paper extra"),
+    ] {
+        let ask = Ask { offline: true, ..Ask::machine(&[]).file("pylock.toml").arguments(arguments) };
+        let found = machine.pins(&ask).await.unwrap();
+        let names: Vec<String> = told(&found)
+            .iter()
+            .map(|url| url.rsplit('/').next().unwrap().split("-1.0").next().unwrap().to_owned())
+            .collect();
+        assert_eq!(names.join(" "), expected, "{arguments}");
+    }
 }

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use imagewright_pypa::{PackageName, Specifiers, TargetPython};
+use imagewright_pypa::{PackageName, TargetPython};
 use imagewright_spec::ProjectLock;
 use thiserror::Error;
 
@@ -42,9 +42,21 @@ pub enum ProjectError {
         /// Which lock.
         path: PathBuf,
         /// The versions that it is for.
-        wanted: Specifiers,
+        wanted: String,
         /// What the image has.
         target: Box<TargetPython>,
+    },
+    /// The project has no group or extra of a name.
+    #[error("{} has no {kind} `{name}`", path.display())]
+    Unknown {
+        /// Which lock.
+        path: PathBuf,
+        /// `group` or `extra`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
     },
     /// A package is locked in a way that is not known.
     #[error("{} has {name} {}", path.display(), problem.said())]
@@ -96,6 +108,8 @@ impl ProjectError {
                  it again"
                     .to_owned(),
             ),
+            Self::Unknown { known, .. } if known.is_empty() => Some("it has none at all".to_owned()),
+            Self::Unknown { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::Package { problem: PackageProblem::Twice, .. } => {
                 Some("choose one of the extras or groups that exclude each other".to_owned())
             }

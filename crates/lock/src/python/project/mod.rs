@@ -9,6 +9,7 @@ mod choice;
 mod error;
 mod export;
 mod pins;
+mod poetry;
 
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,10 @@ impl LockedProject {
     pub(super) fn indexes(&self, host: &Host) -> Result<IndexSettings, PythonError> {
         let pyproject = self.lock.pyproject(&self.path).map(|path| host.absolute(path));
         match pyproject.filter(|path| path.is_file()) {
+            Some(path) if self.lock == ProjectLock::Poetry => {
+                // They are only asked for what the lock has from them.
+                Ok(IndexSettings { wheels: poetry::sources(&path, host)?, ..IndexSettings::default() })
+            }
             Some(path) => uv_config::of_file(&path),
             None => Ok(IndexSettings::default()),
         }

@@ -6,10 +6,10 @@ use imagewright_spec::ProjectLock;
 
 use super::error::PackageProblem;
 use super::export::export;
-use super::{LockedProject, ProjectError};
+use super::{LockedProject, ProjectError, poetry};
 use crate::python::pylock::{Directory, File, Package, Pylock, Repository};
 use crate::python::select::Selection;
-use crate::python::{ChosenPackage, Origin, PythonError, PythonRequest, PythonWarning, Requirement};
+use crate::python::{ChosenPackage, Index, Origin, PythonError, PythonRequest, PythonWarning, Requirement};
 use crate::uv::Uv;
 
 /// What of a lock is for the target.
@@ -30,6 +30,8 @@ pub enum ProjectPin {
     Kept(PackageName, Version),
     /// It is built from this.
     Source(Requirement),
+    /// It satisfies this, with none of what it depends on; where an index is named, it is from there.
+    Line(Requirement, Option<Index>),
 }
 
 /// The packages of a lock that are for the target of a request.
@@ -40,9 +42,14 @@ pub async fn pins(
 ) -> Result<ProjectPins, PythonError> {
     let (pylock, warning) = match project.lock {
         ProjectLock::Uv => export(uv, request, project).await?,
-        ProjectLock::Poetry | ProjectLock::Pylock => unreachable!("the spec refuses it until it is read"),
+        ProjectLock::Poetry => {
+            let pins = poetry::pins(project, request.host, request.target)?;
+            return Ok(ProjectPins { pins, warnings: Vec::new() });
+        }
+        ProjectLock::Pylock => (read(request, project)?, None),
     };
-    let picking = Picking { request, project };
+    let environment = project.choice.environment(request.target, &pylock);
+    let picking = Picking { request, project, environment };
     picking.check_python(&pylock)?;
     let mut pins = Vec::new();
     let mut seen = BTreeSet::new();
@@ -59,9 +66,20 @@ pub async fn pins(
     Ok(ProjectPins { pins, warnings: warning.into_iter().collect() })
 }
 
+/// The packages of a `pylock.toml`.
+fn read(request: &PythonRequest<'_>, project: &LockedProject) -> Result<Pylock, PythonError> {
+    let path = request.host.absolute(&project.path);
+    let text = fs_err::read_to_string(&path).map_err(|source| PythonError::File { path, source })?;
+    toml::from_str(&text).map_err(|source| {
+        let (path, source) = (project.path.clone(), Box::new(source));
+        ProjectError::Malformed { path, source }.into()
+    })
+}
+
 struct Picking<'a> {
     request: &'a PythonRequest<'a>,
     project: &'a LockedProject,
+    environment: MarkerEnvironment<'a>,
 }
 
 impl Picking<'_> {
@@ -69,19 +87,18 @@ impl Picking<'_> {
         let Some(text) = &pylock.requires_python else { return Ok(()) };
         let wanted: imagewright_pypa::Specifiers = text.parse().map_err(|error| self.malformed(error))?;
         let target = self.request.target;
-        let (major, minor) = target.version();
-        let version = format!("{major}.{minor}.{}", target.patch().unwrap_or(0));
-        if wanted.contains(&version.parse().expect("three numbers are a version")) {
+        if wanted.contains(&target.full_version()) {
             return Ok(());
         }
-        let (path, target) = (self.project.path.clone(), Box::new(target.clone()));
+        let (path, wanted, target) =
+            (self.project.path.clone(), wanted.to_string(), Box::new(target.clone()));
         Err(ProjectError::Python { path, wanted, target }.into())
     }
 
     fn is_meant(&self, package: &Package) -> Result<bool, PythonError> {
         let Some(text) = &package.marker else { return Ok(true) };
         let marker: Marker = text.parse().map_err(|error| self.malformed(error))?;
-        Ok(marker.holds(&MarkerEnvironment::of(self.request.target)))
+        Ok(marker.holds(&self.environment))
     }
 
     fn pin(&self, name: PackageName, package: &Package) -> Result<ProjectPin, PythonError> {
