@@ -390,7 +390,6 @@ impl BuildError {
             )),
             Self::Sink(source) => source.hint(),
             Self::Docker(source) => source.hint(),
-            Self::BaseFailed { .. } => Some("the failure of the base itself is told too".to_owned()),
             Self::OwnBase { .. } => {
                 Some("give one of them another `name`, or a `tag_format` with `{spec_hash}`".to_owned())
             }
@@ -420,7 +419,7 @@ impl BuildError {
             Self::AptChoice { .. } => Some(
                 "install the packages with `commands: [apt-get update, apt-get install --yes …]`".to_owned(),
             ),
-            Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } => None,
+            Self::Reference(_) | Self::Artifact { .. } | Self::Owner { .. } | Self::BaseFailed { .. } => None,
         }
     }
 }

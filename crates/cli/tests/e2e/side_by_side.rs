@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use imagewright_testkit::registry::{Effect, Fault};
+use imagewright_testkit::registry::{Effect, Fault, Request};
 use serde_json::{Value, json};
 
 use crate::support::{Offline, Report, assert_valid, small};
@@ -20,6 +20,14 @@ fn counted<T: Ord>(what: impl IntoIterator<Item = T>) -> BTreeMap<T, usize> {
 fn assert_each_once<T: Ord + std::fmt::Debug>(what: impl IntoIterator<Item = T>) {
     let counts = counted(what);
     assert!(!counts.is_empty() && counts.values().all(|count| *count == 1), "{counts:?}");
+}
+
+/// The reports count the bytes that the registry was sent.
+#[track_caller]
+fn assert_sent(requests: &[Request], reports: &[Report]) {
+    let bytes: u64 = reports.iter().map(|report| report.number("bytes_uploaded")).sum();
+    let patched = requests.iter().filter(|it| it.method == "PATCH").filter_map(|it| it.content_length);
+    assert_eq!(bytes, patched.sum::<u64>());
 }
 
 /// The lines of stdout.
@@ -102,9 +110,7 @@ fn what_several_images_have_in_common_is_made_and_sent_once() {
     let tagged = requests.iter().filter(|it| it.method == "PUT" && it.path.contains("/manifests/"));
     let tagged: Vec<&str> = tagged.map(|it| &*it.path).filter(|path| !path.contains("sha256")).collect();
     assert_each_once(&tagged);
-    let bytes: u64 = reports.iter().map(|report| report.number("bytes_uploaded")).sum();
-    let patched = requests.iter().filter(|it| it.method == "PATCH").filter_map(|it| it.content_length);
-    assert_eq!(bytes, patched.sum::<u64>());
+    assert_sent(&requests, &reports);
     // Lines say which image they are about.
     built.says(&["[over4] resolving over4", "[below] resolving below"]);
 
