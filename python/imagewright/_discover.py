@@ -61,15 +61,16 @@ class Image:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Answers for ``FILE [NAME...]``."""
+    """Answers for ``[--may-be-empty] FILE [NAME...]``."""
     # A file may print when it is imported, also from C. The answer keeps the descriptor that the program reads.
     answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    file, *names = arguments
+    may_be_empty = arguments[0] == "--may-be-empty"
+    file, *names = arguments[1:] if may_be_empty else arguments
     document: Dict[str, Any]
     try:
         path = Path(file).resolve()
-        document = {"images": [image.answer(path) for image in images(path, names)]}
+        document = {"images": [image.answer(path) for image in images(path, names, may_be_empty)]}
     except Refused as refused:
         document = {"error": {"message": str(refused), "causes": refused.causes, "hint": refused.hint}}
     json.dump(document, answer)
@@ -95,7 +96,7 @@ def _end() -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-IS", "-c", _KEEP, os.path.dirname(client.path())])
 
 
-def images(path: Path, names: Sequence[str]) -> List[Image]:
+def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
     """The images of a file: of what ``names`` name, else of its tasks and workflows, else of its variables."""
     module = _load(path)
     variables = {name: value for name, value in vars(module).items() if _is_spec(value)}
@@ -111,7 +112,7 @@ def images(path: Path, names: Sequence[str]) -> List[Image]:
     if not names:
         of_file = [(spec, None) for spec in _built]
         found = [*_of_entities(path, entities), *of_file] or _of_variables(variables)
-    if not found:
+    if not found and not may_be_empty:
         _refuse_empty(path, names, entities)
     return _merged(found, variables)
 
@@ -261,4 +262,7 @@ def _refuse_empty(path: Path, names: Sequence[str], entities: Dict[str, Any]) ->
         raise Refused(
             f"no task of {shown} has an ImageSpec", hint="give one to a task: `@task(container_image=ImageSpec(...))`"
         )
-    raise Refused(f"{shown} has no ImageSpec, and no tasks", hint="name a file that has some")
+    hint = "name a file that has some"
+    if "flyte" in sys.modules:
+        hint = f"an environment of Flyte 2 is built by flyte, with imagewright as its builder: `flyte build {shown} ENV`"
+    raise Refused(f"{shown} has no ImageSpec, and no tasks", hint=hint)

@@ -63,7 +63,7 @@ impl SubjectArguments {
             let (registry, name, platform) =
                 (self.registry.clone(), self.name.clone(), self.platform.clone());
             let overrides = OverrideArguments { registry, name, platform, builder: None };
-            let arguments = SpecArguments { specs: vec![path.to_owned()], overrides };
+            let arguments = SpecArguments { specs: vec![path.to_owned()], all: None, overrides };
             let asked = Box::new(spec_request::read(environment, &arguments)?);
             return Ok(Subject::Spec { asked });
         }

@@ -20,6 +20,8 @@ pub(crate) struct Found {
     pub(crate) place: PathBuf,
     /// The request, as JSON.
     pub(crate) request: String,
+    /// The spec in it, which tells it from others.
+    pub(super) spec: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +67,8 @@ fn found(file: &Path, image: Image<'_>) -> Found {
     Found {
         title: format!("{}:{name}{}", file.display(), shown(&users)),
         place: place(file, &name),
+        spec: serde_json::from_str::<serde_json::Value>(request.get())
+            .map_or_else(|_| serde_json::Value::Null, |mut it| it["spec"].take()),
         request: request.get().to_owned(),
     }
 }

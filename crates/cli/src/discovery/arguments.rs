@@ -11,6 +11,8 @@ pub(crate) enum Named {
     /// A file, or standard input.
     Spec(PathBuf),
     Python(PythonFile),
+    /// A folder, of whose Python files all is meant.
+    Folder(PathBuf),
 }
 
 /// A Python file, and what in it is meant: workflows, tasks, launch plans, variables; all of it, if nothing is named.
@@ -24,7 +26,7 @@ pub(crate) struct PythonFile {
 impl fmt::Display for Named {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Spec(path) => path.display().fmt(f),
+            Self::Spec(path) | Self::Folder(path) => path.display().fmt(f),
             Self::Python(PythonFile { path, names }) => {
                 path.display().fmt(f)?;
                 names.iter().try_for_each(|name| write!(f, " {name}"))
@@ -89,7 +91,7 @@ fn check(path: &Path) -> Result<(), DiscoveryError> {
         return refused("a notebook", hint);
     }
     if path.is_dir() {
-        let hint = "name the specs and Python files that are in it: `imagewright build *.py`".to_owned();
+        let hint = format!("to build what its Python files have: `imagewright build --all {}`", path.display());
         return refused("a directory", hint);
     }
     Ok(())

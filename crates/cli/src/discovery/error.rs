@@ -29,6 +29,9 @@ pub(crate) enum DiscoveryError {
     /// It read the file, and says what is wrong with it.
     #[error("{message}")]
     Refused { message: String, source: Option<Cause>, hint: Option<String> },
+    /// A folder in which no Python file has one.
+    #[error("no Python file below {} has an ImageSpec", folder.display())]
+    Empty { folder: PathBuf },
     /// What is named is neither a spec nor a Python file.
     #[error("{} is {what}, which has no spec", path.display())]
     NoSpec { path: PathBuf, what: &'static str, hint: String },
@@ -65,7 +68,7 @@ impl DiscoveryError {
             }
             Self::Refused { hint, .. } => hint.clone(),
             Self::NoSpec { hint, .. } | Self::NoFile { hint, .. } => Some(hint.clone()),
-            Self::Ended { .. } | Self::TimedOut { .. } | Self::Answer { .. } => None,
+            Self::Ended { .. } | Self::TimedOut { .. } | Self::Answer { .. } | Self::Empty { .. } => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod arguments;
 mod error;
+mod folder;
 mod interpreter;
 
 use std::path::{Path, PathBuf};
@@ -41,18 +42,49 @@ const NO_PACKAGE: i32 = 96;
 /// What `file` has: the images of what it names in it, else of its tasks and workflows, else of its variables.
 pub(crate) fn found(environment: &Environment, file: &PythonFile) -> Result<Vec<Found>, Failure> {
     let PythonFile { path, names } = file;
+    answer(environment, path, names, &[])
+}
+
+/// What the Python files below a folder have, each file read by a process of its own; of files without images nothing.
+pub(crate) fn found_below(environment: &Environment, folder: &Path) -> Result<Vec<Found>, Failure> {
+    let mut all: Vec<Found> = Vec::new();
+    for file in folder::files(folder)? {
+        for found in answer(environment, &file, &[], &["--may-be-empty"])? {
+            // Files that import one another have the same images.
+            if !all.iter().any(|other| other.spec == found.spec) {
+                all.push(found);
+            }
+        }
+    }
+    if all.is_empty() {
+        return Err(DiscoveryError::Empty { folder: folder.to_owned() }.into());
+    }
+    Ok(all)
+}
+
+fn answer(
+    environment: &Environment,
+    path: &Path,
+    names: &[String],
+    options: &[&str],
+) -> Result<Vec<Found>, Failure> {
     // That there is no such file is nothing that Python need say.
     fs_err::metadata(path)?;
     let program = interpreter::find(environment, &Configuration::load(environment)?);
-    let program = program.ok_or_else(|| DiscoveryError::NoInterpreter { file: path.clone() })?;
-    let text = interrupt::run(ask(&program, path, names))?;
+    let program = program.ok_or_else(|| DiscoveryError::NoInterpreter { file: path.to_owned() })?;
+    let text = interrupt::run(ask(&program, path, names, options))?;
     Ok(answer::parse(&program, path, &text)?)
 }
 
 /// Has a Python read a file; its answer.
-async fn ask(program: &Path, file: &Path, names: &[String]) -> Result<String, DiscoveryError> {
+async fn ask(
+    program: &Path,
+    file: &Path,
+    names: &[String],
+    options: &[&str],
+) -> Result<String, DiscoveryError> {
     let mut command = tokio::process::Command::new(program);
-    command.arg("-c").arg(START).arg(file).args(names);
+    command.arg("-c").arg(START).args(options).arg(file).args(names);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
     if let Ok(own) = std::env::current_exe() {
         // What asks the program while it is imported, as for a tag, asks this one.

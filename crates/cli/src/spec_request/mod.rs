@@ -13,7 +13,7 @@ use imagewright_spec::{
 };
 
 use crate::arguments::{OverrideArguments, SpecArguments};
-use crate::discovery::{self, Named, PythonFile};
+use crate::discovery::{self, Found, Named, PythonFile};
 use crate::environment::Environment;
 use crate::failure::Failure;
 pub(crate) use document::RequestError;
@@ -79,8 +79,9 @@ pub(crate) fn read_all(
     environment: &Environment,
     arguments: &SpecArguments,
 ) -> Result<Vec<SpecRequest>, Failure> {
+    let folder = arguments.all.iter().cloned().map(Named::Folder);
     let mut requests = Vec::new();
-    for named in discovery::named(&arguments.specs)? {
+    for named in discovery::named(&arguments.specs)?.into_iter().chain(folder) {
         requests.extend(read_named(environment, &named, &arguments.overrides)?);
     }
     Ok(requests)
@@ -98,7 +99,8 @@ pub(crate) fn read_named(
             let spec = script::load(path, &options);
             spec.map(|spec| vec![SpecRequest::of(path, spec)]).map_err(Failure::from)
         }
-        Named::Python(file) => read_python(environment, file, &options),
+        Named::Python(file) => requests_of(discovery::found(environment, file)?, &options),
+        Named::Folder(folder) => requests_of(discovery::found_below(environment, folder)?, &options),
         Named::Spec(file) if file == Path::new(STDIN) => {
             let text = io::read_to_string(io::stdin()).map_err(|source| SpecError::Read { source })?;
             if document::has_requests(&text) {
@@ -125,13 +127,8 @@ fn is_script(path: &Path) -> bool {
     fs_err::read_to_string(path).is_ok_and(|text| script::has_metadata(&text))
 }
 
-/// Has the user's Python read a file.
-fn read_python(
-    environment: &Environment,
-    file: &PythonFile,
-    options: &ParseOptions,
-) -> Result<Vec<SpecRequest>, Failure> {
-    let found = discovery::found(environment, file)?;
+/// The requests that the user's Python gave.
+fn requests_of(found: Vec<Found>, options: &ParseOptions) -> Result<Vec<SpecRequest>, Failure> {
     let requests = found.into_iter().map(|found| {
         let request = document::request(&found.request, Some(Path::new(&found.title)), options)?;
         Ok(SpecRequest { title: found.title, file: found.place, ..request })

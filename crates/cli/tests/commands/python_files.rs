@@ -46,6 +46,24 @@ fn variables_of_a_file_without_flytekit() {
     let built = run(&world, &["build", "images.py"]).expect(0);
     assert_eq!(built.stdout.lines().collect::<Vec<_>>(), names);
     run(&world, &["exists", "images.py:b"]).expect(0);
+
+    // A folder has a copy of one image, another one, and a file that must not be executed.
+    for (name, content) in [
+        ("folder/x/one.py", format!("from imagewright import ImageSpec\na = {first}\n")),
+        ("folder/y/one.py", format!("from imagewright import ImageSpec\na = {first}\nb = {second}\n")),
+        ("folder/y/none.py", "import imagewright\n".to_owned()),
+        ("folder/y/script.py", "raise SystemExit\n".to_owned()),
+        ("folder/env/pyvenv.cfg", String::new()),
+        ("folder/env/one.py", "import imagewright\nraise SystemExit\n".to_owned()),
+    ] {
+        workshop.write(name, content);
+    }
+    let all = run(&world, &["build", "--all", "folder"]).expect(0);
+    assert_eq!(all.stdout.lines().collect::<Vec<_>>(), names);
+    fs_err::create_dir(workshop.project().join("empty")).unwrap();
+    run(&world, &["build", "--all", "empty"])
+        .expect(2)
+        .says(&["no Python file below empty has an ImageSpec"]);
 }
 
 #[test]
