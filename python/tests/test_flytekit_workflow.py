@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-import tarfile
 import urllib.request
 from pathlib import Path
-from typing import Dict
 
-from flyteidl.admin import task_pb2
 from imagewright import _program
+from pyflyte import images, pyflyte
 
 # What is guarded is what each image alone has; flytekit brings neither.
 WORKFLOW = """
@@ -59,32 +55,6 @@ pyflyte-execute --inputs /tmp/in.pb --output-prefix /tmp/out --raw-output-data-p
 test ! -e /tmp/out/error.pb || { cat /tmp/out/error.pb; exit 1; }
 test -e /tmp/out/outputs.pb
 """
-
-
-def pyflyte(*arguments: str, **environment: str) -> str:
-    """Runs it as in a fresh environment: the only programs are those that pip put there, and no Docker is one."""
-    folder = os.path.dirname(sys.executable)
-    run = subprocess.run(
-        [os.path.join(folder, "pyflyte"), *arguments],
-        env={**os.environ, "PATH": folder, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-    )
-    assert run.returncode == 0, run.stdout
-    return run.stdout
-
-
-def images(package: Path) -> Dict[str, str]:
-    """The images of a package's tasks."""
-    found = {}
-    with tarfile.open(package) as archive:
-        for member in archive.getmembers():
-            content = archive.extractfile(member)
-            if member.name.endswith("_1.pb") and content is not None:
-                template = task_pb2.TaskSpec.FromString(content.read()).template
-                found[template.id.name] = template.container.image
-    return found
 
 
 def digest(image: str) -> str:

@@ -23,11 +23,13 @@ macro_rules! files {
 files! {
     agreement,
     client,
+    examples,
     flyte,
     flyte_layers,
     flytekit,
     flytekit_originals,
     flytekit_workflow,
+    pyflyte,
     spec,
     types,
 }
