@@ -126,7 +126,12 @@ def _uv_project(layer: Any) -> Fields:
         )
     if layer.uvlock.parent.resolve() != layer.pyproject.parent.resolve():
         raise SpecError(f"{layer.uvlock} is not in the folder of {layer.pyproject}")
-    return {"requirements": _path(layer.uvlock), **_installs_project(layer), **_pip(layer)}
+    fields = {"requirements": _path(layer.uvlock), **_installs_project(layer), **_pip(layer)}
+    arguments = shlex.split(fields.get("pip_extra_args", ""))
+    if "--no-dev" not in arguments:
+        # uv's own default; in a spec the group is left out, as in flytekit.
+        fields["pip_extra_args"] = " ".join([*filter(None, [fields.get("pip_extra_args")]), "--dev"])
+    return fields
 
 
 def _poetry_project(layer: Any) -> Fields:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import urllib.request
 from pathlib import Path
 from typing import Any, Dict
@@ -14,6 +15,7 @@ import pytest
 
 flyte = pytest.importorskip("flyte")
 
+from flyte._image import UVScript  # noqa: E402
 from flyte.errors import ImageBuildError  # noqa: E402
 
 from imagewright import _program  # noqa: E402
@@ -131,6 +133,57 @@ def test_an_image_is_built_pushed_and_runs_its_task(
     assert found.stdout.split() == [image.uri, "None"]
     flyte.build(image, force=True)
     assert manifest(image.uri) == before
+
+
+PROJECT = """\
+[project]
+name = "app"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = ["six"]
+
+[dependency-groups]
+dev = ["iniconfig"]
+
+[build-system]
+requires = ["setuptools"]
+build-backend = "setuptools.build_meta"
+
+[tool.setuptools]
+py-modules = ["app"]
+"""
+
+SCRIPT = """\
+# /// script
+# dependencies = ["pluggy"]
+# ///
+"""
+
+
+def test_a_project_and_a_script_in_the_background(
+    flytes: Path, registry: str, network: None, unique: str
+) -> None:
+    bases = os.environ.get("IMAGEWRIGHT_TEST_BASES")
+    if not bases:
+        pytest.skip("IMAGEWRIGHT_TEST_BASES is not set")
+    app = flytes / "app"
+    app.mkdir()
+    (app / "pyproject.toml").write_text(PROJECT)
+    (app / "app.py").write_text("import six\nNAME = 'app'\n")
+    (flytes / "script.py").write_text(SCRIPT)
+    subprocess.run([Path(sys.executable).with_name("uv"), "lock", "--quiet"], cwd=app, check=True)
+    image = (
+        flyte.Image.from_base(f"{bases}/debian-python:bookworm")
+        .clone(registry=registry, name=unique, python_version=(3, 11), extendable=True)
+        .with_uv_project(app / "pyproject.toml", project_install_mode="install_project")
+        .clone(addl_layer=UVScript(script=flytes / "script.py"), extendable=True)
+    )
+    flyte.build(image, wait=False)
+    for thread in threading.enumerate():
+        if thread.name == image.uri:
+            thread.join()
+    names = "import app, six, iniconfig, pluggy, json; print(json.dumps({'name': app.NAME}))"
+    assert inside(image.uri, names) == {"name": "app"}
 
 
 def test_failures_are_those_that_flyte_knows(flytes: Path, registry: str, unique: str) -> None:

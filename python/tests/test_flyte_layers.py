@@ -118,11 +118,13 @@ def test_projects_and_wheels(project: Path) -> None:
         (dist / f"a_b-{wheel}.whl").touch()
     of = (
         image()
+        .with_uv_project(project / "pyproject.toml")
         .with_uv_project(project / "pyproject.toml", extra_args="--no-dev")
         .with_poetry_project(project / "pyproject.toml", project_install_mode="install_project")
         .clone(addl_layer=PythonWheels(wheel_dir=dist, package_name="a-b"), extendable=True)
     )
     assert lowered(of, project / "copies") == [
+        {"requirements": "uv.lock", "pip_extra_args": "--dev"},
         {"requirements": "uv.lock", "pip_extra_args": "--no-dev"},
         {"requirements": "poetry.lock", "builder_options": {"install_project": True}},
         {
