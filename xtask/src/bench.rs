@@ -11,11 +11,14 @@ use crate::workspace::Workspace;
 mod buildkit;
 mod imagewright;
 mod job;
+mod python;
 mod record;
 mod sample;
+mod ten;
 
 use imagewright::Manner;
 use job::Job;
+use sample::Side;
 
 /// Measure imagewright beside Docker with BuildKit.
 #[derive(Debug, clap::Args)]
@@ -47,16 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let jobs = if arguments.jobs.is_empty() { Job::ALL.to_vec() } else { arguments.jobs.clone() };
     for job in jobs {
         let runs = arguments.runs.unwrap_or_else(|| job.runs());
-        let own = |manner| imagewright::measure(&workspace, &prepared, job, manner, runs);
-        let mut sides = vec![step(&format!("{job}: imagewright"), || own(Manner::Plain))?];
-        if job == Job::Again {
-            sides.push(step(&format!("{job}: imagewright --force"), || own(Manner::Forced))?);
-        }
-        if !arguments.alone && job.is_compared() {
-            sides.push(step(&format!("{job}: BuildKit"), || {
-                buildkit::measure(&workspace, &prepared, job, runs)
-            })?);
-        }
+        let sides = sides(&workspace, &prepared, job, runs, arguments.alone)?;
         let section = record::section(job, &sides);
         eprintln!("\n{section}");
         if arguments.record {
@@ -64,4 +58,29 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn sides(
+    workspace: &Workspace,
+    prepared: &Prepared,
+    job: Job,
+    runs: usize,
+    is_alone: bool,
+) -> Result<Vec<Side>> {
+    if job == Job::Python {
+        return step("python", || python::measure(workspace, prepared, runs));
+    }
+    if !job.ten().is_empty() {
+        let sides = step(&format!("{job}: imagewright"), || ten::measure(workspace, prepared, job, runs))?;
+        return Ok(sides.into());
+    }
+    let own = |manner| imagewright::measure(workspace, prepared, job, manner, runs);
+    let mut sides = vec![step(&format!("{job}: imagewright"), || own(Manner::Plain))?];
+    if job == Job::Again {
+        sides.push(step(&format!("{job}: imagewright --force"), || own(Manner::Forced))?);
+    }
+    if !is_alone && job.is_compared() {
+        sides.push(step(&format!("{job}: BuildKit"), || buildkit::measure(workspace, prepared, job, runs))?);
+    }
+    Ok(sides)
 }

@@ -1,4 +1,5 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value, json};
@@ -7,7 +8,7 @@ use super::job::Job;
 use super::sample::{Sample, Side, Timed, stored, timed};
 use crate::bases;
 use crate::peers::{Prepared, Registry};
-use crate::process::{command, run};
+use crate::process::{command as program, run};
 use crate::workspace::Workspace;
 
 /// What a build does that may find its image.
@@ -40,7 +41,7 @@ pub(super) fn measure(
             build(workspace, &folder, registry.authority(), &spec(job, &packages), Manner::Plain)?;
         }
         // What has not reached the disk yet would be written while the clock runs.
-        run(&mut command("sync"))?;
+        run(&mut program("sync"))?;
         let before = stored(registry.storage())?;
         let Timed { output, seconds, resident } =
             build(workspace, &folder, registry.authority(), &spec(job, &job.packages()), manner)?;
@@ -73,14 +74,25 @@ fn build(
     asked: &Map<String, Value>,
     manner: Manner,
 ) -> Result<Timed> {
-    let spec = folder.join("image.yaml");
+    let spec = write(folder, authority, "bench", asked)?;
+    timed(&mut command(workspace, folder, &[spec], manner), &folder.join("report.json"))
+}
+
+/// Writes the spec of an image over Debian's Python, and gives its path.
+pub(super) fn write(folder: &Path, authority: &str, name: &str, asked: &Map<String, Value>) -> Result<PathBuf> {
+    let spec = folder.join(name).with_extension("yaml");
     let base = format!("{}/debian-python:bookworm", bases::prefix(authority));
-    let mut text = json!({ "name": "bench", "registry": authority, "base_image": base });
+    let mut text = json!({ "name": name, "registry": authority, "base_image": base });
     text.as_object_mut().context("it is an object")?.extend(asked.clone());
     fs_err::write(&spec, text.to_string())?;
-    let mut build = command(workspace.target.join("release/imagewright"));
-    build.args(["build", "--json", "--progress", "none"]).arg(&spec);
+    Ok(spec)
+}
+
+/// The release build, with a store in `folder`.
+pub(super) fn command(workspace: &Workspace, folder: &Path, specs: &[PathBuf], manner: Manner) -> Command {
+    let mut build = program(workspace.target.join("release/imagewright"));
+    build.args(["build", "--json", "--progress", "none"]).args(specs);
     build.args((manner == Manner::Forced).then_some("--force"));
     build.env("IMAGEWRIGHT_STORE", folder.join("store")).current_dir(folder);
-    timed(&mut build, &folder.join("report.json"))
+    build
 }

@@ -13,20 +13,62 @@ pub(crate) enum Job {
     Again,
     /// torch with its CUDA packages, nothing in any cache.
     Torch,
+    /// Ten specs that share nothing but their base, by one command.
+    TenDisjoint,
+    /// Ten specs that share most of their packages, by one command.
+    TenSharing,
+    /// The Python package: its import, and the first tag of a spec.
+    Python,
 }
 
 /// docopt has no wheel.
 const EXECUTED: [&str; 2] = ["docopt", "six"];
 
+/// Neither these nor what they need meet.
+const DISJOINT: [&str; 10] = [
+    "requests",
+    "flask",
+    "rich",
+    "sqlalchemy",
+    "numpy",
+    "lxml",
+    "pillow",
+    "cryptography",
+    "networkx",
+    "tornado",
+];
+
+const SMALL: [&str; 10] = [
+    "six", "idna", "certifi", "toml", "pluggy", "iniconfig", "attrs", "click", "markupsafe", "tabulate",
+];
+
 const SCIENCE: [&str; 3] = ["numpy", "pandas", "scikit-learn"];
 
 impl Job {
-    pub(super) const ALL: [Self; 5] = [Self::Cold, Self::PlusOne, Self::Nothing, Self::Again, Self::Torch];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Cold,
+        Self::PlusOne,
+        Self::Nothing,
+        Self::Again,
+        Self::Torch,
+        Self::TenDisjoint,
+        Self::TenSharing,
+        Self::Python,
+    ];
+
+    /// What each of ten specs asks for.
+    pub(super) fn ten(self) -> Vec<Vec<&'static str>> {
+        match self {
+            Self::TenDisjoint => DISJOINT.iter().map(|&package| vec![package]).collect(),
+            Self::TenSharing => SMALL.iter().map(|small| [&SCIENCE[..], &[small]].concat()).collect(),
+            _ => Vec::new(),
+        }
+    }
 
     /// What is built and pushed before the clock starts, without being measured.
     pub(super) fn before(self) -> Option<Vec<&'static str>> {
         match self {
-            Self::Cold | Self::Torch => None,
+            Self::Cold | Self::Torch | Self::TenDisjoint | Self::TenSharing | Self::Python => None,
             Self::PlusOne | Self::Nothing => Some(SCIENCE.to_vec()),
             Self::Again => Some(EXECUTED.to_vec()),
         }
@@ -39,6 +81,7 @@ impl Job {
             Self::PlusOne => [&SCIENCE[..], &["httpx"]].concat(),
             Self::Again => EXECUTED.to_vec(),
             Self::Torch => vec!["torch"],
+            Self::TenDisjoint | Self::TenSharing | Self::Python => Vec::new(),
         }
     }
 
@@ -46,21 +89,22 @@ impl Job {
     pub(super) fn further(self) -> Vec<(&'static str, &'static str)> {
         match self {
             Self::Again => vec![("apt_packages", "curl"), ("commands", "curl --version > /opt/curl")],
-            Self::Cold | Self::PlusOne | Self::Nothing | Self::Torch => Vec::new(),
+            _ => Vec::new(),
         }
     }
 
     /// Whether BuildKit does the same: benchmarks/Dockerfile installs packages of Python only.
     pub(super) fn is_compared(self) -> bool {
-        self.further().is_empty()
+        matches!(self, Self::Cold | Self::PlusOne | Self::Nothing | Self::Torch)
     }
 
     /// How often it is measured.
     pub(super) fn runs(self) -> usize {
         match self {
-            Self::Cold => 3,
+            Self::Cold | Self::TenDisjoint | Self::TenSharing => 3,
             Self::PlusOne | Self::Nothing | Self::Again => 5,
             Self::Torch => 1,
+            Self::Python => 15,
         }
     }
 
@@ -83,6 +127,15 @@ impl Job {
             Self::Torch => {
                 "torch with its CUDA packages, about 3 GB; nothing in any cache, wheels come over the network."
             }
+            Self::TenDisjoint => {
+                "Ten specs, each with one of ten packages that share nothing, are built and pushed by one command, and by ten \
+                 commands one after the other with one store; nothing in any cache before."
+            }
+            Self::TenSharing => {
+                "Ten specs, each with numpy, pandas, scikit-learn and one small package, are built and pushed by one command, and \
+                 one of them alone; nothing in any cache before. Each layer is made once, which is checked."
+            }
+            Self::Python => "An interpreter is started with nothing to do, with the package to import, and asks for the tag of a spec.",
         }
     }
 }
@@ -95,6 +148,9 @@ impl fmt::Display for Job {
             Self::Nothing => "nothing",
             Self::Again => "again",
             Self::Torch => "torch",
+            Self::TenDisjoint => "ten-disjoint",
+            Self::TenSharing => "ten-sharing",
+            Self::Python => "python",
         })
     }
 }

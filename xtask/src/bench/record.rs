@@ -19,6 +19,10 @@ pub(super) fn section(job: Job, sides: &[Side]) -> String {
             let ratio = median(&theirs.samples) / median(&ours.samples);
             format!("\n{} takes {ratio:.1} times as long.\n", theirs.builder)
         }
+        [together, other] if !job.ten().is_empty() => {
+            let ratio = median(&together.samples) / median(&other.samples);
+            format!("\nAll ten at once take {ratio:.2} times as long.\n")
+        }
         _ => String::new(),
     };
     head + &rows + &ratio
