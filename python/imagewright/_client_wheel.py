@@ -28,11 +28,17 @@ _ENTRY_POINTS = "[flytekit.plugins]\nimagewright = imagewright._flytekit\n"
 def path() -> str:
     """The path of the wheel, which is made once and is there as long as this process."""
     folder = tempfile.mkdtemp(prefix="imagewright-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(_remove, folder, os.getpid())
     version = _version()
     wheel = os.path.join(folder, f"imagewright-{version}-py3-none-any.whl")
     _write(wheel, _files(version), f"imagewright-{version}.dist-info/RECORD")
     return wheel
+
+
+def _remove(folder: str, maker: int) -> None:
+    # A process that was forked ends before the one that made it.
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _version() -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence, Union
 
-from ._errors import BY_EXIT_CODE, InternalError, MachineError
+from ._errors import BY_EXIT_CODE, InternalError, MachineError, SpecError
 
 #: Names the program, instead of the one that this package brought.
 PROGRAM = "IMAGEWRIGHT_PROGRAM"
@@ -51,34 +53,36 @@ def call(
     *,
     spec: Union[Mapping[str, Any], Sequence[Mapping[str, Any]], None] = None,
     answers: Sequence[int] = (0,),
-    environment: Optional[Mapping[str, str]] = None,
 ) -> str:
     """Runs the program and gives what it printed.
 
     ``spec`` is its standard input, one or several. An exit code that is none of ``answers`` is raised as the error
     that it stands for. Progress is shown on ``sys.stderr``.
     """
-    read, write = os.pipe()
-    with os.fdopen(read, encoding="utf-8") as failure:
+    given = None if spec is None else _json(spec)
+    # A pipe would be full before anybody reads it.
+    with tempfile.TemporaryFile(mode="r", encoding="utf-8") as failure, _progress() as stderr:
+        process = _start(["--failure-file", f"/dev/fd/{failure.fileno()}", *arguments], stderr, failure.fileno())
         try:
-            with _progress() as stderr:
-                process = _start(["--failure-file", f"/dev/fd/{write}", *arguments], stderr, write, environment)
-                try:
-                    text, _ = process.communicate(None if spec is None else json.dumps(spec))
-                except BaseException:
-                    # Ctrl-C reached the program as well; it ends its work by itself.
-                    process.wait()
-                    raise
-        finally:
-            os.close(write)
+            text, _ = process.communicate(given)
+        except BaseException:
+            # Ctrl-C reaches the program as well, other interrupts do not; it takes the first.
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise
         if process.returncode not in answers:
             _raise(process.returncode, failure.read())
         return text
 
 
-def _start(
-    arguments: Sequence[str], stderr: Optional[int], failure: int, environment: Optional[Mapping[str, str]]
-) -> subprocess.Popen[str]:
+def _json(spec: object) -> str:
+    try:
+        return json.dumps(spec, default=os.fspath)
+    except TypeError as error:
+        raise SpecError(f"a spec has texts, numbers, lists and mappings: {error}") from error
+
+
+def _start(arguments: Sequence[str], stderr: Optional[int], failure: int) -> subprocess.Popen[str]:
     program = find()
     try:
         return subprocess.Popen(
@@ -87,7 +91,6 @@ def _start(
             stdout=subprocess.PIPE,
             stderr=stderr,
             pass_fds=(failure,),
-            env={**os.environ, **environment} if environment else None,
             encoding="utf-8",
         )
     except OSError as error:
@@ -97,11 +100,12 @@ def _start(
 def _raise(code: int, failure: str) -> NoReturn:
     if code == _INTERRUPTED:
         raise KeyboardInterrupt
+    error = BY_EXIT_CODE.get(code, InternalError)
     if not failure:
-        raise InternalError(f"imagewright ended with {code} and did not say why")
+        raise error(f"imagewright ended with {code}", "what it said is on standard error")
     told = json.loads(failure)
     message = "\n".join([told["message"], *(f"  because: {cause}" for cause in told["causes"])])
-    raise BY_EXIT_CODE.get(code, InternalError)(message, told["hint"])
+    raise error(message, told["hint"])
 
 
 @contextmanager

@@ -88,4 +88,4 @@ def key(request: Dict[str, Any]) -> str:
     """What tells a request from others."""
     import json
 
-    return json.dumps(request, sort_keys=True)
+    return json.dumps(request, sort_keys=True, default=os.fspath)

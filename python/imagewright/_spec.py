@@ -434,7 +434,8 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
 
         from . import _program
 
-        text = _program.call(["spec", os.fspath(path), "--format=json", *options])
+        # Below a folder, what begins with a dash is no option.
+        text = _program.call(["spec", os.path.join(os.curdir, path), "--format=json", *options])
         return cls._of(json.loads(text, parse_float=_number))
 
     @classmethod

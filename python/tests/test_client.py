@@ -14,6 +14,7 @@ import time
 import urllib.request
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Callable
 
 import imagewright
 import pytest
@@ -146,6 +147,25 @@ def test_a_failure_is_an_exception_of_its_kind(
     assert caught.hint in process.stderr
 
 
+def test_a_path_is_a_path_and_what_json_has_not_is_an_error(project: Path) -> None:
+    project.joinpath("requirements.txt").write_text("six\n")
+    spec = ImageSpec(requirements=Path("requirements.txt"))  # type: ignore[arg-type]
+    assert spec.tag == ImageSpec(requirements="requirements.txt").tag
+    with pytest.raises(SpecError, match="set"):
+        ImageSpec(env={"A": {1}}).tag  # type: ignore[dict-item]
+
+
+def test_a_failure_may_be_long(project: Path) -> None:
+    with pytest.raises(SpecError) as raised:
+        ImageSpec(env={f"{number} is no name of a variable": "" for number in range(2000)}).tag
+    assert len(str(raised.value)) > 1 << 16
+
+
+def test_what_begins_with_a_dash_is_a_file(project: Path) -> None:
+    project.joinpath("-x.yaml").write_text("name: dashed\n")
+    assert ImageSpec.from_yaml("-x.yaml").name == "dashed"
+
+
 def test_no_answer_is_none_and_not_no(project: Path) -> None:
     assert ImageSpec(registry="localhost:1").exist() is None
 
@@ -164,7 +184,10 @@ def test_progress_is_shown_where_stderr_is_no_file(project: Path, unique: str) -
     assert "six" in shown.getvalue() or unique in shown.getvalue()
 
 
-def test_ctrl_c_ends_the_program_and_is_a_keyboard_interrupt(project: Path, unique: str) -> None:
+@pytest.mark.parametrize("tell", [os.killpg, os.kill])
+def test_ctrl_c_ends_the_program_and_is_a_keyboard_interrupt(
+    tell: Callable[[int, int], None], project: Path, unique: str
+) -> None:
     project.joinpath("wait.py").write_text(
         textwrap.dedent(
             f"""\
@@ -187,8 +210,8 @@ def test_ctrl_c_ends_the_program_and_is_a_keyboard_interrupt(project: Path, uniq
     for line in process.stderr:
         if line.rstrip().endswith("begun"):
             break
-    # A terminal tells its whole foreground, as it does here.
-    os.killpg(process.pid, signal.SIGINT)
+    # A terminal tells its whole foreground; others tell Python alone.
+    tell(process.pid, signal.SIGINT)
     rest, _ = process.communicate(timeout=60)
     assert rest == "interrupted\n"
 

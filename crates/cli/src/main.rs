@@ -4,6 +4,7 @@
 //! is for people. One file per command; exit codes are decided in `failure.rs`.
 
 mod arguments;
+mod caller;
 mod commands;
 mod configuration;
 mod container;

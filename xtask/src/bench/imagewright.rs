@@ -79,7 +79,12 @@ fn build(
 }
 
 /// Writes the spec of an image over Debian's Python, and gives its path.
-pub(super) fn write(folder: &Path, authority: &str, name: &str, asked: &Map<String, Value>) -> Result<PathBuf> {
+pub(super) fn write(
+    folder: &Path,
+    authority: &str,
+    name: &str,
+    asked: &Map<String, Value>,
+) -> Result<PathBuf> {
     let spec = folder.join(name).with_extension("yaml");
     let base = format!("{}/debian-python:bookworm", bases::prefix(authority));
     let mut text = json!({ "name": name, "registry": authority, "base_image": base });

@@ -38,9 +38,8 @@ const DISJOINT: [&str; 10] = [
     "tornado",
 ];
 
-const SMALL: [&str; 10] = [
-    "six", "idna", "certifi", "toml", "pluggy", "iniconfig", "attrs", "click", "markupsafe", "tabulate",
-];
+const SMALL: [&str; 10] =
+    ["six", "idna", "certifi", "toml", "pluggy", "iniconfig", "attrs", "click", "markupsafe", "tabulate"];
 
 const SCIENCE: [&str; 3] = ["numpy", "pandas", "scikit-learn"];
 
@@ -135,7 +134,9 @@ impl Job {
                 "Ten specs, each with numpy, pandas, scikit-learn and one small package, are built and pushed by one command, and \
                  one of them alone; nothing in any cache before. Each layer is made once, which is checked."
             }
-            Self::Python => "An interpreter is started with nothing to do, with the package to import, and asks for the tag of a spec.",
+            Self::Python => {
+                "An interpreter is started with nothing to do, with the package to import, and asks for the tag of a spec."
+            }
         }
     }
 }

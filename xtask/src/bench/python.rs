@@ -27,15 +27,17 @@ pub(super) fn measure(workspace: &Workspace, prepared: &Prepared, runs: usize) -
         let seconds = if printed.is_empty() { done.seconds } else { printed.parse().context("seconds")? };
         Ok(Sample { seconds, resident: Some(done.resident), ..Sample::default() })
     };
-    let side = |builder, code: &str| {
+    let measured = [
+        ("an empty interpreter", "pass"),
+        ("`import imagewright`", "import imagewright"),
+        ("the first `tag`", TAG),
+    ];
+    let mut sides = Vec::new();
+    for (builder, code) in measured {
         // Once without being measured: bytecode is written then.
         sample(code)?;
         let samples: Result<Vec<Sample>> = (0..runs).map(|_| sample(code)).collect();
-        Ok(Side { builder, samples: samples? })
-    };
-    Ok(vec![
-        side("an empty interpreter", "pass")?,
-        side("`import imagewright`", "import imagewright")?,
-        side("the first `tag`", TAG)?,
-    ])
+        sides.push(Side { builder, samples: samples? });
+    }
+    Ok(sides)
 }

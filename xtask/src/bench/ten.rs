@@ -23,7 +23,12 @@ enum Beside {
 }
 
 /// Builds the ten at once, and one by one or one of them; each from an empty store.
-pub(super) fn measure(workspace: &Workspace, prepared: &Prepared, job: Job, runs: usize) -> Result<[Side; 2]> {
+pub(super) fn measure(
+    workspace: &Workspace,
+    prepared: &Prepared,
+    job: Job,
+    runs: usize,
+) -> Result<[Side; 2]> {
     let beside = if job == Job::TenDisjoint { Beside::EachAlone } else { Beside::OneOfThem };
     let (mut together, mut other) = (Vec::new(), Vec::new());
     for _ in 0..runs {

@@ -1,4 +1,3 @@
-use std::os::unix::process::parent_id;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -8,6 +7,7 @@ use imagewright_store::Store;
 
 use super::tell;
 use crate::arguments::{LockArguments, ProgressStyle};
+use crate::caller::Caller;
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -106,12 +106,12 @@ pub(crate) fn helper() -> Option<ExitCode> {
         return None;
     }
     let stage = arguments.next().unwrap_or_default();
-    let caller = parent_id();
+    let mut caller = Caller::find();
     // Looked up first: the work ends in another place.
     let store =
         Environment::current().ok().and_then(|environment| session::store_directory(&environment).ok());
     let code = imagewright_sandbox::helper_main(&stage.to_string_lossy());
-    if stage == OUTERMOST && parent_id() != caller {
+    if stage == OUTERMOST && caller.has_ended() {
         // Nobody is there to be told if that fails, and the next command tries it again.
         drop(store.map(|store| Store::sweep(&store)));
     }

@@ -91,7 +91,8 @@ fn check(path: &Path) -> Result<(), DiscoveryError> {
         return refused("a notebook", hint);
     }
     if path.is_dir() {
-        let hint = format!("to build what its Python files have: `imagewright build --all {}`", path.display());
+        let hint =
+            format!("to build what its Python files have: `imagewright build --all {}`", path.display());
         return refused("a directory", hint);
     }
     Ok(())
