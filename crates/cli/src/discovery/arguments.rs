@@ -42,11 +42,13 @@ pub(crate) fn named(words: &[PathBuf]) -> Result<Vec<Named>, DiscoveryError> {
         let text = word.to_string_lossy();
         if let Some(python) = python_file(&text) {
             all.push(Named::Python(python));
-        } else if is_name(word) {
-            match all.last_mut() {
-                Some(Named::Python(file)) => file.names.push(text.into_owned()),
-                _ => return Err(no_file(&text)),
-            }
+        } else if is_name(&text)
+            && let Some(Named::Python(file)) = all.last_mut()
+        {
+            // Also where there is a file of that name: that is `./train`.
+            file.names.push(text.into_owned());
+        } else if is_name(&text) && !word.exists() {
+            return Err(no_file(&text));
         } else {
             check(word)?;
             all.push(Named::Spec(word.clone()));
@@ -67,14 +69,10 @@ fn python_file(text: &str) -> Option<PythonFile> {
         .then(|| PythonFile { path: path.into(), names })
 }
 
-/// Whether a word can be of something in a Python file: no file, and written as Python writes names.
-fn is_name(word: &Path) -> bool {
-    let text = word.to_string_lossy();
-    let is_word = |part: &str| {
-        part.starts_with(|first: char| first.is_alphabetic() || first == '_')
-            && part.chars().all(|it| it.is_alphanumeric() || it == '_')
-    };
-    is_word(&text) && !word.exists()
+/// Whether a word can be of something in a Python file.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && text.chars().all(|it| it.is_alphanumeric() || it == '_')
 }
 
 fn no_file(name: &str) -> DiscoveryError {
@@ -123,6 +121,14 @@ mod tests {
             spec("b.json"),
         ];
         assert_eq!(named, expected);
+    }
+
+    #[test]
+    fn behind_a_python_file_a_name_is_one_also_where_there_is_such_a_file() {
+        // The folder of this crate's sources.
+        assert_eq!(named(&["train.py", "src"].map(PathBuf::from)).unwrap(), [python("train.py", &["src"])]);
+        let folder = named(&["train.py", "./src"].map(PathBuf::from)).unwrap_err();
+        assert!(folder.to_string().starts_with("./src is a directory"), "{folder}");
     }
 
     #[test]
