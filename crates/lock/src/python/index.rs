@@ -68,9 +68,11 @@ impl IndexUrl {
 
     /// What must not be printed.
     pub(super) fn secret(&self) -> Option<&str> {
-        let (_, rest) = self.0.split_once("://")?;
+        let (scheme, rest) = self.0.split_once("://")?;
         let (user, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
-        Some(user.split_once(':').map_or(user, |(_, password)| password)).filter(|secret| !secret.is_empty())
+        // A user alone may be a token; that of SSH names an account.
+        let lone = (!scheme.ends_with("ssh")).then_some(user);
+        user.split_once(':').map_or(lone, |(_, password)| Some(password)).filter(|secret| !secret.is_empty())
     }
 }
 
@@ -222,6 +224,8 @@ mod tests {
             ("https://u:p4ss@host/simple", "https://u:****@host/simple"),
             ("https://token@host/simple", "https://****@host/simple"),
             ("https://u:@host/a@b", "https://u:@host/a@b"),
+            ("git+ssh://git@host/a", "git+ssh://git@host/a"),
+            ("ssh://git:p4ss@host/a", "ssh://git:****@host/a"),
             ("https://host/simple", "https://host/simple"),
         ] {
             let url = IndexUrl::new(text);

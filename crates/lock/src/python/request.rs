@@ -52,3 +52,34 @@ pub struct PythonResolution {
     /// What the user should know.
     pub warnings: Vec<PythonWarning>,
 }
+
+impl PythonResolution {
+    /// Adds the answer to another question of the same image; what both warn of is said once.
+    pub(crate) fn extend(&mut self, further: Self) {
+        self.packages.extend(further.packages);
+        self.kept.extend(further.kept);
+        for warning in further.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_answers_warn_of_is_said_once() {
+        let answer = |name: &str, texts: &[&str]| PythonResolution {
+            kept: vec![(name.parse().unwrap(), "1".parse().unwrap())],
+            warnings: texts.iter().map(|text| PythonWarning::Resolver { text: (*text).to_owned() }).collect(),
+            ..PythonResolution::default()
+        };
+        let mut all = answer("a", &["yanked"]);
+        all.extend(answer("b", &["yanked", "odd"]));
+        assert_eq!(all.kept.len(), 2);
+        assert_eq!(all.warnings, answer("a", &["yanked", "odd"]).warnings);
+    }
+}

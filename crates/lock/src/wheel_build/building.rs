@@ -65,11 +65,10 @@ impl<'a> Building<'a> {
         asked.constraints.extend(lines.map(|line| Requirement::of_field(&line, &origin)));
         let others = installed.iter().filter(|(name, _)| !fixed.contains_key(name)).cloned();
         let there: Vec<(PackageName, Version)> = others.chain(fixed.clone()).collect();
-        let further = self.resolved(asked, &there, self.previous, &Stack::new()).await?;
-        let is_new = |name: &PackageName| !fixed.contains_key(name);
-        locked.packages.extend(further.packages.into_iter().filter(|package| is_new(&package.name)));
-        locked.kept.extend(further.kept.into_iter().filter(|(name, _)| is_new(name)));
-        locked.warnings.extend(further.warnings);
+        let mut further = self.resolved(asked, &there, self.previous, &Stack::new()).await?;
+        further.packages.retain(|package| !fixed.contains_key(&package.name));
+        further.kept.retain(|(name, _)| !fixed.contains_key(name));
+        locked.extend(further);
         locked.packages.sort_by(|a, b| a.name.cmp(&b.name));
         locked.kept.sort();
         Ok(locked)
@@ -103,8 +102,7 @@ impl<'a> Building<'a> {
         }
         for (index, requirements) in lines {
             let found = self.pinned(index, requirements, asked, installed).await?;
-            resolution.packages.extend(found.packages);
-            resolution.kept.extend(found.kept);
+            resolution.extend(found);
         }
         resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(resolution)

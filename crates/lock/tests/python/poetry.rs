@@ -164,3 +164,60 @@ async fn a_lock_that_does_not_fit_is_refused() {
         "{error}"
     );
 }
+
+/// What is pinned of a lock of before 2.1 that has `first` from three places, one of which `top` needs.
+async fn pinned(first: &str) -> Option<Result<Vec<String>, PythonError>> {
+    let package = |name: &str, version: &str, rest: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nfiles = []\n{rest}\n")
+    };
+    let source = |kind: &str, url: &str, rest: &str| {
+        format!("[package.source]\ntype = \"{kind}\"\nurl = \"{url}\"\n{rest}")
+    };
+    let git =
+        source("git", "git@host.example:org/first.git", "reference = \"main\"\nresolved_reference = \"abc\"");
+    let lock = [
+        package("first", "1.0", ""),
+        package("first", "2.0", &git),
+        package("first", "2.1", &source("url", "https://files.example/first-2.1.tar.gz", "")),
+        package("top", "1.0", &format!("[package.dependencies]\nabsent = \"*\"\nfirst = {first}\n")),
+        "[metadata]\nlock-version = \"2.0\"\npython-versions = \"^3.9\"\n\
+         content-hash = \"8ffcee623a2f8ffc2c0844e8c83c3478b3cb51f99f9850bedf981aa9db36badf\"\n"
+            .to_owned(),
+    ];
+    let project = "[tool.poetry.dependencies]\npython = \"^3.9\"\ntop = \"*\"\n";
+    let machine = machine(&lock.join(""), project)?;
+    let found = machine.pins(&ask("")).await;
+    let text = |pin: &ProjectPin| match pin {
+        ProjectPin::Line(requirement, _) => format!("{requirement:?}").split('`').nth(1).unwrap().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    Some(found.map(|found| found.pins.iter().map(text).collect()))
+}
+
+#[tokio::test]
+async fn of_several_packages_of_a_name_the_one_that_is_needed_is_meant() {
+    let git = "first @ git+ssh://git@host.example/org/first.git@abc";
+    let url = "first @ https://files.example/first-2.1.tar.gz";
+    for (first, expected) in [
+        ("\"^1\"", "first==1.0"),
+        ("\">=2\"", git),
+        ("\">2.0\"", url),
+        ("{git = \"git@host.example:org/first\", branch = \"main\"}", git),
+        ("{git = \"https://host.example/org/first\"}", git),
+        ("{url = \"https://files.example/first-2.1.tar.gz\"}", url),
+        (
+            "[{version = \"^1\", markers = \"sys_platform == 'win32'\"}, {version = \"2.1\", python = \">=3.9\"}]",
+            url,
+        ),
+    ] {
+        let Some(found) = pinned(first).await else { return };
+        assert_eq!(found.unwrap(), [expected, "top==1.0"], "{first}");
+    }
+    for first in ["\"^3\"", "{path = \"../first\"}", "{version = \"1.0\", source = \"own\"}"] {
+        let error = pinned(first).await.unwrap().unwrap_err();
+        let expected = "app/poetry.lock has first more than once, and never as what needs it asks for";
+        assert_eq!(error.to_string(), expected, "{first}");
+    }
+    let error = pinned("\"^latest\"").await.unwrap().unwrap_err();
+    assert!(matches!(error, PythonError::Project(ProjectError::Malformed { .. })), "{error}");
+}

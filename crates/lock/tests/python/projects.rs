@@ -206,4 +206,26 @@ async fn a_pylock_is_installed_with_the_groups_and_extras_that_are_asked_for() {
             .collect();
         assert_eq!(names.join(" "), expected, "{arguments}");
     }
+    for (arguments, said, there) in [
+        ("--extra mor", "extra `mor`", "more"),
+        ("--extra -", "extra `-`", "more"),
+        ("--group doc", "group `doc`", "dev, docs"),
+        ("--no-group deb", "group `deb`", "dev, docs"),
+    ] {
+        let ask = Ask { offline: true, ..Ask::machine(&[]).file("pylock.toml").arguments(arguments) };
+        let error = machine.pins(&ask).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("pylock.toml has no {said}"));
+        assert_eq!(error.hint().unwrap(), format!("there are: {there}"));
+    }
+}
+
+#[tokio::test]
+async fn a_repository_of_a_pylock_may_be_written_as_git_does() {
+    let Some(machine) = Machine::new() else { return };
+    let lock = "lock-version = '1.0'\ncreated-by = 'somebody'\n[[packages]]\nname = 'repo'\n\
+                vcs = { type = 'git', url = 'git@host.example:org/repo.git', commit-id = 'abc' }\n";
+    machine.write("project/pylock.toml", lock);
+    let found = machine.pins(&Ask { offline: true, ..Ask::machine(&[]).file("pylock.toml") }).await.unwrap();
+    let expected = "`repo @ git+ssh://git@host.example/org/repo.git@abc` in `pylock.toml`";
+    assert_eq!(told(&found), [expected]);
 }

@@ -1,8 +1,6 @@
-use imagewright_pypa::{MarkerEnvironment, TargetPython};
 use imagewright_spec::ProjectLock;
 
 use crate::python::option::OptionProblem;
-use crate::python::pylock::Pylock;
 use crate::python::{Origin, PythonError};
 
 /// What of a locked project is installed.
@@ -143,32 +141,6 @@ impl ProjectChoice {
             }
         }
         Ok((choice, others))
-    }
-
-    /// What the markers of a `pylock.toml` are held against; uv's own are without extras and groups.
-    pub(super) fn environment<'a>(&self, target: &'a TargetPython, pylock: &Pylock) -> MarkerEnvironment<'a> {
-        let mut environment = MarkerEnvironment::of(target);
-        let names = |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<_>>();
-        if !self.words.contains(&Chosen::NoDefaultGroups) {
-            environment.groups.extend(names(&pylock.default_groups));
-        }
-        for word in &self.words {
-            match word {
-                Chosen::Extra(name) => environment.extras.extend(name.parse()),
-                Chosen::AllExtras => environment.extras.extend(names(&pylock.extras)),
-                Chosen::Group(name) => environment.groups.extend(name.parse()),
-                Chosen::AllGroups => environment.groups.extend(names(&pylock.dependency_groups)),
-                _ => {}
-            }
-        }
-        for word in &self.words {
-            if let Chosen::NoGroup(name) = word
-                && let Ok(name) = name.parse()
-            {
-                environment.groups.remove(&name);
-            }
-        }
-        environment
     }
 
     /// The words for `uv export`. As flytekit has it, the group `dev` is left out where nothing says otherwise.

@@ -79,6 +79,8 @@ pub enum PackageProblem {
     Repository,
     /// Nothing says where it is.
     Nowhere,
+    /// None of several is what something else needs of it.
+    Unfit,
 }
 
 impl PackageProblem {
@@ -87,6 +89,7 @@ impl PackageProblem {
             Self::Twice => "more than once for this environment",
             Self::Repository => "from a repository that git does not read",
             Self::Nowhere => "without a file or a source",
+            Self::Unfit => "more than once, and never as what needs it asks for",
         }
     }
 }
@@ -112,6 +115,9 @@ impl ProjectError {
             Self::Unknown { known, .. } => Some(format!("there are: {}", known.join(", "))),
             Self::Package { problem: PackageProblem::Twice, .. } => {
                 Some("choose one of the extras or groups that exclude each other".to_owned())
+            }
+            Self::Package { problem: PackageProblem::Unfit, .. } => {
+                Some("lock the project again, with a Poetry that says what each package is for (2.0 or newer)".to_owned())
             }
             _ => None,
         }

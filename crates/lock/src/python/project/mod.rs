@@ -6,10 +6,12 @@
 //! a source, and is built as any other.
 
 mod choice;
+mod environment;
 mod error;
 mod export;
 mod pins;
 mod poetry;
+mod repository;
 
 use std::path::{Path, PathBuf};
 

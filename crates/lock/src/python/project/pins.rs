@@ -6,7 +6,7 @@ use imagewright_spec::ProjectLock;
 
 use super::error::PackageProblem;
 use super::export::export;
-use super::{LockedProject, ProjectError, poetry};
+use super::{LockedProject, ProjectError, poetry, repository};
 use crate::python::pylock::{Directory, File, Package, Pylock, Repository};
 use crate::python::select::Selection;
 use crate::python::{ChosenPackage, Index, Origin, PythonError, PythonRequest, PythonWarning, Requirement};
@@ -48,7 +48,7 @@ pub async fn pins(
         }
         ProjectLock::Pylock => (read(request, project)?, None),
     };
-    let environment = project.choice.environment(request.target, &pylock);
+    let environment = project.environment(request.target, &pylock)?;
     let picking = Picking { request, project, environment };
     picking.check_python(&pylock)?;
     let mut pins = Vec::new();
@@ -150,7 +150,7 @@ impl Picking<'_> {
             let local = path.as_ref().map(|path| format!("file://{}", shown(&folder.join(path))));
             let url = url.clone().or(local).filter(|_| kind == "git");
             let url = url.ok_or_else(|| self.wrong(name.clone(), PackageProblem::Repository))?;
-            let target = format!("git+{url}@{commit_id}");
+            let target = format!("git+{}@{commit_id}", repository::address(&url));
             return Ok(Some(self.requirement(name, &target, &[], subdirectory.as_deref())));
         }
         let is_wheel =

@@ -38,41 +38,43 @@ fn alternative(text: &str) -> Result<Specifiers, SpecifiersError> {
             _ => parts.push(word.to_owned()),
         }
     }
-    let parts: Vec<String> = parts.iter().filter_map(|part| specifier(part)).collect();
+    let parts = parts.iter().filter_map(|part| specifier(part).transpose());
+    let parts: Vec<String> = parts.collect::<Result<_, _>>()?;
     parts.join(",").parse()
 }
 
 /// None for what allows everything.
-fn specifier(text: &str) -> Option<String> {
+fn specifier(text: &str) -> Result<Option<String>, SpecifiersError> {
     if text == "*" {
-        return None;
+        return Ok(None);
     }
     let caret = text.strip_prefix('^');
     let tilde = text.strip_prefix('~').filter(|rest| !rest.starts_with('='));
     if let Some(version) = caret.or(tilde) {
-        let (digits, _) = version
-            .split_at(version.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(version.len()));
-        let numbers: Vec<u64> = digits.split('.').filter_map(|number| number.parse().ok()).collect();
-        let raised = if caret.is_some() {
-            numbers.iter().position(|number| *number > 0).unwrap_or(numbers.len().saturating_sub(1))
-        } else {
-            usize::from(numbers.len() > 1)
-        };
-        let next: Vec<String> = numbers[..=raised.min(numbers.len().checked_sub(1)?)]
-            .iter()
-            .enumerate()
-            .map(|(at, number)| if at == raised { number + 1 } else { *number })
-            .map(|number| number.to_string())
-            .collect();
-        return Some(format!(">={version},<{}", next.join(".")));
+        let wrong = || SpecifiersError { text: text.to_owned() };
+        let next = behind(version, caret.is_some()).ok_or_else(wrong)?;
+        return Ok(Some(format!(">={version},<{next}")));
     }
     let is_version = text.starts_with(|c: char| c.is_ascii_digit());
     let is_single = text.starts_with('=') && !text.starts_with("==");
-    Some(match text {
+    Ok(Some(match text {
         _ if is_version => format!("=={text}"),
         _ if is_single => format!("={text}"),
         _ => text.to_owned(),
-    })
+    }))
+}
+
+/// The first version that `^` or `~` before this one does not allow any more.
+fn behind(text: &str, is_caret: bool) -> Option<String> {
+    let version: Version = text.parse().ok()?;
+    let numbers = version.release();
+    let last = numbers.len().checked_sub(1)?;
+    let raised =
+        if is_caret { numbers.iter().position(|number| *number > 0).unwrap_or(last) } else { last.min(1) };
+    let (kept, raised) = (&numbers[..raised], numbers[raised].checked_add(1)?);
+    let next: Vec<String> = kept.iter().chain([&raised]).map(ToString::to_string).collect();
+    let epoch = text.split_once('!').map(|(epoch, _)| format!("{epoch}!")).unwrap_or_default();
+    Some(epoch + &next.join("."))
 }
 
 #[cfg(test)]
@@ -96,12 +98,33 @@ mod tests {
             ("*", "1 2", ""),
             ("3.11.*", "3.11.2", "3.12"),
             ("1.2", "1.2", "1.2.1"),
+            ("^1.2rc1", "1.2rc1 1.9", "1.1 2.0"),
+            ("^1!2.3", "1!2.4", "2.4 1!3.0"),
         ] {
             let parsed: Constraint = constraint.parse().unwrap();
             let allows = |text: &str| parsed.allows(&text.parse().unwrap());
             assert!(allowed.split_whitespace().all(allows), "{constraint}");
             assert!(!others.split_whitespace().any(allows), "{constraint}");
         }
-        assert!("".parse::<Constraint>().is_err() && ">=x".parse::<Constraint>().is_err());
+    }
+
+    #[test]
+    fn what_says_no_version_does_not_allow_everything() {
+        for text in [
+            "",
+            ">=x",
+            "^",
+            "~",
+            "~x",
+            "^latest",
+            "^1.x",
+            "latest",
+            "^1.99999999999999999999",
+            "^18446744073709551615",
+            "~1.18446744073709551615",
+            "^1 || ^",
+        ] {
+            assert!(text.parse::<Constraint>().is_err(), "{text}");
+        }
     }
 }

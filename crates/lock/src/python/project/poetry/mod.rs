@@ -7,6 +7,7 @@
 mod constraint;
 mod fresh;
 mod groups;
+mod place;
 mod walk;
 mod wire;
 
@@ -21,7 +22,7 @@ use self::groups::Groups;
 use self::wire::{Lock, Markers, Package, Pyproject, Source};
 use super::choice::Chosen;
 use super::error::PackageProblem;
-use super::{LockedProject, ProjectError, ProjectPin};
+use super::{LockedProject, ProjectError, ProjectPin, repository};
 use crate::python::{Index, IndexUrl, Origin, PythonError, Requirement};
 use crate::uv::Host;
 
@@ -175,7 +176,7 @@ impl<'a> Reading<'a> {
                 "git" => {
                     let commit = resolved_reference.as_ref().or(reference.as_ref());
                     let commit = commit.map(|commit| format!("@{commit}")).unwrap_or_default();
-                    format!("{name} @ git+{url}{commit}{subdirectory}")
+                    format!("{name} @ git+{}{commit}{subdirectory}", repository::address(url))
                 }
                 "directory" | "file" => format!("{name} @ {}{subdirectory}", local(url)),
                 "url" => format!("{name} @ {url}{subdirectory}"),

@@ -8,8 +8,10 @@ use toml::{Table, Value};
 use super::Reading;
 use super::constraint::Constraint;
 use super::groups::Groups;
+use super::place::Place;
 use super::wire::Package;
 use crate::python::PythonError;
+use crate::python::project::error::PackageProblem;
 
 /// The packages that the project, with these groups and extras, needs.
 pub(super) fn needed<'a>(
@@ -114,9 +116,18 @@ impl Walk<'_, '_> {
         let constraint = table.get("version").and_then(Value::as_str).map(str::parse::<Constraint>);
         let constraint = constraint.transpose().map_err(|error| self.reading.malformed(error))?;
         let fits = |at: &usize| constraint.as_ref().is_none_or(|it| it.allows(&packages[*at].version));
-        // Only where there are several, the version tells which one is meant.
-        let found = if named.len() > 1 { named.iter().find(|at| fits(at)) } else { named.first() };
-        let Some(&at) = found else { return Ok(()) };
+        let at = match named[..] {
+            // An extra that nobody asked for is not locked.
+            [] => return Ok(()),
+            [at] => at,
+            // Only where there are several, the version and the source tell which one is meant.
+            _ => {
+                let fitting: Vec<usize> = named.iter().copied().filter(fits).collect();
+                let package = packages[named[0]].name.clone();
+                self.meant(&fitting, Place::of(table).as_ref())
+                    .ok_or_else(|| self.reading.wrong(package, PackageProblem::Unfit))?
+            }
+        };
         let extras = table.get("extras").and_then(Value::as_array).into_iter().flatten();
         let extras: BTreeSet<PackageName> = extras.filter_map(|extra| extra.as_str()?.parse().ok()).collect();
         let known = self.extras.entry(at).or_default();
@@ -136,6 +147,17 @@ impl Walk<'_, '_> {
             self.edge(&Edge { name: name.clone(), value: value.clone(), is_asked }, &asked)?;
         }
         Ok(())
+    }
+
+    /// Which of several packages a dependency is about.
+    fn meant(&self, fitting: &[usize], place: Option<&Place<'_>>) -> Option<usize> {
+        let Some(place) = place else { return fitting.first().copied() };
+        let package = |at: &usize| &self.reading.lock.package[*at];
+        let here = fitting.iter().find(|at| place.has(package(at)));
+        // One address can be written in several ways, where only one package can be meant.
+        let mut alike = fitting.iter().filter(|at| place.is_kind_of(package(at)));
+        let only = alike.next().filter(|_| alike.next().is_none());
+        here.or(only).copied()
     }
 }
 
