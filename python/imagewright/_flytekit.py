@@ -49,17 +49,28 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
     def build_image(self, image_spec: Any) -> str:
         """Builds the image unless it exists, and gives the name under which a task can pull it."""
         asked = self._request(image_spec)
-        if _requests.key(asked) not in self._built:
-            try:
-                self._build(self._with_others(asked))
-            except NetworkError:
-                assumed = _assumed(asked)
-                if assumed is None:
-                    raise
-                return assumed
-        name = _pullable(self._built[_requests.key(asked)], asked)
-        self._named[name] = asked["spec"]
+        assumed = None if _requests.key(asked) in self._built else self._build_or_assume(asked)
+        name = assumed or _pullable(self._built[_requests.key(asked)], asked)
+        if assumed is None:
+            self._named[name] = asked["spec"]
         return name
+
+    def _build_or_assume(self, asked: Dict[str, Any]) -> Optional[str]:
+        """Builds the image and those to come; the name, where it is assumed to exist instead."""
+        requests = self._with_others(asked)
+        try:
+            self._build(requests)
+        except NetworkError:
+            if not _is_off(_FAST_FAIL):
+                raise
+            assumed = _assumed(asked)
+            if assumed is not None:
+                return assumed
+            if len(requests) == 1:
+                raise
+            # It may be the registry of another image that does not answer.
+            self._build([asked])
+        return None
 
     def _build(self, requests: List[Dict[str, Any]]) -> None:
         answers = _program.call(["build", "-", "--json"], spec=requests).splitlines()
@@ -95,15 +106,16 @@ def request(spec: Any) -> Dict[str, Any]:
     asked["client"] = _client_wheel.path()
     asked["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     asked["force"] = spec._is_force_push
-    if _INTERNAL_IMAGE in os.environ:
-        asked["spec"].setdefault("base_image", os.environ[_INTERNAL_IMAGE])
+    innermost = asked["spec"]
+    while isinstance(innermost.get("base_image"), dict):
+        innermost = innermost["base_image"]
+    if os.environ.get(_INTERNAL_IMAGE):
+        innermost.setdefault("base_image", os.environ[_INTERNAL_IMAGE])
     return asked
 
 
 def _assumed(asked: Dict[str, Any]) -> Optional[str]:
-    """The name of an image that flytekit's assumption is wanted for, where nobody knows whether it exists."""
-    if not _is_off(_FAST_FAIL):
-        return None
+    """The name of an image of which nobody knows whether it exists; None where that is known."""
     answer = _program.call(["exists", "-", "--json"], spec=asked, answers=(0, 1, 4, 6))
     if json.loads(answer)["answer"] != "unknown":
         return None

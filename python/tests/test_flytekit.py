@@ -29,6 +29,8 @@ from imagewright._results import BuildResult
 
 CLASSES = [flytekit.ImageSpec, imagewright.ImageSpec]
 
+DIGEST = f"sha256:{0:064}"
+
 
 class Recording(_flytekit.ImagewrightBuilder):
     """The builder, with what it asks the program for at once, and without the program."""
@@ -43,7 +45,7 @@ class Recording(_flytekit.ImagewrightBuilder):
         self.requests += requests
         for request in requests:
             image = f"registry.example/{request['spec']['name']}:tag"
-            self._built[_requests.key(request)] = BuildResult(image, "sha256:0", "built", 0, 0.0, {})
+            self._built[_requests.key(request)] = BuildResult(image, DIGEST, "built", 0, 0.0, {})
 
 
 @pytest.fixture
@@ -150,7 +152,7 @@ def test_the_name_is_pinned_when_that_is_wanted(builder: Recording, monkeypatch:
     app = spec("app")
     assert builder.build_image(app) == "registry.example/app:tag"
     monkeypatch.setenv("IMAGEWRIGHT_PIN_DIGEST", "1")
-    assert builder.build_image(app) == "registry.example/app@sha256:0"
+    assert builder.build_image(app) == "registry.example/app@" + DIGEST
     local = flytekit.ImageSpec(name="local")
     assert builder.build_image(local) == "registry.example/local:tag", "what is pushed nowhere is pulled by no digest"
     monkeypatch.setenv("FLYTE_PUSH_IMAGE_SPEC", "0")
@@ -234,6 +236,59 @@ def test_a_registry_that_does_not_answer_is_unknown(project: Path, monkeypatch: 
     monkeypatch.setenv("FLYTE_IMG_FAST_FAIL", "0")
     with pytest.warns(UserWarning, match="Flytekit assumes the image already exists"):
         ImageBuildEngine.build(asked)
+
+
+@pytest.mark.parametrize("names", [["far", "near"], ["near", "far"]])
+def test_an_image_is_not_refused_for_the_registry_of_another(
+    builder: Recording, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: List[str]
+) -> None:
+    record = builder._build
+
+    def build(requests: List[Dict[str, Any]]) -> None:
+        if any(request["spec"]["name"] == "far" for request in requests):
+            raise imagewright.NetworkError("the registry does not answer")
+        record(requests)
+
+    monkeypatch.setattr(builder, "_build", build)
+    monkeypatch.setenv("FLYTE_IMG_FAST_FAIL", "0")
+    # What is in no registry is known not to exist.
+    registries = {"far": "localhost:1", "near": None}
+
+    def task_of(name: str) -> Any:
+        def function() -> None: ...
+
+        function.__name__ = function.__qualname__ = name
+        return task(container_image=flytekit.ImageSpec(name=name, registry=registries[name], python_version="3.11"))(
+            function
+        )
+
+    tasks = [task_of(name) for name in names]
+
+    @workflow
+    def both() -> None:
+        for each in tasks:
+            each()
+
+    with pytest.warns(UserWarning, match="localhost:1/far:.* exists is unknown"):
+        get_serializable({}, settings(tmp_path, is_fast=True), both)
+    assert builder.asked == [["near"]]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_internal_image_is_the_base_of_the_innermost(
+    kind: Type[Any], builder: Recording, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    @task(container_image=kind(name="top", base_image=kind(name="base")))
+    def over() -> None: ...
+
+    monkeypatch.setenv("FLYTE_INTERNAL_IMAGE", "registry.example/base:1")
+    get_serializable({}, settings(tmp_path), over)
+    assert builder.asked == [["top", "base"]] or builder.asked == [["base", "top"]]
+    base, top = sorted((request["spec"] for request in builder.requests), key=lambda fields: str(fields["name"]))
+    assert top["base_image"] == base
+    assert base["base_image"] == "registry.example/base:1"
+    monkeypatch.setenv("FLYTE_INTERNAL_IMAGE", "")
+    assert "base_image" not in _flytekit.request(kind(name="other"))["spec"]
 
 
 @pytest.mark.parametrize("root", [str(Path(__file__).parent), "/", "."])
