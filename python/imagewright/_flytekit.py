@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpec, ImageSpecBuilder
 
-from . import _client_wheel, _program, _requests, _spec
+from . import _client_wheel, _names, _program, _requests, _spec
 from ._errors import NetworkError
 from ._results import BuildResult
 
@@ -53,6 +53,8 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         name = assumed or _pullable(self._built[_requests.key(asked)], asked)
         if assumed is None:
             self._named[name] = asked["spec"]
+        # flytekit does not ask again for this spec, also when a file that it names has changed.
+        _names.remember(image_spec, name)
         return name
 
     def _build_or_assume(self, asked: Dict[str, Any]) -> Optional[str]:

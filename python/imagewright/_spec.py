@@ -257,7 +257,12 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """Nothing: it is never kept. flytekit's docker builder deletes it to see it made anew."""
 
     def image_name(self) -> str:
-        """The name of the image with registry and tag."""
+        """The name of the image with registry and tag; once flytekit has had it built, the name of what was built."""
+        from . import _names
+
+        built = _names.built(self)
+        if built is not None:
+            return built
         name = self._ask_name("name")
         return _real_names.get(name, name)
 
@@ -452,12 +457,11 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         return _program.call([command, "-", *options], spec=_request(self), answers=answers)
 
     def _ask_name(self, command: str) -> str:
-        from . import _program
+        from . import _names, _program
         from ._errors import MachineError
 
         asked = _request(self)
-        # It depends on no builder, and flytekit knows more of them.
-        asked["spec"].pop("builder", None)
+        _names.forget_builders(asked["spec"], self)
         try:
             return _program.call([command, "-"], spec=asked).rstrip("\n")
         except MachineError:

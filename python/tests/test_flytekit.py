@@ -21,10 +21,10 @@ from flytekit.configuration import FastSerializationSettings, Image, ImageConfig
 from flytekit.constants import CopyFileDetection
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.core.python_auto_container import update_image_spec_copy_handling
-from flytekit.image_spec.image_spec import ImageBuildEngine
+from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpecBuilder
 from flytekit.tools import script_mode
 from flytekit.tools.translator import get_serializable
-from imagewright import _client_wheel, _flytekit, _requests
+from imagewright import _client_wheel, _flytekit, _names, _requests
 from imagewright._results import BuildResult
 
 CLASSES = [flytekit.ImageSpec, imagewright.ImageSpec]
@@ -55,6 +55,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     monkeypatch.setitem(ImageBuildEngine._REGISTRY, "imagewright", (recording, _flytekit.PRIORITY))
     # A dynamic workflow needs the images of all tasks that there are, also of other tests.
     monkeypatch.setattr(FlyteEntities, "entities", [])
+    monkeypatch.setattr(_names, "_built", {})
     ImageBuildEngine.build.cache_clear()
     yield recording
     ImageBuildEngine.build.cache_clear()
@@ -289,6 +290,64 @@ def test_the_internal_image_is_the_base_of_the_innermost(
     assert base["base_image"] == "registry.example/base:1"
     monkeypatch.setenv("FLYTE_INTERNAL_IMAGE", "")
     assert "base_image" not in _flytekit.request(kind(name="other"))["spec"]
+
+
+class Company(ImageSpecBuilder):  # type: ignore[misc]  # flytekit has no types
+    """A builder of which the program knows nothing."""
+
+    def should_build(self, image_spec: Any) -> bool:
+        return True
+
+    def build_image(self, image_spec: Any) -> str:
+        return f"company.example/{image_spec.name}:1"
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_base_may_be_of_another_builder(
+    kind: Type[Any], builder: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ImageBuildEngine._REGISTRY, "company", (Company(), 1))
+    base = {"name": "base", "builder": "company", "packages": ["six"]}
+    top = imagewright.ImageSpec(name="top", registry="localhost:1", base_image=kind(**base))
+    theirs = flytekit.ImageSpec(name="top", registry="localhost:1", base_image=flytekit.ImageSpec(**base))
+    assert top.image_name() == flytekit.ImageSpec.image_name(theirs)
+    ImageBuildEngine.build(top)
+    assert builder.requests[0]["spec"]["base_image"] == "company.example/base:1"
+    assert top.image_name() == "registry.example/top:tag"
+    again = flytekit.ImageSpec(name="top", registry="localhost:1", base_image="company.example/base:1")
+    assert top.tag == again.tag, "the tag of what was built"
+
+
+def test_the_name_is_that_of_what_was_built(builder: Recording, project: Path) -> None:
+    requirements = project / "requirements.txt"
+    requirements.write_text("six\n")
+
+    def made() -> Any:
+        base = imagewright.ImageSpec(name="base", requirements="requirements.txt")
+        return imagewright.ImageSpec(name="top", registry="localhost:1", base_image=base)
+
+    top = made()
+    before = top.image_name()
+    ImageBuildEngine.build(top)
+    requirements.write_text("idna\n")
+    for spec in [top, made()]:
+        # flytekit asks no builder for a spec that it has had built.
+        ImageBuildEngine.build(spec)
+        assert spec.image_name() == "registry.example/top:tag"
+    assert builder.asked == [["base"], ["top"]]
+    other = made().with_packages("six")
+    assert other.image_name().startswith("localhost:1/top:"), "it was not built"
+    assert other.image_name() != before
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_the_name_over_a_spec_is_pinned_too(
+    kind: Type[Any], builder: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMAGEWRIGHT_PIN_DIGEST", "1")
+    top = kind(name="top", registry="localhost:1", base_image=kind(name="base", registry="localhost:1"))
+    ImageBuildEngine.build(top)
+    assert top.image_name() == "registry.example/top@" + DIGEST
 
 
 @pytest.mark.parametrize("root", [str(Path(__file__).parent), "/", "."])
