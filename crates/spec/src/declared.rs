@@ -7,7 +7,7 @@ use imagewright_oci::{Digest, Hasher, canonical_json};
 use imagewright_pypa::PackageName;
 use serde::{Deserialize, Serialize};
 
-use crate::project_lock::local_sources;
+use crate::project_lock::Locked;
 use crate::requirements::{
     self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError, distribution,
     editable_target, local_path, split_options,
@@ -134,7 +134,7 @@ impl<'a> Inputs<'a> {
     fn packages(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         if let Some(path) = &spec.requirements {
             if let Some(lock) = ProjectLock::of(path) {
-                self.project(lock, path, spec.builder_options.install_project)?;
+                self.project(lock, path, spec)?;
             } else {
                 let read = requirements::read(path, self.context.directory, self.context.environment);
                 self.requirements(read.map_err(|error| match error {
@@ -156,19 +156,25 @@ impl<'a> Inputs<'a> {
     }
 
     /// A lock, the description of its project, and what of this machine is installed with it.
-    fn project(&mut self, lock: ProjectLock, path: &Path, installs: bool) -> Result<(), SpecError> {
+    fn project(&mut self, lock: ProjectLock, path: &Path, spec: &ImageSpec) -> Result<(), SpecError> {
         let field = Field::Requirements;
         self.file(field, path)?;
-        if let Some(pyproject) = lock.pyproject(path) {
-            self.file(field, &pyproject)?;
+        let pyproject = lock.pyproject(path);
+        if let Some(pyproject) = &pyproject {
+            self.file(field, pyproject)?;
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let shown = if folder.as_os_str().is_empty() { Path::new(SourceTree::TOP) } else { folder };
-        if installs {
+        if spec.builder_options.install_project {
             self.local_at(field, shown)?;
         }
-        let text = fs_err::read_to_string(self.context.directory.join(path));
-        for source in local_sources(&text.unwrap_or_default()) {
+        let text =
+            |path: &Path| fs_err::read_to_string(self.context.directory.join(path)).unwrap_or_default();
+        let locked = Locked::read(&text(path));
+        if !self.context.with.is_empty() && !is_narrowed(spec) {
+            self.asked.extend(locked.installed(pyproject.as_deref().map(text).as_deref()));
+        }
+        for source in locked.local_sources() {
             let source = folder.join(source);
             // What is not there may be in a group that is not installed; if it is, that is told later.
             if self.context.directory.join(&source).exists() {
@@ -342,4 +348,11 @@ pub(crate) fn read(field: Field, path: &Path, place: &Path) -> Result<(Digest, u
 /// Whether an option names a file of requirements that take the place of others.
 fn is_overrides(option: &str) -> bool {
     matches!(option, "--override" | "--overrides")
+}
+
+/// Whether arguments leave out of a locked project what is installed otherwise.
+fn is_narrowed(spec: &ImageSpec) -> bool {
+    const NARROWING: [&str; 4] = ["--only", "--without", "--package", "--no-install"];
+    let arguments = spec.pip_extra_args.as_deref().unwrap_or_default();
+    arguments.split_whitespace().any(|word| NARROWING.iter().any(|option| word.starts_with(option)))
 }

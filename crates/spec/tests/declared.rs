@@ -31,12 +31,22 @@ fn of(spec: &str, folder: &Path, python: &str, version: &str) -> Declared {
 }
 
 fn attempt(spec: &str, folder: &Path, python: &str, version: &str) -> Result<Declared, SpecError> {
+    asked_with(spec, folder, python, version, &[])
+}
+
+fn asked_with(
+    spec: &str,
+    folder: &Path,
+    python: &str,
+    version: &str,
+    with: &[String],
+) -> Result<Declared, SpecError> {
     let environment =
         Environment::from([("VERSION".to_owned(), version.to_owned()), ("OTHER".to_owned(), "1".to_owned())]);
     let context = DeclaredContext {
         directory: folder,
         python: Some(python),
-        with: &[],
+        with,
         environment: &environment,
         left_out: &["image.lock".into()],
     };
@@ -179,6 +189,48 @@ fn nested_bases_and_locks_count() {
     write(folder.path(), "reqs/limits.txt", "x");
     let after = of(spec, folder.path(), "3.11", "1");
     assert_eq!(changed(&before, &after), ["app/pyproject.toml", "base_image: reqs/limits.txt"]);
+}
+
+/// What is in the lock of a project is in the image, in the lock's version; what only a group or an extra asks for may
+/// not be.
+#[test]
+fn what_a_lock_has_is_not_asked_for_again() {
+    let with = ["Flyte_Kit==2", "dev==2", "extra==2", "rest==2"].map(str::to_owned);
+    let all: Vec<String> = with.iter().map(|text| format!("with: {text}")).collect();
+    let chosen = &all[1..];
+    let uvs = "[[package]]\nname = 'app'\ndependencies = [{name = 'plugin'}]\nsource = {virtual = '.'}\n\
+        [package.optional-dependencies]\nx = [{name = 'extra'}]\n\
+        [package.dev-dependencies]\ndev = [{name = 'dev'}]\n\
+        [[package]]\nname = 'plugin'\ndependencies = [{name = 'flyte-kit', marker = 'x'}]\n\
+        [[package]]\nname = 'flyte-kit'\n[[package]]\nname = 'dev'\n[[package]]\nname = 'extra'\n";
+    let poetrys = "[[package]]\nname = 'plugin'\n[package.dependencies]\nflyte-kit = '^1'\n\
+        extra = {version = '1', optional = true}\n\
+        [[package]]\nname = 'flyte-kit'\n[[package]]\nname = 'dev'\n[[package]]\nname = 'extra'\n";
+    let standard = "[[packages]]\nname = 'flyte.kit'\nmarker = \"sys_platform == 'linux'\"\n\
+        [[packages]]\nname = 'dev'\nmarker = \"'dev' in dependency_groups\"\n\
+        [[packages]]\nname = 'extra'\nmarker = \"'x' in extras\"\n";
+    let project = "[project]\nname = 'app'\ndependencies = ['Plugin[a]>=1; python_version > \"3\"']\n\
+        optional-dependencies = {x = ['extra']}\n[dependency-groups]\ndev = ['dev']\n";
+    let poetry = "[tool.poetry.dependencies]\npython = '^3'\nplugin = {version = '^1', extras = ['a']}\n\
+        extra = {version = '1', optional = true}\n[tool.poetry.group.dev.dependencies]\ndev = '1'\n";
+    let folder = tempfile::tempdir().unwrap();
+    let rows = [
+        ("uv.lock", uvs, project, "", chosen),
+        ("uv.lock", uvs, project, "\npip_extra_args: --extra x", chosen),
+        ("uv.lock", uvs, project, "\npip_extra_args: --only-group dev", &all[..]),
+        ("poetry.lock", poetrys, project, "", chosen),
+        ("poetry.lock", poetrys, poetry, "", chosen),
+        ("pylock.toml", standard, "", "", chosen),
+        ("uv.lock", "not = [", project, "", &all[..]),
+    ];
+    for (name, lock, pyproject, further, expected) in rows {
+        write(folder.path(), name, lock);
+        write(folder.path(), "pyproject.toml", pyproject);
+        let spec = format!("requirements: {name}{further}");
+        let declared = asked_with(&spec, folder.path(), "3.11", "1", &with).unwrap();
+        let asked: Vec<&String> = declared.inputs.keys().filter(|name| name.starts_with("with: ")).collect();
+        assert_eq!(asked, expected.iter().collect::<Vec<_>>(), "{spec}");
+    }
 }
 
 #[test]
