@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::bytecode::BytecodeError;
 use crate::docker::DockerError;
-use crate::failure;
+use crate::failure::{self, FailureKind};
 use crate::produce::CopyError;
 use crate::provenance::AnnotationError;
 use crate::secret::SecretError;
@@ -308,6 +308,8 @@ pub enum BuildError {
     BaseFailed {
         /// The base.
         image: ImageReference,
+        /// Of that failure.
+        kind: FailureKind,
     },
     /// The builder names the base, and there is none that has a name.
     #[error("the noop builder names the base image, and the spec has none that is in a registry")]

@@ -56,11 +56,11 @@ impl BuildError {
             | Self::ForeignPlatform { .. }
             | Self::NoBaseName
             | Self::OwnBase { .. }
-            | Self::BaseFailed { .. }
             | Self::NothingBuilt
             | Self::NoShell { .. }
             | Self::NothingFailed { .. }
             | Self::NoPlatform { .. } => FailureKind::Usage,
+            Self::BaseFailed { kind, .. } => *kind,
             Self::AptGone { .. } | Self::OtherWheel { .. } => FailureKind::Resolution,
             Self::Lock(source) => lock_kind(source),
             Self::Layer(source) | Self::Bytecode(BytecodeError::Layer(source)) => layer_kind(source),

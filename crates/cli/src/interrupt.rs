@@ -4,7 +4,6 @@ use std::future::Future;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use imagewright_build::Outcomes;
 use imagewright_store::Store;
 use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -63,10 +62,14 @@ pub(crate) fn run_with<T, E: Into<Failure>>(
 }
 
 /// The same for several pieces of work.
-pub(crate) fn run_all(store: &Store, work: impl Future<Output = Outcomes>) -> Result<Outcomes, Failure> {
+pub(crate) fn run_all<T>(
+    store: &Store,
+    work: impl Future<Output = T>,
+    has_failed: impl Fn(&T) -> bool,
+) -> Result<T, Failure> {
     let clones = store.clones();
     let result = run(async { Ok::<_, Failure>(work.await) });
-    if result.as_ref().map_or(true, |outcomes| outcomes.failed_first.is_some()) {
+    if result.as_ref().map_or(true, has_failed) {
         clear(store, clones);
     }
     result

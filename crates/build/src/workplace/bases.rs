@@ -6,14 +6,15 @@ use imagewright_spec::{BuilderName, ImageSpec};
 use tokio::sync::OnceCell;
 
 use crate::BuildError;
+use crate::failure::FailureKind;
 use crate::native::BuildRequest;
 
 /// The bases that specs make, each made once however many images are on top of it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bases(Arc<Mutex<Vec<Base>>>);
 
-/// The digest of a base, or nothing when it could not be made.
-type Made = Arc<OnceCell<Option<Digest>>>;
+/// The digest of a base, or what kind of failure it was that it could not be made for.
+type Made = Arc<OnceCell<Result<Digest, FailureKind>>>;
 
 #[derive(Debug)]
 struct Base {
@@ -48,18 +49,24 @@ impl Bases {
     ) -> Result<Digest, BuildError> {
         let mut failure = None;
         let slot = self.slot(Wanted::of(request));
-        let digest = slot.get_or_init(async || make.await.map_err(|error| failure = Some(error)).ok()).await;
-        match (digest, failure) {
-            (Some(digest), _) => Ok(*digest),
-            (None, Some(failure)) => Err(failure),
-            (None, None) => Err(BuildError::BaseFailed { image: image.clone() }),
+        let result = slot.get_or_init(async || {
+            make.await.map_err(|error| {
+                let kind = error.kind();
+                failure = Some(error);
+                kind
+            })
+        });
+        match (*result.await, failure) {
+            (Ok(digest), _) => Ok(digest),
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(kind), None) => Err(BuildError::BaseFailed { image: image.clone(), kind }),
         }
     }
 
     /// Remembers an image that was made for its own sake: it need not be looked for where it is a base.
     pub(crate) fn note(&self, request: &BuildRequest, digest: Digest) {
         // A base that was asked for before is the same.
-        drop(self.slot(Wanted::of(request)).set(Some(digest)));
+        drop(self.slot(Wanted::of(request)).set(Ok(digest)));
     }
 
     fn slot(&self, wanted: Wanted) -> Made {

@@ -22,7 +22,9 @@ pub(crate) fn run(environment: &Environment, arguments: &BuildArguments) -> Resu
         let order = order(environment, arguments, &sinks, one, machine);
         orders.push(order.map_err(|failure| one.failed(failure))?);
     }
-    let outcomes = interrupt::run_all(&orders[0].machine.store, build_all(&orders))?;
+    let outcomes = interrupt::run_all(&orders[0].machine.store, build_all(&orders), |outcomes| {
+        outcomes.failed_first.is_some()
+    })?;
     report(arguments, &specs, &orders, outcomes)
 }
 

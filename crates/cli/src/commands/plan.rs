@@ -4,17 +4,17 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use imagewright_build::{
-    Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Order, Place,
+    BuildError, Existence, ExistenceForecast, Forecast, LayerForecast, Lookup, MissReason, Order, Place,
     PlatformForecast, SandboxForecast, forecast_all,
 };
 
 use super::print;
 use crate::arguments::PlanArguments;
 use crate::environment::Environment;
-use crate::failure::Failure;
+use crate::failure::{Failure, Told};
 use crate::progress::bytes;
 use crate::session::Machines;
-use crate::spec_request::read_each;
+use crate::spec_request::{OneOf, read_each};
 use crate::{interrupt, progress, session};
 
 /// How many reasons are told for one layer; `--json` has all of them.
@@ -30,20 +30,36 @@ pub(crate) fn run(environment: &Environment, arguments: &PlanArguments) -> Resul
         let request = session::request(environment, one.asked.clone(), Some(&arguments.lock));
         orders.push(Order { machine, request: request.map_err(|failure| one.failed(failure))? });
     }
-    let forecasts = interrupt::run_with(&orders[0].machine.store, async {
-        let forecasts = specs.iter().zip(forecast_all(&orders).await);
-        forecasts.map(|(one, forecast)| forecast.map_err(|error| one.failed(error))).collect()
-    });
-    let forecasts: Vec<Forecast> = forecasts?;
-    for (at, forecast) in forecasts.iter().enumerate() {
-        if arguments.output.json {
-            print(serde_json::to_string(forecast).expect("a forecast serialises"))?;
-        } else {
-            let gap = if at > 0 { "\n" } else { "" };
-            print(format!("{gap}{}", text(forecast).trim_end()))?;
+    let store = &orders[0].machine.store;
+    let forecasts = interrupt::run_all(store, forecast_all(&orders), |all| all.iter().any(Result::is_err))?;
+    report(arguments, &specs, forecasts)
+}
+
+/// Prints the plan of each spec, in their order, and tells every failure. The first is the command's; one of a base
+/// that another spec needs too says less than the other's.
+fn report(
+    arguments: &PlanArguments,
+    specs: &[OneOf],
+    forecasts: Vec<Result<Forecast, BuildError>>,
+) -> Result<ExitCode, Failure> {
+    let (mut failures, mut of_bases, mut gap) = (Vec::new(), Vec::new(), "");
+    for (one, forecast) in specs.iter().zip(forecasts) {
+        match forecast {
+            Ok(forecast) if arguments.output.json => {
+                print(serde_json::to_string(&forecast).expect("a forecast serialises"))?;
+            }
+            Ok(forecast) => {
+                print(format!("{gap}{}", text(&forecast).trim_end()))?;
+                gap = "\n";
+            }
+            Err(error @ BuildError::BaseFailed { .. }) => of_bases.push(one.failed(error)),
+            Err(error) => failures.push(one.failed(error)),
         }
     }
-    Ok(ExitCode::SUCCESS)
+    let mut failures = failures.into_iter().chain(of_bases);
+    let Some(first) = failures.next() else { return Ok(ExitCode::SUCCESS) };
+    failures.for_each(|failure| progress::say(Told::of(&failure).text().trim_end()));
+    Err(first)
 }
 
 fn text(forecast: &Forecast) -> String {

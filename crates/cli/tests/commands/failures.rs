@@ -142,6 +142,29 @@ fn of_several_specs_the_one_that_failed_is_named() {
         .expect(3)
         .says(&["done ", "error: none.yaml: "]);
     world.workshop.run(&["build", "bad.yaml"]).expect(2).never_says(&["not begun"]);
+    // The plans of the others are told, and every failure.
+    world.workshop.write("nothing.yaml", spec.replace("gamma", "epsilon"));
+    let plan = world.workshop.run(&["plan", "--json", "none.yaml", "image.yaml", "nothing.yaml"]).expect(3);
+    let plan = plan.says(&["error: none.yaml: ", "error: nothing.yaml: "]);
+    assert_eq!(plan.stdout.lines().count(), 1, "{}", plan.stdout);
+    assert_base_is_told_once(&world, &spec);
+}
+
+/// Whoever came first made the base, and its failure is the command's; the other says that it is the base's.
+fn assert_base_is_told_once(world: &Offline, spec: &str) {
+    let base: String = spec.replace("gamma", "delta").lines().flat_map(|line| ["\n  ", line]).collect();
+    let own = spec.lines().filter(|line| !line.starts_with("base_image"));
+    let own: String = own.flat_map(|line| [line, "\n"]).collect();
+    for name in ["upper", "other"] {
+        let own = own.replace("name: app", &format!("name: {name}"));
+        world.workshop.write(&format!("{name}.yaml"), format!("{own}base_image:{base}\n"));
+    }
+    let plan = world.workshop.run(&["plan", "upper.yaml", "other.yaml"]).expect(3);
+    let plan = plan.says(&["error: upper.yaml: ", "error: other.yaml: ", "could not be made", "delta"]);
+    let last = plan.stderr.rfind("error: ").unwrap();
+    assert!(!plan.stderr[last..].contains("could not be made"), "{}", plan.stderr);
+    let build = world.workshop.run(&["build", "--json", "upper.yaml", "other.yaml"]).expect(3);
+    assert_eq!(build.stdout.matches("\"exit_code\":3").count(), 2, "{}", build.stdout);
 }
 
 #[test]
