@@ -1,4 +1,4 @@
-"""``python -m imagewright`` is the program ``imagewright``."""
+"""``python -m imagewright`` is the program ``imagewright``, which reads Python files with this Python."""
 
 import os
 import sys
@@ -6,4 +6,5 @@ import sys
 from ._program import find
 
 program = find()
+os.environ.setdefault("IMAGEWRIGHT_PYTHON_PROGRAM", sys.executable)
 os.execv(program, [program, *sys.argv[1:]])
