@@ -59,6 +59,15 @@ def flytes(project: Path) -> Path:
     return project
 
 
+@pytest.fixture
+def bases() -> str:
+    """The repository prefix of base images in the registry."""
+    named = os.environ.get("IMAGEWRIGHT_TEST_BASES")
+    if not named:
+        pytest.skip("IMAGEWRIGHT_TEST_BASES is not set")
+    return named
+
+
 def inside(image: str, program: str) -> Dict[str, Any]:
     said = _program.call(["run", image, "--", "python", "-c", program])
     answer: Dict[str, Any] = json.loads(said)
@@ -75,11 +84,8 @@ def manifest(image: str) -> str:
 
 
 def test_an_image_is_built_pushed_and_runs_its_task(
-    flytes: Path, registry: str, network: None, unique: str, capsys: pytest.CaptureFixture[str]
+    flytes: Path, registry: str, bases: str, network: None, unique: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bases = os.environ.get("IMAGEWRIGHT_TEST_BASES")
-    if not bases:
-        pytest.skip("IMAGEWRIGHT_TEST_BASES is not set")
     source = flytes / "src"
     source.mkdir()
     (source / "task.py").write_text(TASK)
@@ -161,11 +167,8 @@ SCRIPT = """\
 
 
 def test_a_project_and_a_script_in_the_background(
-    flytes: Path, registry: str, network: None, unique: str
+    flytes: Path, registry: str, bases: str, network: None, unique: str
 ) -> None:
-    bases = os.environ.get("IMAGEWRIGHT_TEST_BASES")
-    if not bases:
-        pytest.skip("IMAGEWRIGHT_TEST_BASES is not set")
     app = flytes / "app"
     app.mkdir()
     (app / "pyproject.toml").write_text(PROJECT)

@@ -15,9 +15,11 @@ mod repository;
 
 use std::path::{Path, PathBuf};
 
+use imagewright_pypa::PackageName;
 use imagewright_spec::ProjectLock;
 
-use super::{IndexSettings, PythonError, uv_config};
+use self::error::PackageProblem;
+use super::{IndexSettings, Origin, PythonError, uv_config};
 use crate::uv::Host;
 
 pub use choice::ProjectChoice;
@@ -40,6 +42,19 @@ impl LockedProject {
     fn folder(&self, host: &Host) -> PathBuf {
         let lock = host.absolute(&self.path);
         lock.parent().unwrap_or(Path::new("/")).to_owned()
+    }
+
+    /// Who asks for what it has.
+    fn origin(&self) -> Origin {
+        Origin::Field { name: self.path.display().to_string() }
+    }
+
+    fn malformed(&self, source: impl std::error::Error + Send + Sync + 'static) -> PythonError {
+        ProjectError::Malformed { path: self.path.clone(), source: Box::new(source) }.into()
+    }
+
+    fn wrong(&self, name: PackageName, problem: PackageProblem) -> PythonError {
+        ProjectError::Package { path: self.path.clone(), name, problem }.into()
     }
 
     /// The indexes that the project's own description names.

@@ -9,7 +9,7 @@ use super::export::export;
 use super::{LockedProject, ProjectError, poetry, repository};
 use crate::python::pylock::{Directory, File, Package, Pylock, Repository};
 use crate::python::select::Selection;
-use crate::python::{ChosenPackage, Index, Origin, PythonError, PythonRequest, PythonWarning, Requirement};
+use crate::python::{ChosenPackage, Index, PythonError, PythonRequest, PythonWarning, Requirement};
 use crate::uv::Uv;
 
 /// What of a lock is for the target.
@@ -57,9 +57,9 @@ pub async fn pins(
         if !picking.is_meant(package)? {
             continue;
         }
-        let name: PackageName = package.name.parse().map_err(|error| picking.malformed(error))?;
+        let name: PackageName = package.name.parse().map_err(|error| picking.project.malformed(error))?;
         if !seen.insert(name.clone()) {
-            return Err(picking.wrong(name, PackageProblem::Twice));
+            return Err(picking.project.wrong(name, PackageProblem::Twice));
         }
         pins.push(picking.pin(name, package)?);
     }
@@ -85,7 +85,8 @@ struct Picking<'a> {
 impl Picking<'_> {
     fn check_python(&self, pylock: &Pylock) -> Result<(), PythonError> {
         let Some(text) = &pylock.requires_python else { return Ok(()) };
-        let wanted: imagewright_pypa::Specifiers = text.parse().map_err(|error| self.malformed(error))?;
+        let wanted: imagewright_pypa::Specifiers =
+            text.parse().map_err(|error| self.project.malformed(error))?;
         let target = self.request.target;
         if wanted.contains(&target.full_version()) {
             return Ok(());
@@ -97,7 +98,7 @@ impl Picking<'_> {
 
     fn is_meant(&self, package: &Package) -> Result<bool, PythonError> {
         let Some(text) = &package.marker else { return Ok(true) };
-        let marker: Marker = text.parse().map_err(|error| self.malformed(error))?;
+        let marker: Marker = text.parse().map_err(|error| self.project.malformed(error))?;
         Ok(marker.holds(&self.environment))
     }
 
@@ -149,7 +150,7 @@ impl Picking<'_> {
             let Repository { kind, url, path, commit_id, subdirectory } = repository;
             let local = path.as_ref().map(|path| format!("file://{}", shown(&folder.join(path))));
             let url = url.clone().or(local).filter(|_| kind == "git");
-            let url = url.ok_or_else(|| self.wrong(name.clone(), PackageProblem::Repository))?;
+            let url = url.ok_or_else(|| self.project.wrong(name.clone(), PackageProblem::Repository))?;
             let target = format!("git+{}@{commit_id}", repository::address(&url));
             return Ok(Some(self.requirement(name, &target, &[], subdirectory.as_deref())));
         }
@@ -158,7 +159,7 @@ impl Picking<'_> {
         match &package.archive {
             Some(file) if !is_wheel(file) => self.archive(name, file, folder).map(Some),
             None if package.wheels.is_empty() && package.sdist.is_none() => {
-                Err(self.wrong(name.clone(), PackageProblem::Nowhere))
+                Err(self.project.wrong(name.clone(), PackageProblem::Nowhere))
             }
             Some(_) | None => Ok(None),
         }
@@ -167,7 +168,7 @@ impl Picking<'_> {
     fn archive(&self, name: &PackageName, file: &File, folder: &Path) -> Result<Requirement, PythonError> {
         let local = file.path.as_ref().map(|path| shown(&folder.join(path)));
         let target = local.or_else(|| file.url.clone());
-        let target = target.ok_or_else(|| self.wrong(name.clone(), PackageProblem::Nowhere))?;
+        let target = target.ok_or_else(|| self.project.wrong(name.clone(), PackageProblem::Nowhere))?;
         let hashes: Vec<String> =
             file.hashes.get("sha256").into_iter().map(|digits| format!("sha256:{digits}")).collect();
         Ok(self.requirement(name, &target, &hashes, file.subdirectory.as_deref()))
@@ -184,19 +185,7 @@ impl Picking<'_> {
         let subdirectory = subdirectory.map(|path| format!("#subdirectory={path}")).unwrap_or_default();
         let text = format!("{name} @ {target}{subdirectory}");
         let hashes = hashes.iter().map(|hash| format!(" --hash={hash}"));
-        Requirement::new(&hashes.fold(text, |text, hash| text + &hash), self.origin())
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Field { name: self.project.path.display().to_string() }
-    }
-
-    fn malformed(&self, source: impl std::error::Error + Send + Sync + 'static) -> PythonError {
-        ProjectError::Malformed { path: self.project.path.clone(), source: Box::new(source) }.into()
-    }
-
-    fn wrong(&self, name: PackageName, problem: PackageProblem) -> PythonError {
-        ProjectError::Package { path: self.project.path.clone(), name, problem }.into()
+        Requirement::new(&hashes.fold(text, |text, hash| text + &hash), self.project.origin())
     }
 }
 

@@ -23,7 +23,7 @@ use self::wire::{Lock, Markers, Package, Pyproject, Source};
 use super::choice::Chosen;
 use super::error::PackageProblem;
 use super::{LockedProject, ProjectError, ProjectPin, repository};
-use crate::python::{Index, IndexUrl, Origin, PythonError, Requirement};
+use crate::python::{Index, IndexUrl, PythonError, Requirement};
 use crate::uv::Host;
 
 /// The first version of a lock whose packages say for what they are.
@@ -57,7 +57,7 @@ pub(super) fn pins(
     let mut pins = Vec::new();
     for package in wanted {
         if !seen.insert(package.name.clone()) {
-            return Err(reading.wrong(package.name.clone(), PackageProblem::Twice));
+            return Err(reading.project.wrong(package.name.clone(), PackageProblem::Twice));
         }
         let is_local = package.source.as_ref().is_some_and(|source| source.kind == "directory");
         let is_left_out = project.choice.words.iter().any(|word| match word {
@@ -97,7 +97,7 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn check_python(&self) -> Result<(), PythonError> {
         let text = &self.lock.metadata.python_versions;
-        let wanted: Constraint = text.parse().map_err(|error| self.malformed(error))?;
+        let wanted: Constraint = text.parse().map_err(|error| self.project.malformed(error))?;
         if wanted.allows(&self.target.full_version()) {
             return Ok(());
         }
@@ -154,7 +154,7 @@ impl<'a> Reading<'a> {
         environment: &MarkerEnvironment<'_>,
     ) -> Result<bool, PythonError> {
         let Some(text) = marker else { return Ok(true) };
-        let marker: Marker = text.parse().map_err(|error| self.malformed(error))?;
+        let marker: Marker = text.parse().map_err(|error| self.project.malformed(error))?;
         Ok(marker.holds(environment))
     }
 
@@ -180,31 +180,19 @@ impl<'a> Reading<'a> {
                 }
                 "directory" | "file" => format!("{name} @ {}{subdirectory}", local(url)),
                 "url" => format!("{name} @ {url}{subdirectory}"),
-                _ => return Err(self.wrong(name.clone(), PackageProblem::Repository)),
+                _ => return Err(self.project.wrong(name.clone(), PackageProblem::Repository)),
             },
         };
         let files = self.lock.files(package);
         let text = files.iter().fold(text, |text, file| format!("{text} --hash={}", file.hash));
-        Ok(ProjectPin::Line(Requirement::new(&text, self.origin()), index))
+        Ok(ProjectPin::Line(Requirement::new(&text, self.project.origin()), index))
     }
 
     /// The project itself, where it is one that can be installed.
     fn itself(&self) -> Option<ProjectPin> {
         let name = self.pyproject.package_name().filter(|_| self.project.choice.project)?;
         let text = format!("{name} @ {}", self.project.folder(self.host).display());
-        Some(ProjectPin::Line(Requirement::new(&text, self.origin()), None))
-    }
-
-    fn origin(&self) -> Origin {
-        Origin::Field { name: self.project.path.display().to_string() }
-    }
-
-    fn malformed(&self, source: impl std::error::Error + Send + Sync + 'static) -> PythonError {
-        ProjectError::Malformed { path: self.project.path.clone(), source: Box::new(source) }.into()
-    }
-
-    fn wrong(&self, name: PackageName, problem: PackageProblem) -> PythonError {
-        ProjectError::Package { path: self.project.path.clone(), name, problem }.into()
+        Some(ProjectPin::Line(Requirement::new(&text, self.project.origin()), None))
     }
 
     fn unknown(&self, unknown: Unknown) -> PythonError {

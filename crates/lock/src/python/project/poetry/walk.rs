@@ -97,7 +97,7 @@ impl Walk<'_, '_> {
             return Ok(false);
         }
         if let Some(python) = text("python") {
-            let python: Constraint = python.parse().map_err(|error| self.reading.malformed(error))?;
+            let python: Constraint = python.parse().map_err(|error| self.reading.project.malformed(error))?;
             if !python.allows(&self.reading.target.full_version()) {
                 return Ok(false);
             }
@@ -114,7 +114,7 @@ impl Walk<'_, '_> {
         let named: Vec<usize> =
             (0..packages.len()).filter(|at| is_name(name, packages[*at].name.as_str())).collect();
         let constraint = table.get("version").and_then(Value::as_str).map(str::parse::<Constraint>);
-        let constraint = constraint.transpose().map_err(|error| self.reading.malformed(error))?;
+        let constraint = constraint.transpose().map_err(|error| self.reading.project.malformed(error))?;
         let fits = |at: &usize| constraint.as_ref().is_none_or(|it| it.allows(&packages[*at].version));
         let at = match named[..] {
             // An extra that nobody asked for is not locked.
@@ -125,7 +125,7 @@ impl Walk<'_, '_> {
                 let fitting: Vec<usize> = named.iter().copied().filter(fits).collect();
                 let package = packages[named[0]].name.clone();
                 self.meant(&fitting, Place::of(table).as_ref())
-                    .ok_or_else(|| self.reading.wrong(package, PackageProblem::Unfit))?
+                    .ok_or_else(|| self.reading.project.wrong(package, PackageProblem::Unfit))?
             }
         };
         let extras = table.get("extras").and_then(Value::as_array).into_iter().flatten();
