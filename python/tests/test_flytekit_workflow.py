@@ -1,15 +1,20 @@
-"""A workflow of two images, packaged and registered where there is no Docker, and its tasks executed in them."""
+"""A workflow of two images, packaged and registered in a fresh environment without Docker, and its tasks executed in them."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import urllib.request
 from pathlib import Path
+from typing import List
 
+import pytest
+from fresh import Fresh
 from imagewright import _program
-from pyflyte import images, pyflyte
+from pyflyte import images
 
-# What is guarded is what each image alone has; flytekit brings neither.
+# What is guarded is what each image alone has, beside the user's own environment, where flytekit lets a guard be true.
+GUARDED = ("pluggy", "iniconfig")
 WORKFLOW = """
 from importlib.util import find_spec
 
@@ -18,8 +23,8 @@ from imagewright import ImageSpec as Ours
 
 from flows.helper import answer
 
-first = ImageSpec(name="{unique}-first", packages=["pluggy"], registry="{registry}")
-second = Ours(name="{unique}-second", packages=["iniconfig"], registry="{registry}")
+first = ImageSpec(name="{unique}-first", packages=["pandas", "pluggy"], registry="{registry}")
+second = Ours(name="{unique}-second", packages=["scikit-learn", "iniconfig"], registry="{registry}")
 
 if first.is_container():
     import pluggy
@@ -30,15 +35,19 @@ if second.is_container():
 @task(container_image=first)
 def one() -> int:
     assert (first.is_container(), second.is_container()) == (True, False)
-    assert pluggy.__version__ and find_spec("iniconfig") is None
-    return answer()
+    assert pluggy.__version__ and find_spec("iniconfig") is None and find_spec("sklearn") is None
+    from pandas import Series
+
+    return int(Series([answer()]).sum())
 
 
 @task(container_image=second)
 def two() -> int:
     assert (first.is_container(), second.is_container()) == (False, True)
-    assert iniconfig.IniConfig and find_spec("pluggy") is None
-    return answer()
+    assert iniconfig.IniConfig and find_spec("pluggy") is None and find_spec("pandas") is None
+    from sklearn.linear_model import LinearRegression
+
+    return round(LinearRegression().fit([[0], [1]], [0, answer()]).predict([[1]])[0])
 
 
 @workflow
@@ -70,12 +79,18 @@ def digest(image: str) -> str:
         return str(answer.headers["Docker-Content-Digest"])
 
 
-def test_two_images(network: None, registry: str, unique: str, project: Path) -> None:
+@pytest.fixture(scope="module")
+def fresh(network: None, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    return Fresh.install(tmp_path_factory.mktemp("fresh") / "environment", *GUARDED)
+
+
+def test_two_images(fresh: Fresh, registry: str, unique: str, project: Path) -> None:
     project.joinpath("flows").mkdir()
     project.joinpath("flows", "__init__.py").touch()
     project.joinpath("flows", "helper.py").write_text("def answer() -> int:\n    return 42\n")
     project.joinpath("flows", "two.py").write_text(WORKFLOW.format(registry=registry, unique=unique))
-    told = pyflyte("--pkgs", "flows", "package", "--output", "made.tgz")
+    assert fresh.engines() == [] and "No broken requirements" in fresh.run("pip", "check")
+    told = fresh.run("pyflyte", "--pkgs", "flows", "package", "--output", "made.tgz")
     assert "Successfully packaged" in told
     made = images(project / "made.tgz")
     assert sorted(made) == ["flows.two.one", "flows.two.two"]
@@ -83,12 +98,23 @@ def test_two_images(network: None, registry: str, unique: str, project: Path) ->
     assert made["flows.two.two"].startswith(f"{registry}/{unique}-second:")
 
     pinned = {task: f"{image.rpartition(':')[0]}@{digest(image)}" for task, image in made.items()}
-    pyflyte("--pkgs", "flows", "package", "--output", "again.tgz", IMAGEWRIGHT_PIN_DIGEST="1")
+    fresh.run("pyflyte", "--pkgs", "flows", "package", "--output", "again.tgz", IMAGEWRIGHT_PIN_DIGEST="1")
     assert images(project / "again.tgz") == pinned, "no image is made again"
-    told = pyflyte("register", "--dry-run", "--copy", "none", "--version", "v1", "flows")
-    assert "Successfully registered" in told
+    register = ("register", "--copy", "none", "--version", "v1", "flows")
+    assert "Successfully registered" in fresh.run("pyflyte", *register, "--dry-run")
+    # Nobody listens there. With a backend, the images would be in place.
+    backend = {"FLYTE_PLATFORM_URL": "localhost:9", "FLYTE_PLATFORM_INSECURE": "1"}
+    assert "StatusCode.UNAVAILABLE" in fresh.run("pyflyte", *register, code=1, **backend)
 
-    for task, image in made.items():
-        execute = [_program.find(), "run", image, "--", "sh", "-c", EXECUTE, task.rpartition(".")[2]]
-        run = subprocess.run(execute, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
-        assert run.returncode == 0, run.stdout
+    # Both can be pulled by these names, one of them by Docker, and each runs its task.
+    docker = ["docker", "--host", f"unix://{os.environ['IMAGEWRIGHT_TEST_DOCKER']}", "run", "--rm"]
+    inside([*docker, made["flows.two.one"]], "one")
+    inside([_program.find(), "run", made["flows.two.two"], "--"], "two")
+
+
+def inside(start: List[str], task: str) -> None:
+    """Executes a task as a backend does."""
+    run = subprocess.run(
+        [*start, "sh", "-c", EXECUTE, task], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
+    assert run.returncode == 0, run.stdout
