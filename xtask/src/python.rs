@@ -11,25 +11,24 @@ use crate::process::{cargo, command, run as run_command, step};
 use crate::workspace::Workspace;
 
 /// What stands beside the wheel: what its plugins are for, and what tests and checks its types.
-const REQUIREMENTS: [&str; 6] =
-    ["flytekit==1.16.31", "flyte==2.12.1", "maturin", "mypy", "pyright", "pytest"];
+const REQUIREMENTS: [&str; 5] = ["flytekit==1.16.31", "flyte==2.12.1", "mypy", "pyright", "pytest"];
 
 /// A virtual environment with all that the wheel needs, and the wheel when it is installed.
 #[derive(Debug)]
 pub(crate) struct Environment {
     folder: PathBuf,
-    uv: PathBuf,
+    oracle: PathBuf,
 }
 
 impl Environment {
-    /// Makes the environment, or finds it complete; `oracle` is the interpreter of the one that has uv.
+    /// Makes the environment, or finds it complete; `oracle` is the interpreter of the one that has pip and uv.
     pub(crate) fn ensure(workspace: &Workspace, oracle: &Path) -> Result<Self> {
-        let environment = Self { folder: workspace.cache("python"), uv: oracle.with_file_name("uv") };
+        let environment = Self { folder: workspace.cache("python"), oracle: oracle.to_owned() };
         let mark = environment.folder.join("complete");
         let wanted = REQUIREMENTS.join("\n");
         if !fs_err::read_to_string(&mark).is_ok_and(|made| made == wanted) {
             run_command(
-                command(&environment.uv)
+                command(environment.uv())
                     .args(["venv", "--quiet", "--clear", "--python"])
                     .arg(oracle)
                     .arg(&environment.folder),
@@ -45,27 +44,31 @@ impl Environment {
         self.folder.join("bin/python")
     }
 
-    /// Builds the wheel of this checkout with the profile of the tests, and installs it.
+    fn uv(&self) -> PathBuf {
+        self.oracle.with_file_name("uv")
+    }
+
+    /// Builds the wheel of this checkout as `pip install .` does, but with the profile of the tests, and installs it.
     pub(crate) fn install_wheel(&self, workspace: &Workspace) -> Result<()> {
         let wheels = workspace.cache("wheels");
         if wheels.exists() {
             fs_err::remove_dir_all(&wheels)?;
         }
         run_command(
-            command(self.folder.join("bin/maturin"))
-                .args(["build", "--quiet", "--profile", "dev", "--strip", "--out"])
-                .arg(&wheels)
+            oracle::pip(&self.oracle)
+                .args(["wheel", "--no-deps", "--wheel-dir"])
+                .args([wheels.as_path(), workspace.root.as_path()])
+                .env("MATURIN_PEP517_ARGS", "--profile dev")
                 .env("CARGO", cargo().get_program())
-                .env("CARGO_TARGET_DIR", &workspace.target)
-                .current_dir(&workspace.root),
+                .env("CARGO_TARGET_DIR", &workspace.target),
         )?;
-        let wheel = fs_err::read_dir(&wheels)?.next().context("maturin made no wheel")??.path();
+        let wheel = fs_err::read_dir(&wheels)?.next().context("pip made no wheel")??.path();
         self.install([OsStr::new("--reinstall-package=imagewright"), wheel.as_os_str()])
     }
 
     fn install<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Result<()> {
         run_command(
-            command(&self.uv)
+            command(self.uv())
                 .args(["pip", "install", "--quiet", "--only-binary", ":all:", "--python"])
                 .arg(self.python())
                 .args(words),
