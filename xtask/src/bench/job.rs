@@ -132,7 +132,7 @@ impl Job {
             }
             Self::TenSharing => {
                 "Ten specs, each with numpy, pandas, scikit-learn and one small package, are built and pushed by one command, and \
-                 one of them alone; nothing in any cache before. Each layer is made once, which is checked."
+                 one of them alone; nothing in any cache before. Each layer is made once, and each blob is sent once, as the registry's log says."
             }
             Self::Python => {
                 "An interpreter is started with nothing to do, with the package to import, and asks for the tag of a spec."

@@ -71,6 +71,7 @@ fn sample(workspace: &Workspace, prepared: &Prepared, job: Job, beside: Option<B
         sum.requests = sum.requests.map(|so_far| so_far + requests);
         sum.resident = sum.resident.max(Some(resident));
     }
+    check_once("sent", registry.sent()?)?;
     sum.stored = stored(registry.storage())? - before;
     Ok(sum)
 }
@@ -92,11 +93,14 @@ fn reports(output: &str) -> Result<Vec<Value>> {
 /// Of images that are built at once, each layer is made by one of them.
 fn check_made_once(reports: &[Value]) -> Result<()> {
     let layers = reports.iter().flat_map(|report| report["layers"].as_array().into_iter().flatten());
-    let mut made: Vec<&str> = layers
-        .filter(|layer| layer["source"] == "produced")
-        .filter_map(|layer| layer["digest"].as_str())
-        .collect();
-    made.sort_unstable();
-    ensure!(made.windows(2).all(|two| two[0] != two[1]), "a layer was made twice: {made:?}");
+    let made = layers.filter(|layer| layer["source"] == "produced");
+    check_once("made", made.filter_map(|layer| layer["digest"].as_str().map(str::to_owned)).collect())
+}
+
+/// What is done once is in the list once.
+fn check_once(done: &str, mut digests: Vec<String>) -> Result<()> {
+    digests.sort_unstable();
+    ensure!(!digests.is_empty(), "nothing was {done}");
+    ensure!(digests.windows(2).all(|two| two[0] != two[1]), "a blob was {done} twice: {digests:?}");
     Ok(())
 }

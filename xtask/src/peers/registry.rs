@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 /// A registry that runs until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    _server: Server,
+    server: Server,
     authority: String,
     storage: PathBuf,
 }
@@ -44,12 +44,24 @@ impl Registry {
         let mut server = Server::start(workspace, &registry, folders)?;
         server.wait("/v2/", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
         fs_err::remove_file(settings)?;
-        Ok(Self { _server: server, authority: format!("localhost:{port}"), storage: storage.to_owned() })
+        Ok(Self { server, authority: format!("localhost:{port}"), storage: storage.to_owned() })
     }
 
     /// `localhost:PORT`, as in an image reference.
     pub(crate) fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// The digests of the blobs that were sent to it whole, in this order, as its log has them.
+    pub(crate) fn sent(&self) -> Result<Vec<String>> {
+        let log = String::from_utf8_lossy(&fs_err::read(self.server.log())?).into_owned();
+        let created = log.lines().filter(|line| line.contains("HTTP/1.1\" 201 "));
+        let sent = created.filter(|line| line.contains("\"PUT /v2/") && line.contains("/blobs/uploads/"));
+        sent.map(|line| {
+            let (_, digest) = line.split_once("digest=sha256%3A").context("an upload has a digest")?;
+            Ok(digest.chars().take_while(char::is_ascii_hexdigit).collect())
+        })
+        .collect()
     }
 
     /// The directory that holds its blobs.

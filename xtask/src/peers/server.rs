@@ -44,6 +44,11 @@ impl Server {
         Ok(Self { keeper, owner, log })
     }
 
+    /// What it prints.
+    pub(super) fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// Waits until `path` is answered with 200 over a fresh connection.
     pub(super) fn wait<C: Read + Write>(
         &mut self,
