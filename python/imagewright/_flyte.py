@@ -17,10 +17,10 @@ from flyte.errors import ImageBuildError
 
 from . import _flyte_layers, _program
 from ._errors import ImagewrightError
+from ._flyte_names import ImageBuild, logger, push_registry
 
 if TYPE_CHECKING:
     from flyte import Image
-    from flyte._build import ImageBuild
 
 __all__ = ["ImagewrightImageBuilder", "ImagewrightImageChecker"]
 
@@ -65,8 +65,6 @@ class ImagewrightImageBuilder:
         ``dry_run`` prints what would be given to imagewright. Without ``wait`` the build goes on in the background,
         and the interpreter does not end before it.
         """
-        from flyte._build import ImageBuild
-
         if not image.registry:
             image = image.clone(registry=_push_registry(image.name or image.uri))
         if dry_run:
@@ -86,11 +84,10 @@ def _build(image: Image, force: bool) -> None:
 
 
 def _build_in_background(image: Image, force: bool) -> None:
-    from flyte._logging import logger
-
     try:
         _build(image, force)
-    except ImagewrightError as error:
+    except Exception as error:
+        # Nobody waits for it.
         logger.error(f"Image {image.uri} was not built: {error}")
 
 
@@ -111,14 +108,21 @@ def _request(image: Image, folder: Path, force: bool) -> Dict[str, Any]:
 
 
 def _in_registry(repository: str) -> str:
-    """The repository with the registry that flyte's configuration has, where it names none itself."""
-    return repository if "/" in repository else f"{_push_registry(repository)}/{repository}"
+    """The repository with the registry that flyte's configuration has, where it names none itself.
+
+    flyte hands over the image's registry and name as one: `team/app` may be a name alone, or an account of Docker's
+    registry and a name. Where a registry is configured it is taken for a name, as nobody else pushes there.
+    """
+    first, slash, _ = repository.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        return repository
+    if slash and not push_registry():
+        return repository
+    return f"{_push_registry(repository)}/{repository}"
 
 
 def _push_registry(name: str) -> str:
-    from flyte._image import _get_push_registry
-
-    registry = _get_push_registry()
+    registry = push_registry()
     if registry:
         return str(registry)
     raise ImageBuildError(

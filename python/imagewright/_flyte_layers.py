@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Sequence, Set
 
+from . import _flyte_lock, _flyte_names
 from ._errors import SpecError
 
 if TYPE_CHECKING:
@@ -28,19 +29,18 @@ _SECRETS = "/etc/secrets"
 
 def layers(image: Image, folder: Path) -> List[Fields]:
     """What is done to the base, in order. What is copied into the image is put into ``folder``."""
-    from flyte._internal.imagebuild.utils import get_and_list_dockerignore
-
     if image.dockerfile is not None:
         raise SpecError(
             f"{image.uri} is made by {image.dockerfile}, and imagewright makes images without Docker",
-            "build it with flyte's builder `local`, or say what it does with the methods of flyte.Image",
+            "say what it does with the methods of flyte.Image; or build it with Docker, by flyte's builder `local` or "
+            "into a registry, where Image.from_base takes it",
         )
     if not image.base_image:
         raise SpecError(
             f"{image.uri} has no base image",
             "start from Image.from_base or Image.from_debian_base, or name the reference in flyte's configuration",
         )
-    staging = _Staging(folder, get_and_list_dockerignore(image))
+    staging = _Staging(folder, _flyte_names.get_and_list_dockerignore(image))
     done = [fields for layer in image._layers for fields in _layer(layer, staging)]
     is_users = any("user" in fields.get("builder_options", {}) for fields in done)
     if is_users and _working_directory(done) != _HOME:
@@ -50,53 +50,55 @@ def layers(image: Image, folder: Path) -> List[Fields]:
 
 
 def _layer(layer: Any, staging: _Staging) -> Iterator[Fields]:
-    from flyte import _image
-
-    if isinstance(layer, _image.Requirements):
+    if isinstance(layer, _flyte_names.Requirements):
         yield {"requirements": _path(layer.file), **_pip(layer)}
-    elif isinstance(layer, _image.PipPackages):
+    elif isinstance(layer, _flyte_names.PipPackages):
         if layer.packages:
             yield {"packages": list(layer.packages), **_pip(layer)}
-    elif isinstance(layer, _image.UVScript):
-        yield from _script(layer)
-    elif isinstance(layer, _image.UVProject):
-        yield _uv_project(layer)
-    elif isinstance(layer, _image.PoetryProject):
-        yield _poetry_project(layer)
-    elif isinstance(layer, _image.PythonWheels):
+    elif isinstance(layer, _flyte_names.UVScript):
+        yield from _script(layer, staging)
+    elif isinstance(layer, _flyte_names.UVProject):
+        yield _uv_project(layer, staging)
+    elif isinstance(layer, _flyte_names.PoetryProject):
+        yield _poetry_project(layer, staging)
+    elif isinstance(layer, _flyte_names.PythonWheels):
         yield _wheels(layer)
-    elif isinstance(layer, _image.AptPackages):
+    elif isinstance(layer, _flyte_names.AptPackages):
         if layer.packages:
             yield {"apt_packages": list(layer.packages), **_secrets(layer)}
-    elif isinstance(layer, _image.Commands):
+    elif isinstance(layer, _flyte_names.Commands):
         yield from _commands(layer)
-    elif isinstance(layer, _image.Env):
+    elif isinstance(layer, _flyte_names.Env):
         yield {"env": dict(layer.env_vars)}
-    elif isinstance(layer, _image.WorkDir):
+    elif isinstance(layer, _flyte_names.WorkDir):
         yield _started_in(layer.workdir)
-    elif isinstance(layer, _image.CopyConfig):
+    elif isinstance(layer, _flyte_names.CopyConfig):
         yield _copied(staging.add(layer.src, layer.dst), layer.dst)
-    elif isinstance(layer, _image.CodeBundleLayer):
+    elif isinstance(layer, _flyte_names.CodeBundleLayer):
         yield _copied(staging.add_code(layer), layer.dst)
-    elif isinstance(layer, _image.DockerIgnore):
+    elif isinstance(layer, _flyte_names.DockerIgnore):
         # What it says is done to what is copied.
         if not Path(layer.path).is_file():
             raise SpecError(f"the .dockerignore file {layer.path} of with_dockerignore() is not there")
-    elif isinstance(layer, _image._DockerLines):
+    elif isinstance(layer, _flyte_names.DockerLines):
         _check_lines(layer.lines)
+    elif isinstance(layer, (_flyte_names.PixiProject, _flyte_names.PixiScript)):
+        raise SpecError(
+            f"imagewright does not install {_pixi_file(layer)} yet: pixi is to come, with conda's packages",
+            "until then take what is on PyPI by with_pip_packages, what Debian has by with_apt_packages, or "
+            "Image.from_base with an image that has the environment; or build it by flyte's builder `local`",
+        )
     else:
         raise SpecError(
-            f"imagewright does not do the layer {type(layer).__name__} of flyte.Image yet",
-            "build this image with flyte's builder `local`",
+            f"imagewright does not know the layer {type(layer).__name__} of this version of flyte",
+            "build this image by flyte's builder `local`",
         )
 
 
 def _commands(layer: Any) -> Iterator[Fields]:
-    from flyte._image import _CREATE_FLYTE_USER_CMD
-
     commands: List[str] = []
     for command in layer.commands:
-        if command != _CREATE_FLYTE_USER_CMD:
+        if command != _flyte_names.CREATE_USER:
             commands.append(command)
             continue
         if commands:
@@ -108,42 +110,64 @@ def _commands(layer: Any) -> Iterator[Fields]:
         yield {"commands": commands, **_secrets(layer)}
 
 
-def _script(layer: Any) -> Iterator[Fields]:
+def _script(layer: Any, staging: _Staging) -> Iterator[Fields]:
     """What the header of a script asks for; projects that it names by ``file://`` are installed from their folders."""
-    from flyte._utils import parse_uv_script_file
-
-    header = parse_uv_script_file(layer.script)
-    packages = [*header.dependencies, *(_path(Path(project)) for project in header.pyprojects or ())]
-    if packages:
-        yield {"packages": packages, **_pip(layer)}
-
-
-def _uv_project(layer: Any) -> Fields:
-    if layer.uvlock is None:
-        raise SpecError(
-            f"the project of {layer.pyproject} has no uv.lock beside it, and imagewright installs what is locked",
-            "run `uv lock` in the project",
+    header = _flyte_names.parse_uv_script_file(layer.script)
+    if header.dependencies:
+        yield {"packages": list(header.dependencies), **_pip(layer)}
+    for folder in map(Path, header.pyprojects):
+        lock = folder / "uv.lock"
+        project = _flyte_names.UVProject(
+            pyproject=folder / "pyproject.toml",
+            uvlock=lock if lock.exists() else None,
+            project_install_mode="install_project",
+            secret_mounts=layer.secret_mounts,
+            pre=layer.pre,
+            extra_args=layer.extra_args,
         )
-    if layer.uvlock.parent.resolve() != layer.pyproject.parent.resolve():
-        raise SpecError(f"{layer.uvlock} is not in the folder of {layer.pyproject}")
-    fields = {"requirements": _path(layer.uvlock), **_installs_project(layer), **_pip(layer)}
+        yield _uv_project(project, staging)
+
+
+def _uv_project(layer: Any, staging: _Staging) -> Fields:
+    fields = {**_installs_project(layer), **_pip(layer)}
+    if _is_beside(layer.uvlock, layer.pyproject, "uv.lock"):
+        lock = layer.uvlock
+    else:
+        lock = staging.add_project(layer) / "uv.lock"
+        if layer.uvlock is not None:
+            shutil.copy(layer.uvlock, lock)
+        else:
+            _flyte_names.logger.warning(
+                f"{layer.pyproject} has no uv.lock beside it: its packages are resolved now. `uv lock` in the project "
+                "keeps what they are."
+            )
+            _flyte_lock.lock(layer, lock.parent, fields.get("pip_secret_mounts", ()))
     arguments = shlex.split(fields.get("pip_extra_args", ""))
     if "--no-dev" not in arguments:
         # uv's own default; in a spec the group is left out, as in flytekit.
         fields["pip_extra_args"] = " ".join([*filter(None, [fields.get("pip_extra_args")]), "--dev"])
-    return fields
+    return {"requirements": _path(lock), **fields}
 
 
-def _poetry_project(layer: Any) -> Fields:
-    if layer.poetry_lock.parent.resolve() != layer.pyproject.parent.resolve():
-        raise SpecError(f"{layer.poetry_lock} is not in the folder of {layer.pyproject}")
+def _poetry_project(layer: Any, staging: _Staging) -> Fields:
+    lock = layer.poetry_lock
+    if not _is_beside(lock, layer.pyproject, "poetry.lock"):
+        lock = staging.add_project(layer) / "poetry.lock"
+        shutil.copy(layer.poetry_lock, lock)
     arguments = {"pip_extra_args": layer.extra_args} if layer.extra_args else {}
-    return {"requirements": _path(layer.poetry_lock), **_installs_project(layer), **arguments, **_secrets(layer)}
+    return {"requirements": _path(lock), **_installs_project(layer), **arguments, **_secrets(layer)}
+
+
+def _is_beside(lock: Optional[Path], pyproject: Path, name: str) -> bool:
+    return lock is not None and lock.name == name and lock.parent.resolve() == pyproject.parent.resolve()
 
 
 def _installs_project(layer: Any) -> Fields:
-    is_installed = layer.project_install_mode == "install_project"
-    return {"builder_options": {"install_project": True}} if is_installed else {}
+    return {"builder_options": {"install_project": True}} if _is_installed(layer) else {}
+
+
+def _is_installed(layer: Any) -> bool:
+    return bool(layer.project_install_mode == "install_project")
 
 
 def _wheels(layer: Any) -> Fields:
@@ -176,7 +200,14 @@ def _wheel(package: str, path: Path, platforms: Set[str]) -> str:
 def _check_lines(lines: Sequence[str]) -> None:
     for line in lines:
         if not line.startswith("LABEL "):
-            raise SpecError(f"`{line}` is of a Dockerfile, and imagewright makes images without Docker")
+            raise SpecError(
+                f"`{line}` is of a Dockerfile, and imagewright makes images without Docker",
+                "say the same with the methods of flyte.Image",
+            )
+
+
+def _pixi_file(layer: Any) -> str:
+    return str(layer.script if isinstance(layer, _flyte_names.PixiScript) else layer.manifest)
 
 
 def _pip(options: Any) -> Fields:
@@ -191,11 +222,10 @@ def _pip(options: Any) -> Fields:
 
 
 def _secrets(layer: Any) -> Fields:
-    from flyte._secret import secrets_from_request
-
     if not layer.secret_mounts:
         return {}
-    return {"pip_secret_mounts": [_secret(secret) for secret in secrets_from_request(list(layer.secret_mounts))]}
+    secrets = _flyte_names.secrets_from_request(list(layer.secret_mounts))
+    return {"pip_secret_mounts": [_secret(secret) for secret in secrets]}
 
 
 def _secret(secret: Any) -> List[str]:
@@ -246,19 +276,25 @@ class _Staging:
         A file keeps its own name. A folder has none of its own in the image; what it is called on this machine, in
         which a checkout may have any name, makes no other image.
         """
-        from flyte._internal.imagebuild.utils import copy_files_to_context
-
-        copied = copy_files_to_context(source, self._context, self._ignored)
+        copied = _flyte_names.copy_files_to_context(source, self._context, self._ignored)
         name = source.name if source.is_file() else os.path.basename(os.path.normpath(destination))
         return self._named(name, copied)
 
     def add_code(self, layer: Any) -> str:
         """Copies the code that a layer is about; its name here."""
-        from flyte._code_bundle._utils import copy_code_bundle_to_context
-
         if layer.root_dir is None:
             raise SpecError("flyte did not say where the code is that with_code_bundle() copies")
-        return self._named(".", copy_code_bundle_to_context(layer.root_dir, layer.copy_style, self._context))
+        copied = _flyte_names.copy_code_bundle_to_context(layer.root_dir, layer.copy_style, self._context)
+        return self._named(".", copied)
+
+    def add_project(self, layer: Any) -> Path:
+        """Copies a project, or its description where no more is installed; the folder here."""
+        source = layer.pyproject.parent if _is_installed(layer) else layer.pyproject
+        copied = _flyte_names.copy_files_to_context(source, self._context, self._ignored)
+        folder = self._folder / self._named("project", copied if _is_installed(layer) else copied.parent)
+        # It may have been left out.
+        shutil.copy(layer.pyproject, folder)
+        return folder
 
     def _named(self, name: str, copied: Path) -> str:
         name = "code" if name in ("", ".", "..") else name

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+import logging
+import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -9,9 +12,10 @@ import pytest
 
 flyte = pytest.importorskip("flyte")
 
-from flyte._image import PythonWheels, resolve_code_bundle_layer  # noqa: E402
+from flyte._image import PythonWheels, UVScript, resolve_code_bundle_layer  # noqa: E402
 
-from imagewright import SpecError  # noqa: E402
+from imagewright import ResolutionError, SpecError  # noqa: E402
+from imagewright import _flyte, _flyte_names  # noqa: E402
 from imagewright._flyte_layers import layers  # noqa: E402
 
 
@@ -137,14 +141,83 @@ def test_projects_and_wheels(project: Path) -> None:
     ]
 
 
+BARE = '[project]\nname = "bare"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = []\n'
+
+
+def test_a_project_without_a_lock_gets_one(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    app = project / "app"
+    app.mkdir()
+    (app / "pyproject.toml").write_text(BARE)
+    (app / "bare.py").write_text("")
+    (app / "large.csv").write_text("1\n")
+    (project / ".dockerignore").write_text("*.csv\n")
+    (project / "script.py").write_text("# /// script\n# dependencies = ['six', 'file://app']\n# ///\n")
+    copies = project / "copies"
+    of = image().with_dockerignore(project / ".dockerignore").with_uv_project(app / "pyproject.toml")
+    with caplog.at_level(logging.WARNING, logger="flyte"):
+        _flyte_names.logger.addHandler(caplog.handler)
+        assert lowered(of, copies) == [{"requirements": "copies/project/uv.lock", "pip_extra_args": "--dev"}]
+    assert [record.message for record in caplog.records if "no uv.lock beside it" in record.message]
+    assert sorted(path.name for path in copies.rglob("*")) == ["project", "pyproject.toml", "uv.lock"]
+    # It is nobody else's: a later `uv sync` of the user's is not decided by it.
+    assert not (app / "uv.lock").exists()
+
+    # One that is elsewhere is taken to its project; a project that is installed is copied as flyte does it.
+    elsewhere = project / "locks" / "app.lock"
+    elsewhere.parent.mkdir()
+    (copies / "project" / "uv.lock").rename(elsewhere)
+    of = (
+        image()
+        .with_dockerignore(project / ".dockerignore")
+        .with_uv_project(app / "pyproject.toml", elsewhere, project_install_mode="install_project")
+        .clone(addl_layer=UVScript(script=project / "script.py"), extendable=True)
+    )
+    installed = {"pip_extra_args": "--dev", "builder_options": {"install_project": True}}
+    assert lowered(of, project / "second") == [
+        {"requirements": "second/project/uv.lock", **installed},
+        {"packages": ["six"]},
+        {"requirements": "second/project-/uv.lock", **installed},
+    ]
+    for copy in ("project", "project-"):
+        found = sorted(path.name for path in (project / "second" / copy).iterdir())
+        assert found == ["bare.py", "pyproject.toml", "uv.lock"]
+
+    (app / "pyproject.toml").write_text(BARE.replace("[]", '["near"]\n[tool.uv.sources]\nnear = {path = "../near"}'))
+    with pytest.raises(ResolutionError, match="cannot be locked") as caught:
+        lowered(image().with_uv_project(app / "pyproject.toml"), project / "third")
+    assert "near" in str(caught.value) and caught.value.hint == "run `uv lock` in the project"
+
+
+def test_another_flyte_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("flyte._image._CREATE_FLYTE_USER_CMD")
+    monkeypatch.delitem(sys.modules, "imagewright._flyte_names")
+    with pytest.raises(ImportError, match=r"for flyte 2.8 to 2.12, and flyte \S+ differs .*_CREATE_FLYTE_USER_CMD"):
+        importlib.import_module("imagewright._flyte_names")
+
+
+def test_the_registry_of_a_repository(monkeypatch: pytest.MonkeyPatch) -> None:
+    for registry, named, asked in [
+        ("r.io", "app", "r.io/app"),
+        ("r.io", "team/app", "r.io/team/app"),
+        ("r.io", "ghcr.io/me/app", "ghcr.io/me/app"),
+        ("r.io", "localhost:5000/app", "localhost:5000/app"),
+        (None, "me/app", "me/app"),
+    ]:
+        monkeypatch.setattr(_flyte, "push_registry", lambda: registry)
+        assert _flyte._in_registry(named) == asked
+
+
 def test_what_is_not_done_is_named(project: Path) -> None:
     (project / "pixi.toml").write_text("")
     (project / "Dockerfile").write_text("FROM scratch\n")
+    (project / "script.py").write_text("# /// script\n# [tool.pixi.dependencies]\n# gdal = '*'\n# ///\n")
     pixi = image().with_pixi_project(project / "pixi.toml")
+    script = flyte.Image.from_pixi_script(project / "script.py", name="app", registry="localhost:1")
     file = flyte.Image.from_dockerfile(project / "Dockerfile", registry="localhost:1", name="app")
     for of, said in [
-        (pixi, "does not do the layer PixiProject"),
-        (file, "builder `local`"),
+        (pixi, r"does not install \S+/pixi.toml yet: pixi is to come(.|\n)*hint: until then"),
+        (script, r"does not install \S+/script.py yet: pixi is to come"),
+        (file, r"is made by \S+/Dockerfile(.|\n)*hint: (.|\n)*builder `local`"),
         (flyte.Image.from_ref_name("custom").clone(name="app"), "has no base image"),
         (image().with_dockerignore(project / "none"), "is not there"),
     ]:
