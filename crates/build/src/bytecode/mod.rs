@@ -11,7 +11,6 @@ mod scratch;
 mod tasks;
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
@@ -19,7 +18,7 @@ use std::thread;
 use imagewright_layer::{InstallScheme, InstalledWheel, TreePath};
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_pypa::PythonMinor;
-use imagewright_store::{Condition, DocumentKind, Store};
+use imagewright_store::{Condition, DocumentKind, Flag, Store};
 
 pub use error::BytecodeError;
 pub(crate) use kept::{Kept, Merged};
@@ -45,20 +44,21 @@ pub(crate) struct Compiler {
 }
 
 impl Compiler {
-    /// The bytecode of `wheel` as installed under `scheme`, sorted by path: kept, else compiled now.
+    /// The bytecode of `wheel` as installed under `scheme`, sorted by path: kept, else compiled now. While somebody
+    /// else compiles it, that is waited for, until `flag` is set.
     pub(crate) fn bytecode(
         &self,
         store: &Store,
         wheel: &InstalledWheel,
         scheme: &InstallScheme,
+        flag: &Flag,
     ) -> Result<Kept, BytecodeError> {
-        let place = (scheme.site_packages.as_str(), scheme.python.to_string());
-        let key = Digest::of(&canonical_json(&(wheel.wheel().artifact(), &self.identity, FORMAT, place)));
+        let key = self.key(wheel, scheme);
         if let Some(kept) = kept(store, &key)? {
             return Ok(kept);
         }
         // The layer of another image may have the same wheel, among others.
-        let _lease = store.lease(&key, &mut |_| ControlFlow::Continue(()))?;
+        let _lease = store.lease(&key, &mut |_| flag.patience())?;
         if let Some(kept) = kept(store, &key)? {
             return Ok(kept);
         }
@@ -80,6 +80,12 @@ impl Compiler {
         }
         let sources = sources.iter().map(|(path, bytes)| (*path, Source::Bytes(bytes)));
         self.compile_and_keep(store, &key, tasks(sources, python)?)
+    }
+
+    /// What the bytecode of `wheel` is kept under, and leased by who compiles it.
+    fn key(&self, wheel: &InstalledWheel, scheme: &InstallScheme) -> Digest {
+        let place = (scheme.site_packages.as_str(), scheme.python.to_string());
+        Digest::of(&canonical_json(&(wheel.wheel().artifact(), &self.identity, FORMAT, place)))
     }
 
     fn compile_and_keep(
@@ -141,5 +147,45 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn next(&self) -> Option<Task<'a>> {
         self.queue.lock().expect(NO_PANIC).next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use imagewright_layer::Wheel;
+    use imagewright_store::{Abandoned, StoreError};
+    use imagewright_testkit::wheel::WheelBuilder;
+
+    use super::*;
+
+    #[test]
+    fn a_wait_for_what_another_compiles_ends_with_the_one_who_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store"), 1).unwrap();
+        let builder = WheelBuilder::new("six", "1.0").file("six.py", "x = 1\n");
+        let (name, bytes) = (builder.filename().parse().unwrap(), builder.bytes());
+        let artifact = Digest::of(&bytes);
+        let scheme = InstallScheme::virtual_environment("opt/venv", PythonMinor(11)).unwrap();
+        let wheel = Wheel::open(artifact, Arc::new(bytes), &name).unwrap().install(&scheme).unwrap();
+        let compiler = Compiler {
+            command: vec!["/nowhere".into()],
+            identity: String::new(),
+            threads: NonZeroUsize::MIN,
+        };
+        let _held = store.try_lease(&compiler.key(&wheel, &scheme)).unwrap().unwrap();
+        let abandoned = Abandoned::default();
+        let flag = abandoned.flag();
+        let waiting = thread::spawn({
+            let store = store.clone();
+            move || compiler.bytecode(&store, &wheel, &scheme, &flag)
+        });
+        thread::sleep(Duration::from_millis(50));
+        assert!(!waiting.is_finished());
+        drop(abandoned);
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(matches!(error, BytecodeError::Store(StoreError::Cancelled { .. })), "{error}");
     }
 }

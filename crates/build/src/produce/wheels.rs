@@ -7,7 +7,7 @@ use imagewright_layer::{InstallScheme, InstalledWheel, Wheel, splice_wheels};
 use imagewright_lock::facts::{Installed, roots};
 use imagewright_lock::python::LockedPackage;
 use imagewright_plan::{LayerDefinition, WheelGroup};
-use imagewright_store::{ArtifactFile, LayerRecord};
+use imagewright_store::{Abandoned, ArtifactFile, Flag, LayerRecord};
 
 use super::{Producer, layer_facts};
 use crate::BuildError;
@@ -31,8 +31,10 @@ impl Producer {
             None => None,
         };
         let _share = self.workplace.memory.take(Memory::WHEELS).await;
+        let abandoned = Abandoned::default();
+        let compiler = compiler.map(|compiler| (compiler, abandoned.flag()));
         let (producer, definition, group) = (self.clone(), definition.clone(), group.clone());
-        blocking(move || producer.splice(&definition, &group, artifacts, compiler.as_ref())).await
+        blocking(move || producer.splice(&definition, &group, artifacts, compiler)).await
     }
 
     async fn fetch(&self, package: &LockedPackage) -> Result<ArtifactFile, BuildError> {
@@ -45,7 +47,7 @@ impl Producer {
         definition: &LayerDefinition,
         group: &WheelGroup,
         artifacts: Vec<ArtifactFile>,
-        compiler: Option<&Compiler>,
+        compiler: Option<(Compiler, Flag)>,
     ) -> Result<LayerRecord, BuildError> {
         let scheme = InstallScheme::virtual_environment(group.prefix.trim_start_matches('/'), group.minor)?;
         let opened = group.packages.iter().zip(artifacts);
@@ -56,7 +58,7 @@ impl Producer {
             })
             .collect::<Result<Vec<InstalledWheel>, _>>()?;
         let bytecode = match compiler {
-            Some(compiler) => Some(self.bytecode(compiler, &installed, &scheme)?),
+            Some((compiler, flag)) => Some(self.bytecode(&compiler, &flag, &installed, &scheme)?),
             None => None,
         };
         let mut staging = self.store.begin_layer()?;
@@ -72,10 +74,11 @@ impl Producer {
     fn bytecode(
         &self,
         compiler: &Compiler,
+        flag: &Flag,
         installed: &[InstalledWheel],
         scheme: &InstallScheme,
     ) -> Result<Merged, BuildError> {
-        let kept = installed.iter().map(|wheel| compiler.bytecode(&self.store, wheel, scheme));
+        let kept = installed.iter().map(|wheel| compiler.bytecode(&self.store, wheel, scheme, flag));
         Ok(Merged::new(kept.collect::<Result<Vec<_>, _>>()?))
     }
 }
