@@ -209,7 +209,15 @@ impl Stage {
             (Some(last), Some(first)) => last < first || last == first && *first != Work::Packages,
             _ => true,
         };
-        is_seen_only_later && starts_as_before && is_said_once && !has_own_secrets && is_in_order
+        // A spec copies what `copy` says before what its options say.
+        let copies_in_order =
+            self.placed.is_empty() || !layer.fields.iter().any(|(field, _)| *field == Field::Copy);
+        is_seen_only_later
+            && starts_as_before
+            && is_said_once
+            && !has_own_secrets
+            && is_in_order
+            && copies_in_order
     }
 
     fn add(&mut self, layer: Self) {
@@ -288,7 +296,8 @@ mod tests {
         let options = &spec.builder_options;
         let starts = options.user.iter().chain(&options.working_directory).cloned();
         let variables = spec.env.iter().map(|(name, value)| format!("{name}={value}"));
-        let copies = options.copy.iter().map(|copy| copy.source.display().to_string());
+        let placed = options.copy.iter().map(|copy| &copy.source);
+        let copies = spec.copy.iter().chain(placed).map(|path| path.display().to_string());
         let words = starts.chain(variables);
         let words = words.chain(spec.apt_packages.iter().cloned()).chain(spec.packages.iter().cloned());
         let words: Vec<String> = words.chain(copies).chain(spec.commands.iter().cloned()).collect();
@@ -316,6 +325,9 @@ mod tests {
                 "[{builder_options: {copy: [{source: s}]}}, {builder_options: {working_directory: /w}}]",
                 &["s", "/w"],
             ),
+            // What is copied later replaces what was there.
+            ("[{builder_options: {copy: [{source: s}]}}, {copy: [c]}]", &["s", "c"]),
+            ("[{copy: [c]}, {builder_options: {copy: [{source: s}]}}]", &["c s"]),
             ("[{builder_options: {user: u}}, {commands: [a]}, {packages: [b]}]", &["u a", "u b"]),
             ("[{apt_packages: [a], pip_secret_mounts: [[f, /f]]}, {packages: [b]}]", &["a", "b"]),
             ("[]", &[""]),
