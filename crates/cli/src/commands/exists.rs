@@ -40,11 +40,12 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
             }
         }
     }
-    let mut failures = failures.into_iter();
-    // What is unknown counts more than what is not there.
-    if let Some(first) = failures.next() {
-        failures.for_each(|failure| progress::say(Told::of(&failure).text().trim_end()));
-        return Err(first);
+    // What is unknown counts more than what is not there, and that nobody knows more than that a spec is wrong.
+    let worst = failures.iter().position(Failure::is_outage).unwrap_or_default();
+    if !failures.is_empty() {
+        let worst = failures.remove(worst);
+        failures.iter().for_each(|failure| progress::say(Told::of(failure).text().trim_end()));
+        return Err(worst);
     }
     Ok(if all_exist { ExitCode::SUCCESS } else { ExitCode::from(NO) })
 }

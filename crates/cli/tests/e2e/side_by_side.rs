@@ -182,4 +182,9 @@ fn questions_are_answered_in_the_order_of_the_specs() {
     let answers: Vec<Value> = lines(&unknown.stdout).into_iter().map(|it| it["answer"].clone()).collect();
     assert_eq!(answers, ["exists", "missing", "unknown"]);
     unknown.says(&["error: b.yaml: "]);
+    // That nobody knows counts, wherever it stands.
+    workshop.write("wrong.yaml", spec(&world, "wrong", &["gamma"]) + "copy: [nowhere]\n");
+    workshop.run(&["exists", "wrong.yaml", "a.yaml"]).expect(2).says(&["nowhere"]);
+    let both = workshop.run(&["exists", "wrong.yaml", "b.yaml", "wrong.yaml"]).expect(4);
+    both.says(&["error: b.yaml: ", "nowhere"]);
 }
