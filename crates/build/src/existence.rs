@@ -69,8 +69,9 @@ pub(crate) async fn at_tag(
         return Ok(AtTag::missing(Vec::new()));
     };
     let recorded = store.tag(reference, platforms)?.filter(|record| record.manifest == descriptor.digest);
-    if let Some(origin) = recorded.as_ref().and_then(Provenance::recorded) {
-        return Ok(wanted.at_tag(descriptor.digest, Some(&origin)));
+    // What another version wrote down in another way is asked for again.
+    if let Some(Ok(origin)) = recorded.as_ref().map(Provenance::recorded) {
+        return Ok(wanted.at_tag(descriptor.digest, origin.as_ref()));
     }
     let pinned = reference.with_digest(descriptor.digest);
     let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown)? else {
@@ -102,8 +103,8 @@ pub(crate) async fn at_tag(
     };
     // An image that says nothing was made by another builder from the same tag, which is all there is to ask.
     let answer = wanted.at_tag(descriptor.digest, origin.as_ref());
-    if let (Existence::Exists { digest }, Some(origin)) = (&answer.existence, &origin) {
-        remember(store, reference, platforms, *digest, origin)?;
+    if let Existence::Exists { digest } = &answer.existence {
+        remember(store, reference, platforms, *digest, wanted.declared.digest, origin.as_ref())?;
     }
     Ok(answer)
 }
@@ -125,8 +126,8 @@ pub(crate) fn at_local_tag(
         Manifest::Index(index) => &index.annotations,
     };
     let origin = match Provenance::recorded(&record) {
-        Some(origin) => Some(origin),
-        None => Provenance::of(annotations)
+        Ok(Some(origin)) => Some(origin),
+        Ok(None) | Err(_) => Provenance::of(annotations)
             .map_err(|source| BuildError::ForeignAnnotation { reference: reference.clone(), source })?,
     };
     let is_whole = match &manifest {
@@ -171,20 +172,22 @@ pub(crate) fn record(
     lock: Option<LockDigests>,
 ) -> Result<(), BuildError> {
     let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
-    remember(store, reference, platforms, manifest, &origin)
+    remember(store, reference, platforms, manifest, declared.digest, Some(&origin))
 }
 
-/// Remembers what is under a tag, so that the next question costs one request. An index is remembered for each of its
-/// platforms besides: who asks for the tag alone asks for one.
+/// Remembers what is under a tag, so that the next question costs one request: what it says of itself, or that it says
+/// nothing. An index is remembered for each of its platforms besides: who asks for the tag alone asks for one.
 fn remember(
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
     manifest: Digest,
-    origin: &Provenance,
+    asked: Digest,
+    origin: Option<&Provenance>,
 ) -> Result<(), BuildError> {
     let inputs = serde_json::to_value(origin).expect("digests serialise");
-    let record = TagRecord { manifest, declared: origin.declared, inputs };
+    let declared = origin.map_or(asked, |origin| origin.declared);
+    let record = TagRecord { manifest, declared, inputs };
     if let [_, _, ..] = platforms {
         for platform in platforms {
             store.put_tag(reference, std::slice::from_ref(platform), &record)?;

@@ -57,9 +57,10 @@ impl Provenance {
         Ok(Some(Self { declared, inputs: inputs.unwrap_or_default(), lock }))
     }
 
-    /// What the store remembers of a tag; nothing when another version wrote that down in another way.
-    pub(crate) fn recorded(record: &TagRecord) -> Option<Self> {
-        serde_json::from_value(record.inputs.clone()).ok()
+    /// What the store remembers of a tag: of an image of another builder, that it says nothing. An error when another
+    /// version wrote that down in another way.
+    pub(crate) fn recorded(record: &TagRecord) -> Result<Option<Self>, serde_json::Error> {
+        serde_json::from_value(record.inputs.clone())
     }
 
     /// The annotations that say it.
@@ -112,6 +113,11 @@ mod tests {
         let (declared, lock) = (Digest::of(b"declared"), Some(digests));
         let inputs = BTreeMap::from([("packages".to_owned(), Digest::of(b"packages"))]);
         let written = Provenance { declared, inputs, lock };
+        for said in [Some(&written), None] {
+            let inputs = serde_json::to_value(said).unwrap();
+            let record = TagRecord { manifest: declared, declared, inputs };
+            assert_eq!(Provenance::recorded(&record).unwrap().as_ref(), said);
+        }
         assert_eq!(Provenance::of(&written.annotations()).unwrap(), Some(written.clone()));
         assert_eq!(Provenance::of(&Annotations::new()).unwrap(), None);
         for (name, text) in [(DECLARED, "sha256:12"), (INPUTS, "[]"), (LOCK, ""), (UNSETTLED_LOCK, "x")] {

@@ -50,6 +50,22 @@ fn exists_says_true_false_stale_or_unknown_and_why() {
 }
 
 #[test]
+fn an_image_of_another_builder_is_looked_into_once() {
+    let Some(world) = Offline::new() else { return };
+    let host = world.registry.host();
+    world.workshop.write("image.yaml", format!("name: base\nregistry: {host}\ntag_format: '1'\n"));
+    let exists = || {
+        world.registry.forget_requests();
+        assert_eq!(world.workshop.run(&["exists", "image.yaml"]).expect(0).stdout, "true\n");
+        let requests = world.registry.requests();
+        let asked: Vec<String> = requests.into_iter().map(|it| it.method).collect();
+        asked.join(" ")
+    };
+    assert_eq!(exists(), "HEAD GET GET");
+    assert_eq!(exists(), "HEAD");
+}
+
+#[test]
 fn without_a_store_the_answer_is_unknown_too() {
     let Some(world) = Offline::new() else { return };
     world.spec(&["gamma"]);
