@@ -45,6 +45,7 @@ mod fulfilment;
 mod inspect;
 mod layer_bytes;
 mod local_base;
+mod schedule;
 mod settle;
 mod several;
 mod sink;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use imagewright_lock::python::Refresh;
 use imagewright_lock::{BaseLock, BuiltBase, Upgrade};
-use imagewright_oci::{Digest, ImageReference, Platform};
+use imagewright_oci::{Digest, ImageReference};
 use imagewright_spec::{BaseImage, BuilderName, ImageSpec};
 
 use crate::BuildError;
@@ -20,8 +20,8 @@ impl<'a> Job<'a> {
         if self.is_base_pinned().await? {
             return Ok(self);
         }
-        let request = self.base_request(spec, push);
-        let reference = spec.image_name(&request.directory)?;
+        let reference = spec.image_name(&self.request.directory)?;
+        let request = self.base_request(spec, &reference, push);
         // Boxed, because a base may have a base.
         let make = Box::pin(async {
             if request.push {
@@ -34,7 +34,7 @@ impl<'a> Job<'a> {
         Ok(Self { built_base: Some(BuiltBase { reference, digest }), ..self })
     }
 
-    fn base_request(&self, spec: &ImageSpec, push: bool) -> BuildRequest {
+    fn base_request(&self, spec: &ImageSpec, reference: &ImageReference, push: bool) -> BuildRequest {
         let upgrade = match self.request.upgrade {
             Upgrade::Everything => Upgrade::Everything,
             // A package that is named may be none of the base's.
@@ -48,9 +48,13 @@ impl<'a> Job<'a> {
         if !spec.states_platforms {
             base.platforms.clear();
         }
-        let is_missing = |wanted: &&Platform| !base.platforms.iter().any(|has| wanted.accepts(has));
-        let missing: Vec<Platform> = self.recipe.platforms.iter().filter(is_missing).cloned().collect();
-        base.platforms.extend(missing);
+        // What others of this command want it for is part of it from the start.
+        let announced = self.machine.workplace.bases.wanted_for(reference);
+        for wanted in announced.iter().chain(&self.recipe.platforms) {
+            if !base.platforms.iter().any(|has| wanted.accepts(has)) {
+                base.platforms.push(wanted.clone());
+            }
+        }
         BuildRequest {
             spec: base,
             // What is asked for besides is the upper image's.

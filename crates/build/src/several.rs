@@ -4,14 +4,14 @@ use std::num::NonZeroUsize;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
-use imagewright_oci::ImageReference;
-use imagewright_spec::{BuilderName, ImageSpec};
+use imagewright_spec::BuilderName;
 
 use crate::BuildError;
 use crate::existence::Existence;
 use crate::forecast::Forecast;
 use crate::native::{BuildRequest, Machine};
 use crate::report::BuildReport;
+use crate::schedule::{Schedule, State};
 
 /// The fewest and the most images that are under way at once. What is made for them is bounded by the machine
 /// ([`Workplace`](crate::Workplace)); this bounds the resolvers, each of which is a process.
@@ -47,10 +47,14 @@ pub struct Outcomes {
 }
 
 /// Builds images side by side. An order that is repeated is built once; one whose image another is on top of comes
-/// before that, and so does the earlier of two that have one name. When one fails, those that are under way are
+/// before that, and so does the earlier of two that have one name, or that make one base in two ways. When one fails, those that are under way are
 /// finished, and no other is begun.
 pub async fn build_all(orders: &[Order]) -> Outcomes {
-    let schedule = Schedule::of(orders);
+    let requests: Vec<&BuildRequest> = orders.iter().map(|order| &order.request).collect();
+    let schedule = Schedule::of(&requests);
+    if let Some(Order { machine, .. }) = orders.first() {
+        machine.workplace.bases.announce(&requests);
+    }
     let mut outcomes: Vec<Outcome> = orders.iter().map(|_| Outcome::NotBegun).collect();
     let mut states = vec![State::Waiting; orders.len()];
     let mut failed_first = None;
@@ -72,7 +76,7 @@ pub async fn build_all(orders: &[Order]) -> Outcomes {
             }
         };
     }
-    for (order, twin) in schedule.twins.iter().enumerate() {
+    for (order, twin) in schedule.twins().enumerate() {
         if let Some(Outcome::Done(report)) = twin.map(|twin| &outcomes[twin]) {
             outcomes[order] = Outcome::Done(Box::new(report.at_no_cost()));
         }
@@ -107,88 +111,5 @@ impl Order {
             machine.workplace.bases.note(request, digest);
         }
         Ok(report)
-    }
-
-    /// Whether another order asks for the same in all.
-    fn is_same(&self, other: &Self) -> bool {
-        let BuildRequest {
-            spec,
-            with,
-            client,
-            id,
-            directory,
-            left_out: _,
-            fallback_python,
-            push,
-            further_tags,
-            // These are the command's, for all of its specs.
-            sinks: _,
-            force,
-            no_cache,
-            lock,
-            frozen,
-            upgrade,
-            refresh,
-            offline,
-            epoch,
-        } = &self.request;
-        let it = &other.request;
-        (spec, with, client, id) == (&it.spec, &it.with, &it.client, &it.id)
-            && (directory, fallback_python, push, further_tags)
-                == (&it.directory, &it.fallback_python, &it.push, &it.further_tags)
-            && (force, no_cache, frozen, upgrade, refresh, offline, epoch)
-                == (&it.force, &it.no_cache, &it.frozen, &it.upgrade, &it.refresh, &it.offline, &it.epoch)
-            && lock.as_ref().map(|lock| &lock.lock) == it.lock.as_ref().map(|lock| &lock.lock)
-    }
-
-    /// What a spec's image is called; a spec without a name fails when it is built.
-    fn image(&self, spec: &ImageSpec) -> Option<ImageReference> {
-        spec.image_name(&self.request.directory).ok()
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Running,
-    Done,
-}
-
-/// Which orders wait for which.
-#[derive(Debug)]
-struct Schedule {
-    /// The earlier order that a repeated one is like; it is not built itself.
-    twins: Vec<Option<usize>>,
-    /// The orders that have to be done before.
-    after: Vec<Vec<usize>>,
-}
-
-impl Schedule {
-    fn of(orders: &[Order]) -> Self {
-        let twin = |at: usize| orders[..at].iter().position(|earlier| earlier.is_same(&orders[at]));
-        let twins: Vec<Option<usize>> = (0..orders.len()).map(twin).collect();
-        let images: Vec<Option<ImageReference>> =
-            orders.iter().map(|order| order.image(&order.request.spec)).collect();
-        let after = orders.iter().enumerate().map(|(at, order)| {
-            let bases: Vec<ImageReference> =
-                order.request.spec.with_bases().skip(1).filter_map(|base| order.image(base)).collect();
-            let is_before = |&other: &usize| {
-                let is_base = images[other].as_ref().is_some_and(|image| bases.contains(image));
-                let has_name = other < at && images[other].is_some() && images[other] == images[at];
-                other != at && twins[other].is_none() && (is_base || has_name)
-            };
-            (0..orders.len()).filter(is_before).collect()
-        });
-        let after = after.collect();
-        Self { twins, after }
-    }
-
-    /// An order that can be begun. When nothing is under way and all wait for each other, that is the first.
-    fn next(&self, states: &[State], is_idle: bool) -> Option<usize> {
-        let mut waiting =
-            (0..states.len()).filter(|&at| states[at] == State::Waiting && self.twins[at].is_none());
-        let is_ready = |&at: &usize| self.after[at].iter().all(|&before| states[before] == State::Done);
-        let first = waiting.clone().next().filter(|_| is_idle);
-        waiting.find(is_ready).or(first)
     }
 }

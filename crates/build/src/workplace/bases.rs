@@ -1,6 +1,7 @@
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use imagewright_oci::{Digest, ImageReference};
+use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_pypa::PythonVersion;
 use imagewright_spec::{BuilderName, ImageSpec};
 use tokio::sync::OnceCell;
@@ -11,7 +12,14 @@ use crate::native::BuildRequest;
 
 /// The bases that specs make, each made once however many images are on top of it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bases(Arc<Mutex<Vec<Base>>>);
+pub(crate) struct Bases {
+    made: Arc<Mutex<Vec<Base>>>,
+    /// The platforms that images of this command are wanted for, for their own sake or below another one.
+    wanted_for: Arc<Mutex<Platforms>>,
+}
+
+/// The platforms of each image.
+type Platforms = Vec<(ImageReference, Vec<Platform>)>;
 
 /// The digest of a base, or what kind of failure it was that it could not be made for.
 type Made = Arc<OnceCell<Result<Digest, FailureKind>>>;
@@ -26,8 +34,34 @@ struct Base {
 #[derive(Clone, Debug, PartialEq)]
 struct Wanted {
     spec: ImageSpec,
+    way: Way,
+}
+
+/// What of a request changes what its bases are made as.
+#[derive(Clone, Debug, PartialEq)]
+struct Way {
     push: bool,
     python: PythonVersion,
+    /// That of the lock that was given, where there is one.
+    epoch: u64,
+    /// The files that are there, and are not copied.
+    left_out: Vec<PathBuf>,
+}
+
+impl Way {
+    fn of(request: &BuildRequest) -> Self {
+        let BuildRequest { directory, left_out, push, fallback_python, epoch, .. } = request;
+        // Most specs have no lock file, and make a base as one another.
+        let left_out = left_out.iter().map(|path| directory.join(path)).filter(|path| path.exists());
+        Self { push: *push, python: *fallback_python, epoch: *epoch, left_out: left_out.collect() }
+    }
+}
+
+impl BuildRequest {
+    /// Whether both make a spec that they are on top of the same image.
+    pub(crate) fn makes_bases_as(&self, other: &Self) -> bool {
+        Way::of(self) == Way::of(other)
+    }
 }
 
 impl Wanted {
@@ -35,11 +69,34 @@ impl Wanted {
         let mut spec = request.spec.clone();
         // As a base it is made by this builder.
         spec.builder = BuilderName::Native;
-        Self { spec, push: request.push, python: request.fallback_python }
+        Self { spec, way: Way::of(request) }
     }
 }
 
 impl Bases {
+    /// Says what images a command is about, so that a base which several of them have is made for the platforms of all
+    /// at once: for one after the other, the later would take its tag from the earlier.
+    pub(crate) fn announce(&self, requests: &[&BuildRequest]) {
+        let mut known = locked(&self.wanted_for);
+        for request in requests {
+            for spec in request.spec.with_bases() {
+                // What has no name fails when it is built.
+                let Ok(image) = spec.image_name(&request.directory) else { continue };
+                let platforms = request.spec.platforms.iter().cloned();
+                match known.iter_mut().find(|(name, _)| *name == image) {
+                    Some((_, wanted)) => wanted.extend(platforms),
+                    None => known.push((image, platforms.collect())),
+                }
+            }
+        }
+    }
+
+    /// The platforms that an image was announced for; some may be there twice.
+    pub(crate) fn wanted_for(&self, image: &ImageReference) -> Vec<Platform> {
+        let known = locked(&self.wanted_for);
+        known.iter().find(|(name, _)| name == image).map(|(_, wanted)| wanted.clone()).unwrap_or_default()
+    }
+
     /// The base that `request` asks for: made by `make`, or by who asked for it first.
     pub(crate) async fn once(
         &self,
@@ -63,14 +120,15 @@ impl Bases {
         }
     }
 
-    /// Remembers an image that was made for its own sake: it need not be looked for where it is a base.
+    /// Remembers an image that was made for its own sake: it need not be looked for where it is a base. What it was made
+    /// with besides is no matter: it is at its tag, where it would be found.
     pub(crate) fn note(&self, request: &BuildRequest, digest: Digest) {
         // A base that was asked for before is the same.
         drop(self.slot(Wanted::of(request)).set(Ok(digest)));
     }
 
     fn slot(&self, wanted: Wanted) -> Made {
-        let mut bases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bases = locked(&self.made);
         if let Some(base) = bases.iter().find(|base| base.wanted == wanted) {
             return Arc::clone(&base.made);
         }
@@ -78,4 +136,8 @@ impl Bases {
         bases.push(Base { wanted, made: Arc::clone(&made) });
         made
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -244,6 +244,23 @@ fn a_nested_base_is_made_for_the_platforms_of_what_is_over_it() {
     let tag = world.registry.tags("below").pop_first().unwrap();
     assert_both(&RegistryImage::new(format!("{host}/below:{tag}").parse().unwrap()));
 
+    // Two of one command that are over it have it for both.
+    let [amd, arm] = ["amd64", "arm64"].map(|architecture| {
+        let spec = spec(&format!("linux/{architecture}"), &format!("  registry: {host}\n"));
+        let spec = spec
+            .replace("name: below", "name: shared")
+            .replace("name: over", &format!("name: {architecture}"));
+        let file = format!("{architecture}.yaml");
+        workshop.write(&file, spec);
+        file
+    });
+    let built = workshop.run(&["build", "--json", &amd, &arm]).expect(0).stdout;
+    let images = built.lines().map(|line| assert_valid(Report::parse(line).text("image")));
+    let platforms: Vec<String> = images.map(|image| image.config.platform.architecture).collect();
+    assert_eq!(platforms, ["amd64", "arm64"]);
+    let tag = world.registry.tags("shared").pop_first().unwrap();
+    assert_both(&RegistryImage::new(format!("{host}/shared:{tag}").parse().unwrap()));
+
     // A base that says nothing of its platform is made for that of the image over it alone; one that does, for both.
     for (says, expected) in [("", 1), ("\n  platform: linux/amd64", 2)] {
         let name = format!("alone-{expected}");
