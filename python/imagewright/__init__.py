@@ -5,6 +5,8 @@
 >>> spec.build()  # doctest: +SKIP
 """
 
+from __future__ import annotations
+
 from ._errors import (
     ImagewrightError,
     InternalError,
@@ -14,8 +16,11 @@ from ._errors import (
     SpecError,
     StepError,
 )
-from ._results import BuildResult, Plan
 from ._spec import CopyFileDetection, ImageSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ._results import BuildResult, Plan
 
 __all__ = [
     "BuildResult",
@@ -30,3 +35,16 @@ __all__ = [
     "SpecError",
     "StepError",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """The classes of results: nobody needs them before there is one, and ``dataclasses`` is slow to import."""
+    if name not in ("BuildResult", "Plan"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import _results
+
+    return getattr(_results, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Tuple, Type
-
 
 class ImagewrightError(Exception):
     """The base of every error of imagewright.
@@ -12,11 +10,11 @@ class ImagewrightError(Exception):
     """
 
     #: What to do about it, when that is known.
-    hint: Optional[str]
+    hint: str | None
     #: The exit code that the command line ends with.
     exit_code: int = 70
 
-    def __init__(self, message: str, hint: Optional[str] = None) -> None:
+    def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint
 
@@ -24,7 +22,7 @@ class ImagewrightError(Exception):
         message = super().__str__()
         return f"{message}\nhint: {self.hint}" if self.hint else message
 
-    def __reduce__(self) -> Tuple[Type[ImagewrightError], Tuple[str, Optional[str]]]:
+    def __reduce__(self) -> tuple[type[ImagewrightError], tuple[str, str | None]]:
         return type(self), (str(self.args[0]), self.hint)
 
 
@@ -65,7 +63,7 @@ class InternalError(ImagewrightError):
 
 
 #: The class for each exit code.
-BY_EXIT_CODE: Dict[int, Type[ImagewrightError]] = {
+BY_EXIT_CODE: dict[int, type[ImagewrightError]] = {
     error.exit_code: error
     for error in (SpecError, ResolutionError, NetworkError, StepError, MachineError, InternalError)
 }

@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpec, ImageSpecBuilder
 
-from . import _client_wheel, _names, _program, _requests, _spec
+from . import _client_wheel, _names, _others, _program, _requests, _spec, _variables
 from ._errors import NetworkError
 from ._results import BuildResult
 
@@ -28,8 +28,6 @@ PRIORITY = 9
 #: Names the base image of specs that have none, as flytekit's envd builder has it.
 _INTERNAL_IMAGE = "FLYTE_INTERNAL_IMAGE"
 
-_FAST_FAIL = "FLYTE_IMG_FAST_FAIL"
-_PUSH = "FLYTE_PUSH_IMAGE_SPEC"
 _PIN_DIGEST = "IMAGEWRIGHT_PIN_DIGEST"
 
 
@@ -63,7 +61,7 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         try:
             self._build(requests)
         except NetworkError:
-            if not _is_off(_FAST_FAIL):
+            if not _variables.is_off(_variables.FAST_FAIL):
                 raise
             assumed = _assumed(asked)
             if assumed is not None:
@@ -108,6 +106,8 @@ def request(spec: Any) -> Dict[str, Any]:
     asked["client"] = _client_wheel.path()
     asked["python"] = f"{sys.version_info.major}.{sys.version_info.minor}"
     asked["force"] = spec._is_force_push
+    if not _variables.pushes():
+        asked["push"] = False
     innermost = asked["spec"]
     while isinstance(innermost.get("base_image"), dict):
         innermost = innermost["base_image"]
@@ -123,23 +123,19 @@ def _assumed(asked: Dict[str, Any]) -> Optional[str]:
         return None
     name = _program.call(["name", "-"], spec=asked).rstrip("\n")
     warnings.warn(
-        f"whether {name} exists is unknown, and {_FAST_FAIL} is off: Flytekit assumes the image already exists",
+        f"whether {name} exists is unknown, and {_variables.FAST_FAIL} is off: Flytekit assumes the image already exists",
         stacklevel=2,
     )
     return name
 
 
 def _pullable(result: BuildResult, asked: Dict[str, Any]) -> str:
-    is_pinned = os.environ.get(_PIN_DIGEST, "").lower() in ("true", "t", "1", "yes", "y", "on")
-    is_pushed = "registry" in asked["spec"] and not _is_off(_PUSH)
+    is_pinned = bool(os.environ.get(_PIN_DIGEST)) and _variables.is_on(_PIN_DIGEST)
+    is_pushed = bool(asked["spec"].get("registry")) and _variables.pushes()
     if not is_pinned or not is_pushed or not result.digest:
         return result.image
     name, _, _ = result.image.rpartition(":")
     return f"{name}@{result.digest}"
-
-
-def _is_off(variable: str) -> bool:
-    return os.environ.get(variable, "").lower() in ("0", "false", "f", "no", "n", "off")
 
 
 def _bases(spec: Any) -> List[Any]:
@@ -222,7 +218,7 @@ def _keep_ids() -> None:
 if hasattr(ImageBuildEngine, "_IMAGE_NAME_TO_REAL_NAME"):
     ImageBuildEngine.register(NAME, ImagewrightBuilder(), priority=PRIORITY)
     _keep_ids()
-    _spec.join_flytekit(ImageSpec, ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME, request)
+    _spec.join_flytekit(_others, request)
 else:
     # An error here would be one of `import flytekit`.
     warnings.warn("this flytekit is too old for imagewright to build its images", stacklevel=2)

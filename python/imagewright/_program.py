@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from contextlib import contextmanager
-from typing import Any, Iterator, Mapping, NoReturn, Optional, Sequence, Union
 
 from ._errors import BY_EXIT_CODE, InternalError, MachineError, SpecError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, Iterator, Mapping, NoReturn, Sequence
 
 #: Names the program, instead of the one that this package brought.
 PROGRAM = "IMAGEWRIGHT_PROGRAM"
@@ -51,7 +53,7 @@ def find() -> str:
 def call(
     arguments: Sequence[str],
     *,
-    spec: Union[Mapping[str, Any], Sequence[Mapping[str, Any]], None] = None,
+    spec: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     answers: Sequence[int] = (0,),
 ) -> str:
     """Runs the program and gives what it printed.
@@ -61,7 +63,7 @@ def call(
     """
     given = None if spec is None else _json(spec)
     # A pipe would be full before anybody reads it.
-    with tempfile.TemporaryFile(mode="r", encoding="utf-8") as failure, _progress() as stderr:
+    with _unnamed_file() as failure, _progress() as stderr:
         process = _start(["--failure-file", f"/dev/fd/{failure.fileno()}", *arguments], stderr, failure.fileno())
         try:
             text, _ = process.communicate(given)
@@ -75,6 +77,15 @@ def call(
         return text
 
 
+def _unnamed_file() -> IO[str]:
+    if hasattr(os, "memfd_create"):
+        return open(os.memfd_create("failure"), encoding="utf-8")
+    # It is slow to import.
+    import tempfile
+
+    return tempfile.TemporaryFile(mode="r", encoding="utf-8")
+
+
 def _json(spec: object) -> str:
     try:
         return json.dumps(spec, default=os.fspath)
@@ -82,7 +93,7 @@ def _json(spec: object) -> str:
         raise SpecError(f"a spec has texts, numbers, lists and mappings: {error}") from error
 
 
-def _start(arguments: Sequence[str], stderr: Optional[int], failure: int) -> subprocess.Popen[str]:
+def _start(arguments: Sequence[str], stderr: int | None, failure: int) -> subprocess.Popen[str]:
     program = find()
     try:
         return subprocess.Popen(
@@ -109,7 +120,7 @@ def _raise(code: int, failure: str) -> NoReturn:
 
 
 @contextmanager
-def _progress() -> Iterator[Optional[int]]:
+def _progress() -> Iterator[int | None]:
     """The file descriptor that progress goes to; None is the process's own standard error.
 
     In a notebook or a test ``sys.stderr`` is no file of the process: a thread hands its lines over.

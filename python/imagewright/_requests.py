@@ -4,54 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from types import ModuleType
-from typing import Any, Dict, Iterable, List, Optional
 
-#: The fields of an ``ImageSpec``, of this package's class as of flytekit's.
-FIELDS = (
-    "name",
-    "python_version",
-    "builder",
-    "source_root",
-    "env",
-    "registry",
-    "packages",
-    "conda_packages",
-    "conda_channels",
-    "requirements",
-    "apt_packages",
-    "cuda",
-    "cudnn",
-    "base_image",
-    "platform",
-    "pip_index",
-    "pip_extra_index_url",
-    "pip_secret_mounts",
-    "pip_extra_args",
-    "registry_config",
-    "entrypoint",
-    "commands",
-    "tag_format",
-    "source_copy_mode",
-    "copy",
-    "python_exec",
-    "runtime_packages",
-    "builder_options",
-    "builder_config",
-)
+from . import _fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any, Iterable
 
 
-def request(spec: Any) -> Dict[str, Any]:
+def request(spec: Any) -> dict[str, Any]:
     """What the program is asked of a spec: its fields, and what it cannot say of the modules of this process."""
-    found: Dict[str, Any] = {"spec": fields(spec), "id": spec.id}
+    found: dict[str, Any] = {"spec": fields(spec), "id": spec.id}
     if found["spec"].get("source_copy_mode") == "LOADED_MODULES" and spec.source_root is not None:
         found["loaded_modules"] = loaded_modules(spec.source_root)
     return found
 
 
-def fields(spec: Any) -> Dict[str, Any]:
+def fields(spec: Any) -> dict[str, Any]:
     """The fields of a spec that are set, as JSON has them; the spec is of this package's class or of flytekit's."""
-    found = {name: value for name in FIELDS if (value := getattr(spec, name, None)) is not None}
+    found = {
+        name: value
+        # Also those that only a newer flytekit has: the program refuses what it does not know.
+        for name in _fields.names(type(spec))
+        if (value := getattr(spec, name)) is not None and value != getattr(type(spec), name, None)
+    }
     if not isinstance(found.get("base_image", ""), str):
         found["base_image"] = fields(found["base_image"])
     if "source_copy_mode" in found:
@@ -59,7 +36,7 @@ def fields(spec: Any) -> Dict[str, Any]:
     return found
 
 
-def loaded_modules(source_root: str, modules: Optional[Iterable[ModuleType]] = None) -> List[str]:
+def loaded_modules(source_root: str, modules: Iterable[ModuleType] | None = None) -> list[str]:
     """The files that ``source_copy_mode`` LOADED_MODULES copies: flytekit's, of the user's modules in a folder."""
     import site
 
@@ -84,7 +61,7 @@ def _is_in(file: str, folder: str) -> bool:
         return False
 
 
-def key(request: Dict[str, Any]) -> str:
+def key(request: dict[str, Any]) -> str:
     """What tells a request from others."""
     import json
 

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import copy as copying
-import dataclasses
 import os
-import re
 import sys
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from . import _requests
-from ._results import BuildResult, Plan
+from . import _fields, _identity, _requests, _variables
+from ._checks import checked
+from ._copy_mode import CopyFileDetection
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from dataclasses import dataclass
+    from typing import Any, Callable, Sequence, Union
+
+    from flytekit.image_spec.image_spec import ImageSpec as _Base
+
+    from ._results import BuildResult, Plan
+
+    _Path = Union[str, os.PathLike[str]]
+else:
+    # `typing` is imported by nothing here: it takes as long as all of this package.
+    from ._fields import dataclass
+
+    class _Base:
+        """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
+
 
 __all__ = ["CopyFileDetection", "ImageSpec"]
 
@@ -22,219 +36,138 @@ _IMAGE_ID = "_F_IMG_ID"
 #: What Flyte sets in the container of an execution.
 _EXECUTION = ("FLYTE_INTERNAL_EXECUTION_ID", "FLYTE_INTERNAL_TASK_NAME")
 
-#: Fields that do not change what is in an image, or are not known where its id is asked for.
-_NOT_IN_ID = ("pip_secret_mounts", "builder", "runtime_packages")
+#: Fields that flytekit and its plugins set on a spec that was made.
+_SET_BY_FLYTEKIT = ("source_root", "source_copy_mode", "base_image")
 
-_LISTS = (
-    "packages",
-    "conda_channels",
-    "conda_packages",
-    "apt_packages",
-    "pip_extra_index_url",
-    "entrypoint",
-    "commands",
-    "runtime_packages",
-)
+#: What the program is asked of a spec; with flytekit it is told what the image of a task needs besides.
+_request: Callable[[Any], dict[str, Any]] = _requests.request
 
-_Path = Union[str, "os.PathLike[str]"]
-
-_REGISTRY = re.compile(r"^(localhost:\d{1,5}|([a-z\d\._-]+)(:\d{1,5})?)(/[\w\.-]+)*$")
+#: The module of that name, which asks flytekit, once flytekit is there.
+_others: Any = None
 
 
-class CopyFileDetection(Enum):
-    """Which files of ``source_root`` are copied into an image; names and values are flytekit's."""
-
-    #: The modules that are imported when the spec is used.
-    LOADED_MODULES = 1
-    #: All files.
-    ALL = 2
-    #: None.
-    NO_COPY = 3
-
-    def __eq__(self, other: object) -> bool:
-        """Whether it is the same mode, also where the other is of flytekit's enumeration."""
-        return isinstance(other, Enum) and str(self) == str(other)
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-
-if TYPE_CHECKING:
-    from flytekit.image_spec.image_spec import ImageSpec as _Base
-else:
-
-    class _Base:
-        """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
-
-
-#: The names of images for which flytekit's builders gave another.
-_real_names: Dict[str, str] = {}
-
-#: What the program is asked of a spec.
-_request: Callable[[Any], Dict[str, Any]] = _requests.request
-
-
-#: What flytekit says for ``tag`` and ``name``.
-_of_flytekit: Optional[Callable[[Any, str], str]] = None
-
-
-def join_flytekit(
-    image_spec: Any, real_names: Dict[str, str], request: Callable[[Any], Dict[str, Any]]
-) -> None:
-    """Makes :class:`ImageSpec` a subclass of flytekit's, whose engine fills ``real_names``.
-
-    ``request`` also has what the image of a task needs besides.
-    """
-    global _real_names, _request, _of_flytekit
-    _real_names, _request = real_names, request
-
-    def of_flytekit(spec: Any, command: str) -> str:
-        answer = image_spec.tag.func(spec) if command == "tag" else image_spec.image_name(spec)
-        return str(answer)
-
-    _of_flytekit = of_flytekit
-    ImageSpec.__bases__ = (image_spec,)
+def join_flytekit(others: Any, request: Callable[[Any], dict[str, Any]]) -> None:
+    """Makes :class:`ImageSpec` a subclass of flytekit's."""
+    global _request, _others
+    _request, _others = request, others
+    # While it has a base without fields: those that a newer flytekit may have are none that it can be made with.
+    _ = ImageSpec.__dataclass_fields__
+    ImageSpec.__bases__ = (others.ImageSpec,)
 
 
 @dataclass
 class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
     """What is in a container image, and where it goes.
 
-    Fields, defaults, :attr:`id` and :attr:`tag` are those of flytekit's class of this name, and wherever flytekit takes
-    that, it takes this. A spec is not changed: the ``with_`` methods give a new one, and lists that it was made of are
-    copied. Relative paths are relative to the working directory.
-
     >>> spec = ImageSpec(name="train", python_version="3.11", packages=["numpy"], registry="localhost:5000")
     >>> spec.with_packages("pandas").packages
     ['numpy', 'pandas']
     >>> spec.build().image  # doctest: +SKIP
-    'localhost:5000/train:...'
+    'localhost:5000/train:Z68H0V_LTGwjMITQPgR_MQ'
+
+    With flytekit it is the image of tasks, which ``pyflyte run``, ``register``, ``package`` and ``build`` make:
+
+    >>> @task(container_image=spec)  # doctest: +SKIP
+    ... def train() -> float: ...
+
+    Fields, defaults, :attr:`id` and :attr:`tag` are those of flytekit's class of this name, and wherever flytekit takes
+    that, it takes this. A spec is not changed: the ``with_`` methods and ``dataclasses.replace`` give a new one, and
+    lists that it was made of are copied. Relative paths are relative to the working directory. A registry's credentials
+    are those of ``docker login``.
 
     Where the image goes:
 
     - ``name``: name of the image, behind the registry.
     - ``registry``: registry, and path in it, that the image is pushed to: ``"ghcr.io/username"``. Without one it stays
       on this machine.
-    - ``tag_format``: format of the tag; ``{spec_hash}`` stands for the hash.
+    - ``tag_format``: format of the tag, ``"{spec_hash}-dev"``; ``{spec_hash}`` stands for the hash.
     - ``registry_config``: Docker configuration file with the credentials to use.
-    - ``platform``: ``"linux/arm64"``; several are joined with commas.
+    - ``platform``: ``"linux/arm64"``; several are joined with commas. Without it ``"linux/amd64"``.
     - ``builder``: which builder makes the image; None is imagewright's own.
 
     What it is made on:
 
     - ``base_image``: name of an image, another spec, or ``"oci:DIR"``, ``"oci-archive:FILE"``, ``"docker-archive:FILE"``.
       Without one it is Debian.
-    - ``python_version``: Python of the image, ``"3.12"``; without it that of the base, or of this interpreter.
-    - ``python_exec``: Python of the base image that the packages are for.
+    - ``python_version``: Python of the image, ``"3.12"``, which is added to a base without it. Without one it is that
+      of the base, else of the interpreter that serializes a workflow, else 3.13.
+    - ``python_exec``: Python of the base image that the packages are for, ``"/usr/bin/python3"``.
 
     Packages:
 
     - ``packages``: Python packages, as requirements: ``["pandas", "numpy>=2"]``.
-    - ``requirements``: path of a file of requirements.
+    - ``requirements``: path of a file of requirements, or of a ``uv.lock``, ``poetry.lock`` or ``pylock.toml``.
     - ``pip_index``, ``pip_extra_index_url``: package indexes instead of, or besides, the default one.
-    - ``pip_extra_args``: options of pip or uv.
-    - ``pip_secret_mounts``: pairs of a file and the path where the build, but not the image, has it.
-    - ``conda_packages``, ``conda_channels``: conda packages, and channels besides conda-forge.
-    - ``apt_packages``: packages of the system.
+    - ``pip_extra_args``: options of pip or uv, ``"--pre"``.
+    - ``pip_secret_mounts``: pairs of a file, or a variable ``"env:NAME"``, and where the build, but not the image, has
+      it: ``[(".netrc", "/root/.netrc")]``.
+    - ``apt_packages``: packages of the system: ``["git"]``.
     - ``runtime_packages``: packages that are installed when a container starts.
-    - ``cuda``, ``cudnn``: of flytekit's envd builder; refused.
+    - ``conda_packages``, ``conda_channels``, ``cuda``, ``cudnn``: refused, but where another builder makes the image.
 
     Files, environment, commands:
 
-    - ``copy``: files and folders that are copied below ``/root``.
+    - ``copy``: files and folders below the working directory, copied to the same path below ``/root``.
     - ``source_root``, ``source_copy_mode``: folder whose files are copied to ``/root``, and which of them.
-    - ``env``: environment variables.
-    - ``commands``: commands that run at the end, as root.
+    - ``env``: environment variables: ``{"LOG_LEVEL": "info"}``.
+    - ``commands``: commands that run at the end, as root: ``["touch /opt/ready"]``.
     - ``entrypoint``: entry point; ``[]`` removes that of the base.
 
-    - ``builder_options``, ``builder_config``: options of the builder, such as ``{"bytecode": False}``.
+    Options of the builder:
 
-    Raises :class:`ValueError` for fields of the wrong type; what a field says is checked when it is used.
+    - ``builder_options``: ``{"bytecode": False}`` does not compile packages, ``{"commands": "separate"}`` gives each
+      command a layer, ``{"install_project": True}`` installs the project of a lock, too.
+    - ``builder_config``: images that the docker builder takes its tools from.
+
+    Raises :class:`ValueError` for fields of the wrong type. What a field says is checked when it is used; what fails then
+    is a :class:`SpecError`, or another :class:`ImagewrightError`, whose ``hint`` says what to do about it.
     """
 
     name: str = "flytekit"
-    python_version: Optional[str] = None
-    builder: Optional[str] = None
-    source_root: Optional[str] = None
-    env: Optional[Dict[str, str]] = None
-    registry: Optional[str] = None
-    packages: Optional[List[str]] = None
-    conda_packages: Optional[List[str]] = None
-    conda_channels: Optional[List[str]] = None
-    requirements: Optional[str] = None
-    apt_packages: Optional[List[str]] = None
-    cuda: Optional[str] = None
-    cudnn: Optional[str] = None
-    base_image: Optional[Union[str, ImageSpec]] = None
-    platform: Optional[str] = None
-    pip_index: Optional[str] = None
-    pip_extra_index_url: Optional[List[str]] = None
-    pip_secret_mounts: Optional[List[Tuple[str, str]]] = None
-    pip_extra_args: Optional[str] = None
-    registry_config: Optional[str] = None
-    entrypoint: Optional[List[str]] = None
-    commands: Optional[List[str]] = None
-    tag_format: Optional[str] = None
-    source_copy_mode: Optional[CopyFileDetection] = None
-    copy: Optional[List[str]] = None
-    python_exec: Optional[str] = None
-    runtime_packages: Optional[List[str]] = None
-    builder_options: Optional[Dict[str, Any]] = None
-    builder_config: Optional[Dict[str, Any]] = None
+    python_version: str | None = None
+    builder: str | None = None
+    source_root: str | None = None
+    env: dict[str, str] | None = None
+    registry: str | None = None
+    packages: list[str] | None = None
+    conda_packages: list[str] | None = None
+    conda_channels: list[str] | None = None
+    requirements: str | None = None
+    apt_packages: list[str] | None = None
+    cuda: str | None = None
+    cudnn: str | None = None
+    base_image: str | ImageSpec | None = None
+    platform: str | None = None
+    pip_index: str | None = None
+    pip_extra_index_url: list[str] | None = None
+    pip_secret_mounts: list[tuple[str, str]] | None = None
+    pip_extra_args: str | None = None
+    registry_config: str | None = None
+    entrypoint: list[str] | None = None
+    commands: list[str] | None = None
+    tag_format: str | None = None
+    source_copy_mode: CopyFileDetection | None = None
+    copy: list[str] | None = None
+    python_exec: str | None = None
+    runtime_packages: list[str] | None = None
+    builder_options: dict[str, Any] | None = None
+    builder_config: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        for name in _FIELDS:
-            # A caller may change what it passed; the spec stays.
-            setattr(self, name, copying.deepcopy(getattr(self, name)))
-        self.name = self.name.lower()
-        if self.registry:
-            self.registry = self.registry.lower()
-            if not _REGISTRY.match(self.registry):
-                raise ValueError(
-                    f"Invalid container registry name: '{self.registry}'.\n Expected formats:\n"
-                    "- 'localhost:30000' (for local registries)\n"
-                    "- 'ghcr.io/username' (for GitHub Container Registry)\n"
-                    "- 'docker.io/username' (for docker hub)\n"
-                )
-        if self.platform is None:
-            is_arm = os.uname().machine.lower() in ("arm64", "aarch64")
-            is_local = (self.registry or "").startswith("localhost:")
-            self.platform = "linux/arm64" if is_local and is_arm else "linux/amd64"
-        if self.source_copy_mode is not None:
-            # flytekit's own enumeration has the same names.
-            self.source_copy_mode = CopyFileDetection[self.source_copy_mode.name]
-        elif self.source_root is not None:
-            self.source_copy_mode = CopyFileDetection.LOADED_MODULES
-        self._check_types()
-        # flytekit's engine takes no spec without one.
-        self.builder = self.builder or "imagewright"
-        self._is_force_push = _flag("FLYTE_FORCE_PUSH_IMAGE_SPEC")
-        self._fast_fail = _flag("FLYTE_IMG_FAST_FAIL")
+        self.__dict__.update(checked({name: getattr(self, name) for name in _FIELDS}))
+        self._is_force_push = _variables.is_on(_variables.FORCE_PUSH)
+        self._fast_fail = _variables.is_on(_variables.FAST_FAIL)
         # The spec keeps it when flytekit sets its source, as a task file that is executed in the image has it.
-        fields = dataclasses.asdict(self, dict_factory=_set_fields)
-        # Here and below: what a task file in a container does not need is imported where it is used.
-        import base64
-        import hashlib
+        self._id = _identity.of(self)
 
-        digest = hashlib.md5(repr(fields).encode(), usedforsecurity=False).digest()
-        self._id = base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    if not TYPE_CHECKING:
 
-    def _check_types(self) -> None:
-        for name in _LISTS:
-            value = getattr(self, name)
-            is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
-            if value is not None and not is_list:
-                raise ValueError(f"{name} must be a list of strings or None")
-        if self.pip_secret_mounts is not None and not (
-            isinstance(self.pip_secret_mounts, list)
-            and all(
-                isinstance(mount, tuple) and len(mount) == 2 and all(isinstance(part, str) for part in mount)
-                for mount in self.pip_secret_mounts
-            )
-        ):
-            raise ValueError("pip_secret_mounts must be a list of tuples of two strings or None")
-        if self.builder_options is not None and not isinstance(self.builder_options, dict):
-            raise ValueError("builder_options must be a dictionary or None")
+        def __setattr__(self, name: str, value: object) -> None:
+            """Refuses what would make another image of a spec that has its id; another builder may do as it likes."""
+            is_made = "_id" in vars(self) and self.builder == "imagewright"
+            if is_made and not name.startswith("_") and name not in _SET_BY_FLYTEKIT:
+                raise AttributeError(f"a spec is not changed: {_instead(name)}")
+            super().__setattr__(name, value)
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -244,12 +177,21 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """What tells this spec from others; a container of its image has it in ``_F_IMG_ID``.
 
         It is flytekit's: the base64 of the MD5 of the ``repr`` of the fields that are set.
+
+        >>> ImageSpec(name="train", packages=["numpy"]).id
+        'D9Hgcye4LfhcAqZqR7lUDQ'
         """
         return self._id
 
     @property
     def tag(self) -> str:
-        """The tag of the image: flytekit's, which also depends on the contents of the files that it hashes."""
+        """The tag of the image: flytekit's, which also depends on the contents of the files that it hashes.
+
+        >>> ImageSpec(name="train", packages=["numpy"]).tag
+        'D9Hgcye4LfhcAqZqR7lUDQ'
+        >>> ImageSpec(name="train", packages=["numpy"], tag_format="{spec_hash}-dev").tag
+        '8ZWzp2VhPRHY1N5wXz55zw-dev'
+        """
         return self._ask_name("tag")
 
     @tag.deleter
@@ -257,20 +199,32 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """Nothing: it is never kept. flytekit's docker builder deletes it to see it made anew."""
 
     def image_name(self) -> str:
-        """The name of the image with registry and tag; once flytekit has had it built, the name of what was built."""
+        """The name of the image with registry and tag; once flytekit has had it built, the name of what was built.
+
+        >>> ImageSpec(name="train", packages=["numpy"], registry="ghcr.io/username").image_name()
+        'ghcr.io/username/train:rgDiUx5rOMjsI7wvX3QgfA'
+        """
         from . import _names
 
         built = _names.built(self)
         if built is not None:
             return built
-        name = self._ask_name("name")
-        return _real_names.get(name, name)
+        name = self._ask_name("image_name")
+        return name if _others is None else str(_others.real_name(name))
 
-    def exist(self) -> Optional[bool]:
+    def exist(self) -> bool | None:
         """Whether the image is in its registry as this spec describes it; None where that is unknown.
 
-        It is False too where an image has this tag and was made from other inputs.
+        It is False too where an image has this tag and was made from other inputs. For an image of another builder
+        that flytekit knows, the answer is flytekit's.
+
+        >>> spec = ImageSpec(name="train", packages=["numpy"], registry="localhost:5000")
+        >>> spec.exist()  # doctest: +SKIP
+        False
         """
+        if self._is_anothers():
+            found: bool | None = _others.exist(self)
+            return found
         import json
 
         answer = json.loads(self._ask("exists", "--json", answers=(0, 1, 4, 6)))["answer"]
@@ -280,6 +234,10 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """Whether this code runs in a container of this spec's image, so that what only it has can be imported.
 
         Where a Flyte execution runs in no image of a spec, it is False; on a laptop it is True, as flytekit has it.
+
+        >>> image = ImageSpec(name="train", packages=["pandas"])
+        >>> if image.is_container():  # doctest: +SKIP
+        ...     import pandas
         """
         image = os.environ.get(_IMAGE_ID)
         if image is not None:
@@ -287,7 +245,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         return not any(name in os.environ for name in _EXECUTION)
 
     @classmethod
-    def from_env(cls, *, pinned_packages: Optional[List[str]] = None, **kwargs: Any) -> ImageSpec:
+    def from_env(cls, *, pinned_packages: list[str] | None = None, **kwargs: Any) -> ImageSpec:
         """A spec with the Python of this environment, and with packages at the versions that this environment has.
 
         >>> import sys
@@ -311,7 +269,9 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
 
         >>> ImageSpec.from_yaml("image.yaml").build()  # doctest: +SKIP
         """
-        return cls._read(path)
+        from . import _files
+
+        return _files.read(cls, path)
 
     @classmethod
     def from_script(cls, path: _Path) -> ImageSpec:
@@ -323,7 +283,9 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         >>> ImageSpec.from_script("train.py").packages  # doctest: +SKIP
         ['pandas']
         """
-        return cls._read(path)
+        from . import _files
+
+        return _files.read(cls, path)
 
     @classmethod
     def from_pyproject(
@@ -336,16 +298,20 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         >>> ImageSpec.from_pyproject(extras=["gpu"]).packages  # doctest: +SKIP
         ['torch']
         """
+        from . import _files
+
         chosen = [f"--extra={extra}" for extra in extras] + [f"--group={group}" for group in groups]
-        return cls._read(path, *chosen)
+        return _files.read(cls, path, *chosen)
 
     def to_yaml(self) -> str:
         """The spec as YAML, which :meth:`from_yaml` and ``imagewright build`` read as the same spec.
 
-        >>> print(ImageSpec(name="train", packages=["numpy"]).to_yaml())  # doctest: +SKIP
+        >>> print(ImageSpec(name="train", packages=["numpy"]).to_yaml(), end="")
         name: train
+        builder: imagewright
         packages:
-        - numpy
+          - numpy
+        platform: linux/amd64
         """
         from . import _program
 
@@ -361,7 +327,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         forced._is_force_push = True
         return forced
 
-    def with_packages(self, packages: Union[str, List[str]]) -> ImageSpec:
+    def with_packages(self, packages: str | list[str]) -> ImageSpec:
         """The same spec with further Python packages.
 
         >>> ImageSpec(packages=["numpy"]).with_packages(["pandas"]).packages
@@ -369,7 +335,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return self._with("packages", packages)
 
-    def with_apt_packages(self, apt_packages: Union[str, List[str]]) -> ImageSpec:
+    def with_apt_packages(self, apt_packages: str | list[str]) -> ImageSpec:
         """The same spec with further packages of the system.
 
         >>> ImageSpec().with_apt_packages("git").apt_packages
@@ -377,7 +343,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return self._with("apt_packages", apt_packages)
 
-    def with_commands(self, commands: Union[str, List[str]]) -> ImageSpec:
+    def with_commands(self, commands: str | list[str]) -> ImageSpec:
         """The same spec with further commands, which run last.
 
         >>> ImageSpec(commands=["true"]).with_commands("date > /date").commands
@@ -385,7 +351,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return self._with("commands", commands)
 
-    def with_copy(self, src: Union[str, List[str]]) -> ImageSpec:
+    def with_copy(self, src: str | list[str]) -> ImageSpec:
         """The same spec with further files or folders of the project, copied to ``/root``.
 
         >>> ImageSpec().with_copy("src").copy
@@ -393,7 +359,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return self._with("copy", src)
 
-    def with_runtime_packages(self, runtime_packages: List[str]) -> ImageSpec:
+    def with_runtime_packages(self, runtime_packages: list[str]) -> ImageSpec:
         """The same spec with further packages that are installed when a container starts.
 
         >>> ImageSpec().with_runtime_packages(["rich"]).runtime_packages
@@ -401,20 +367,31 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return self._with("runtime_packages", runtime_packages)
 
-    def with_builder_options(self, builder_options: Dict[str, Any]) -> ImageSpec:
+    def with_builder_options(self, builder_options: dict[str, Any]) -> ImageSpec:
         """The same spec with further options of the builder; an option of a known name is replaced.
 
         >>> ImageSpec().with_builder_options({"commands": "separate"}).builder_options
         {'commands': 'separate'}
         """
-        return dataclasses.replace(self, builder_options={**(self.builder_options or {}), **builder_options})
+        return _fields.replace(self, builder_options={**(self.builder_options or {}), **builder_options})
 
-    def build(self, *, push: Optional[bool] = None, frozen: bool = False) -> BuildResult:
+    def build(self, *, push: bool | None = None, frozen: bool = False) -> BuildResult:
         """Builds the image unless it exists, and pushes it when the spec has a registry.
 
         ``push`` decides instead of ``FLYTE_PUSH_IMAGE_SPEC``; ``frozen`` fails where a lock would have to be made.
         Raises a subclass of :class:`ImagewrightError` for each kind of failure.
+
+        >>> spec = ImageSpec(name="train", packages=["numpy"], registry="localhost:5000")
+        >>> built = spec.build()  # doctest: +SKIP
+        >>> built.status, built.image, built.digest  # doctest: +SKIP
+        ('built', 'localhost:5000/train:9BXIBb0rJK9YKlv5kgY8XQ', 'sha256:...')
+        >>> spec.build(push=False).status  # doctest: +SKIP
+        'exists'
         """
+        from ._results import BuildResult
+
+        if push is None and not _variables.pushes():
+            push = False
         options = ["--json"]
         options += [] if push is None else ["--push" if push else "--no-push"]
         options += ["--force"] if self._is_force_push else []
@@ -422,71 +399,86 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         return BuildResult.parse(self._ask("build", *options))
 
     def lock(self) -> str:
-        """The text of a lock: every input of the image, pinned."""
+        """The text of a lock: every input of the image, pinned. Beside a spec's file it is ``image.lock``.
+
+        >>> from pathlib import Path
+        >>> Path("image.lock").write_text(ImageSpec(packages=["numpy"]).lock())  # doctest: +SKIP
+        """
         return self._ask("lock", "--output", "-")
 
     def plan(self) -> Plan:
-        """What a build would do: each layer, whether it is there, and why not."""
+        """What a build would do: each layer, whether it is there, and why not.
+
+        >>> for layer in ImageSpec(packages=["numpy"]).plan().platforms[0]["layers"]:  # doctest: +SKIP
+        ...     print(layer["state"], layer["title"])
+        hit Debian bookworm userland (87 packages)
+        miss numpy 2.2.3
+        """
+        from ._results import Plan
+
         return Plan.parse(self._ask("plan", "--json"))
 
     def dockerfile(self) -> str:
-        """The Dockerfile that the docker builder makes of this spec."""
+        """The Dockerfile that the docker builder makes of this spec.
+
+        What it needs beside it is told; ``imagewright dockerfile -o DIR`` writes that, too.
+
+        >>> spec = ImageSpec(base_image="python:3.11-slim", packages=["numpy"])
+        >>> print(spec.dockerfile())  # doctest: +SKIP
+        FROM ghcr.io/astral-sh/uv:0.9 AS uv
+        <BLANKLINE>
+        FROM python:3.11-slim
+        ...
+        """
         return self._ask("dockerfile")
-
-    @classmethod
-    def _read(cls, path: _Path, *options: str) -> ImageSpec:
-        import json
-
-        from . import _program
-
-        # Below a folder, what begins with a dash is no option.
-        text = _program.call(["spec", os.path.join(os.curdir, path), "--format=json", *options])
-        return cls._of(json.loads(text, parse_float=_number))
-
-    @classmethod
-    def _of(cls, fields: Dict[str, Any]) -> ImageSpec:
-        base, mode, mounts = (fields.get(name) for name in ("base_image", "source_copy_mode", "pip_secret_mounts"))
-        fields["base_image"] = cls._of(base) if isinstance(base, dict) else base
-        fields["source_copy_mode"] = CopyFileDetection[mode] if mode else None
-        fields["pip_secret_mounts"] = [(source, target) for source, target in mounts] if mounts else None
-        return cls(**fields)
 
     def _ask(self, command: str, *options: str, answers: Sequence[int] = (0,)) -> str:
         from . import _program
 
-        return _program.call([command, "-", *options], spec=_request(self), answers=answers)
+        return _program.call([command, "-", *options], spec=self._asked(), answers=answers)
 
-    def _ask_name(self, command: str) -> str:
+    def _asked(self) -> dict[str, Any]:
+        from . import _names
+
+        asked = _request(self)
+        if _others is not None:
+            _names.name_others(asked["spec"], self, _others)
+        return asked
+
+    def _ask_name(self, what: str) -> str:
         from . import _names, _program
         from ._errors import MachineError
 
-        asked = _request(self)
-        _names.forget_builders(asked["spec"], self)
+        if self._is_anothers():
+            return str(getattr(_others, what)(self))
+        asked = self._asked()
+        _names.forget_builders(asked["spec"])
+        command = "name" if what == "image_name" else what
         try:
             return _program.call([command, "-"], spec=asked).rstrip("\n")
         except MachineError:
             # A container has no program. Cache policies of task files ask there too, and any answer does.
-            if _IMAGE_ID not in os.environ or _of_flytekit is None:
+            if _others is None or not any(name in os.environ for name in (_IMAGE_ID, *_EXECUTION)):
                 raise
-            return _of_flytekit(self, command)
+            return str(getattr(_others, what)(self))
 
-    def _with(self, name: str, values: Union[str, List[str]]) -> ImageSpec:
+    def _is_anothers(self) -> bool:
+        """Whether the image is made by another builder that flytekit knows: what it is called is flytekit's affair."""
+        return _others is not None and _others.makes(self)
+
+    def _with(self, name: str, values: str | list[str]) -> ImageSpec:
         more = [values] if isinstance(values, str) else values
-        changes: Dict[str, Any] = {name: [*(getattr(self, name) or []), *more]}
-        return dataclasses.replace(self, **changes)
+        changes: dict[str, Any] = {name: [*(getattr(self, name) or []), *more]}
+        return _fields.replace(self, **changes)
 
 
-_FIELDS = [field.name for field in dataclasses.fields(ImageSpec)]
+_FIELDS = tuple(_fields.names(ImageSpec))
 
 
-def _set_fields(fields: List[Tuple[str, Any]]) -> Dict[str, Any]:
-    return {name: value for name, value in fields if value is not None and name not in _NOT_IN_ID}
-
-
-def _number(text: str) -> Union[float, str]:
-    """A number of YAML is one to flytekit's id; but 3.10 is no version as a number."""
-    return float(text) if repr(float(text)) == text else text
-
-
-def _flag(name: str) -> bool:
-    return os.environ.get(name, "").lower() in ("true", "t", "1", "yes", "y", "on")
+def _instead(name: str) -> str:
+    """How to come by a spec with another value."""
+    if hasattr(ImageSpec, f"with_{name}"):
+        return f"spec.with_{name}(...) gives a new one"
+    if name in _FIELDS:
+        return f"dataclasses.replace(spec, {name}=...) gives a new one"
+    return f"ImageSpec has no field `{name}`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import hashlib
 import importlib.metadata
 import io
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Type
+from typing import Any, Dict, Iterator, List, Optional, Type
 
 import flytekit
 import imagewright
@@ -24,7 +25,7 @@ from flytekit.core.python_auto_container import update_image_spec_copy_handling
 from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpecBuilder
 from flytekit.tools import script_mode
 from flytekit.tools.translator import get_serializable
-from imagewright import _client_wheel, _flytekit, _names, _requests
+from imagewright import _client_wheel, _flytekit, _names, _program, _requests
 from imagewright._results import BuildResult
 
 CLASSES = [flytekit.ImageSpec, imagewright.ImageSpec]
@@ -316,6 +317,72 @@ def test_a_base_may_be_of_another_builder(
     assert top.image_name() == "registry.example/top:tag"
     again = flytekit.ImageSpec(name="top", registry="localhost:1", base_image="company.example/base:1")
     assert top.tag == again.tag, "the tag of what was built"
+
+
+class Asking(Company):
+    """A builder that asks whether the image exists, as those do that leave it to flytekit."""
+
+    should_build = ImageSpecBuilder.should_build
+
+
+def test_the_image_of_another_builder_is_flytekits_affair(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    monkeypatch.setitem(ImageBuildEngine._REGISTRY, "company", (Asking(), 1))
+    # Neither the program nor Docker is there to be asked.
+    monkeypatch.setenv("IMAGEWRIGHT_PROGRAM", "/nowhere/imagewright")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+    project.joinpath("requirements.txt").write_text("six\n")
+    fields: Dict[str, Any] = {
+        "name": "theirs",
+        "builder": "company",
+        "registry": "localhost:1",
+        "cuda": "12",
+        "requirements": "requirements.txt",
+        "copy": ["requirements.txt"],
+    }
+    ours, theirs = imagewright.ImageSpec(**fields), flytekit.ImageSpec(**fields)
+    assert (ours.tag, ours.image_name()) == (theirs.tag, theirs.image_name())
+    before = ours.tag
+    project.joinpath("requirements.txt").write_text("idna\n")
+    assert ours.tag != before, "it is not kept"
+    assert ours.exist() is theirs.exist() is None
+    ImageBuildEngine.build(ours)
+    assert ours.image_name() != "company.example/theirs:1", "it is assumed to exist"
+    monkeypatch.setattr(flytekit.ImageSpec, "exist", lambda spec: False)
+    ImageBuildEngine.build(imagewright.ImageSpec(**{**fields, "name": "new"}))
+    assert imagewright.ImageSpec(**{**fields, "name": "new"}).image_name() == "company.example/new:1"
+
+
+def test_what_is_over_the_image_of_another_builder_can_be_asked_about(
+    monkeypatch: pytest.MonkeyPatch, project: Path
+) -> None:
+    monkeypatch.setitem(ImageBuildEngine._REGISTRY, "company", (Company(), 1))
+    base = imagewright.ImageSpec(name="base", builder="company", registry="localhost:1")
+    assert imagewright.ImageSpec(name="top", registry="localhost:1", base_image=base).exist() is None
+
+
+def test_a_field_that_only_a_newer_flytekit_has_is_told(project: Path) -> None:
+    @dataclasses.dataclass
+    class Newer(flytekit.ImageSpec):  # type: ignore[misc]  # flytekit has no types
+        sound: Optional[str] = None
+        vendor: str = "one"
+
+    assert not {"sound", "vendor"} & set(_flytekit.request(Newer(name="a"))["spec"])
+    spec = Newer(name="a", builder="imagewright", sound="loud")
+    assert _flytekit.request(spec)["spec"]["sound"] == "loud"
+    with pytest.raises(imagewright.SpecError, match="sound"):
+        _program.call(["tag", "-"], spec=_flytekit.request(spec))
+
+
+def test_variables_are_read_as_flytekit_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for word in ("1", "true", "True", "t", "yes", "on", "enabled", "", "0", "false", "FALSE", "f", "n", "no", "off"):
+        monkeypatch.setenv("FLYTE_FORCE_PUSH_IMAGE_SPEC", word)
+        monkeypatch.setenv("FLYTE_IMG_FAST_FAIL", word)
+        monkeypatch.setenv("FLYTE_PUSH_IMAGE_SPEC", word)
+        ours, theirs = imagewright.ImageSpec(), flytekit.ImageSpec()
+        assert ours._is_force_push == theirs._is_force_push, word
+        assert ours._fast_fail == theirs._fast_fail, word
+        # flytekit's docker builder: `os.getenv("FLYTE_PUSH_IMAGE_SPEC", "True").lower() in ("true", "1")`.
+        assert _flytekit.request(ours).get("push", True) is (word.lower() in ("true", "1")), word
 
 
 def test_the_name_is_that_of_what_was_built(builder: Recording, project: Path) -> None:

@@ -6,6 +6,8 @@ import dataclasses
 import doctest
 import inspect
 import pickle
+import pydoc
+import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -16,7 +18,7 @@ import flytekit.constants
 import imagewright
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager
-from imagewright import CopyFileDetection, ImageSpec, _spec
+from imagewright import CopyFileDetection, ImageSpec, _copy_mode, _spec
 
 #: Every field, as a caller could give it; each is tried alone, and all together.
 FIELDS: Dict[str, Any] = {
@@ -222,9 +224,69 @@ def test_source_copy_mode_is_flytekits_enumeration() -> None:
     assert theirs.source_copy_mode is CopyFileDetection.ALL
 
 
+def test_a_spec_is_not_changed_but_by_flytekit() -> None:
+    spec = ImageSpec(packages=["six"])
+    for name, words in {
+        "packages": r"spec.with_packages\(...\)",
+        "registry": r"dataclasses.replace\(spec, registry=...\)",
+        "package": "no field `package`",
+        "id": "id",
+    }.items():
+        with pytest.raises(AttributeError, match=words):
+            setattr(spec, name, ["idna"])
+    before = spec.id
+    spec.base_image, spec.source_root, spec.source_copy_mode = "debian:12", ".", CopyFileDetection.ALL
+    assert spec.id == before and spec.packages == ["six"]
+    # What the builders of others do with the copy that they get is their affair.
+    other = ImageSpec(builder="envd")
+    other.packages = []
+
+
+def test_it_is_a_dataclass_also_before_dataclasses_is_imported() -> None:
+    code = """
+import sys
+from imagewright import ImageSpec
+spec = ImageSpec(name="a", packages=["six"])
+assert "dataclasses" not in sys.modules and "typing" not in sys.modules
+import dataclasses, inspect
+assert dataclasses.is_dataclass(spec) and dataclasses.is_dataclass(ImageSpec)
+assert [field.name for field in dataclasses.fields(spec)] == list(inspect.signature(ImageSpec).parameters)
+assert dataclasses.asdict(spec)["packages"] == ["six"]
+assert dataclasses.replace(spec, name="b") == ImageSpec(name="b", packages=["six"]) != spec
+
+@dataclasses.dataclass
+class Ours(ImageSpec):
+    team: str = "one"
+
+ours = dataclasses.replace(Ours(name="a", team="two"), name="b")
+assert (ours.name, ours.team) == ("b", "two") and ours.with_packages("six").team == "two"
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_examples_in_docstrings_hold() -> None:
-    failed, tried = doctest.testmod(_spec)
-    assert tried > 8 and not failed
-    for name, member in inspect.getmembers(ImageSpec):
-        if not name.startswith("_"):
-            assert inspect.getdoc(member) or name in {field.name for field in dataclasses.fields(ImageSpec)}, name
+    # They say what a user imports.
+    names = {"ImageSpec": ImageSpec, "CopyFileDetection": CopyFileDetection}
+    tried = {}
+    for module in (_spec, _copy_mode):
+        failed, tried[module] = doctest.testmod(module, extraglobs=names)
+        assert not failed
+    assert tried[_spec] > 20 and tried[_copy_mode]
+
+
+def test_every_public_method_has_an_example() -> None:
+    own = {name for name in vars(ImageSpec) if not name.startswith("_")}
+    methods = own - {field.name for field in dataclasses.fields(ImageSpec)}
+    assert len(methods) > 18
+    for name in sorted(methods):
+        text = inspect.getdoc(getattr(ImageSpec, name)) or ""
+        assert ">>> " in text, name
+
+
+def test_help_says_what_every_field_is() -> None:
+    shown = pydoc.render_doc(ImageSpec, renderer=pydoc.plaintext)
+    about, _, _ = shown.partition("Method resolution order")
+    for field in dataclasses.fields(ImageSpec):
+        assert f"``{field.name}``" in about, field.name
+    for error in ("ValueError", "SpecError", "ImagewrightError"):
+        assert error in about

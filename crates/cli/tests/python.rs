@@ -30,6 +30,7 @@ files! {
     flytekit_originals,
     flytekit_workflow,
     pyflyte,
+    pythons,
     spec,
     types,
 }
