@@ -56,3 +56,12 @@ impl Caller {
         flags.is_some_and(|flags| flags & EXITING != 0)
     }
 }
+
+/// Waits for the end of the process `id`, which started this one and is about to end; false if it does not.
+pub(crate) fn await_end(id: &str) -> bool {
+    let limit = Instant::now() + LIMIT;
+    while parent_id().to_string() == id && Instant::now() < limit {
+        thread::sleep(Duration::from_millis(2));
+    }
+    parent_id().to_string() != id
+}

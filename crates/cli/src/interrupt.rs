@@ -9,6 +9,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{self, Failure};
+use crate::helper;
 
 /// How long work that does not come to a point of rest may go on after a signal.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -19,7 +20,7 @@ const CLEARING: Duration = Duration::from_millis(300);
 /// Runs `work` until it is done, or until a signal says to stop.
 ///
 /// Threads that inflate, compress or hash are not waited for long: what they have staged has no final name yet, and
-/// goes away with the next use of the store. Nothing after this may take long.
+/// goes away when the process has ended. Nothing after this may take long.
 pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
     let runtime = Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(async {
@@ -32,6 +33,7 @@ pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>)
                 return;
             }
             tokio::time::sleep(PATIENCE).await;
+            helper::clear_later();
             failure::leave_interrupted();
         });
         tokio::select! {
@@ -75,10 +77,13 @@ pub(crate) fn run_all<T>(
     result
 }
 
-/// Waits a while for what has ended early to take away what it staged.
+/// Waits a while for what has ended early to take away what it staged; a helper does it for what takes longer.
 fn clear(store: &Store, clones: usize) {
     let limit = Instant::now() + CLEARING;
-    while store.clones() > clones && Instant::now() < limit {
+    while store.clones() > clones {
+        if Instant::now() > limit {
+            return helper::clear_later();
+        }
         thread::sleep(Duration::from_millis(2));
     }
 }

@@ -14,6 +14,7 @@ mod documentation;
 mod environment;
 mod failpoint;
 mod failure;
+mod helper;
 mod interrupt;
 mod lock_file;
 mod progress;
@@ -29,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    if let Some(code) = commands::helper() {
+    if let Some(code) = helper::run() {
         return code;
     }
     let arguments = arguments::Arguments::parse();

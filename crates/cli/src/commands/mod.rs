@@ -27,7 +27,7 @@ pub(crate) use dockerfile::DockerfileArguments;
 pub(crate) use doctor::DoctorArguments;
 pub(crate) use inspect::InspectArguments;
 pub(crate) use lock::LockCommand;
-pub(crate) use run::{RunArguments, helper};
+pub(crate) use run::RunArguments;
 pub(crate) use spec::SpecCommand;
 
 /// Runs the command that was asked for.

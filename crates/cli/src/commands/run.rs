@@ -2,12 +2,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 use imagewright_build::{BuildRequest, FailedStep, FoundImage, Machine, Revisit};
-use imagewright_sandbox::{HELPER_ARGUMENT, OUTERMOST};
-use imagewright_store::Store;
 
 use super::tell;
 use crate::arguments::{LockArguments, ProgressStyle};
-use crate::caller::Caller;
 use crate::container::ContainerArguments;
 use crate::environment::Environment;
 use crate::failure::Failure;
@@ -97,25 +94,6 @@ fn run_failed(environment: &Environment, arguments: &RunArguments) -> Result<Exi
     request.binds.splice(0..0, binds);
     let exit = sandbox.run(request)?;
     Ok(ExitCode::from(exit.code()))
-}
-
-/// The sandbox's helper process, when this process was started as one. One whose caller was killed clears up after it.
-pub(crate) fn helper() -> Option<ExitCode> {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next()? != HELPER_ARGUMENT {
-        return None;
-    }
-    let stage = arguments.next().unwrap_or_default();
-    let mut caller = Caller::find();
-    // Looked up first: the work ends in another place.
-    let store =
-        Environment::current().ok().and_then(|environment| session::store_directory(&environment).ok());
-    let code = imagewright_sandbox::helper_main(&stage.to_string_lossy());
-    if stage == OUTERMOST && caller.has_ended() {
-        // Nobody is there to be told if that fails, and the next command tries it again.
-        drop(store.map(|store| Store::sweep(&store)));
-    }
-    Some(ExitCode::from(code))
 }
 
 async fn obtain(
