@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::{self, Failure};
-use crate::helper;
+use crate::helper_process;
 
 /// How long work that does not come to a point of rest may go on after a signal.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -33,7 +33,7 @@ pub(crate) fn run<T, E: Into<Failure>>(work: impl Future<Output = Result<T, E>>)
                 return;
             }
             tokio::time::sleep(PATIENCE).await;
-            helper::clear_later();
+            helper_process::clear_later();
             failure::leave_interrupted();
         });
         tokio::select! {
@@ -82,7 +82,7 @@ fn clear(store: &Store, clones: usize) {
     let limit = Instant::now() + CLEARING;
     while store.clones() > clones {
         if Instant::now() > limit {
-            return helper::clear_later();
+            return helper_process::clear_later();
         }
         thread::sleep(Duration::from_millis(2));
     }

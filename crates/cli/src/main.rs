@@ -14,7 +14,7 @@ mod documentation;
 mod environment;
 mod failpoint;
 mod failure;
-mod helper;
+mod helper_process;
 mod interrupt;
 mod lock_file;
 mod progress;
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    if let Some(code) = helper::run() {
+    if let Some(code) = helper_process::run() {
         return code;
     }
     let arguments = arguments::Arguments::parse();
