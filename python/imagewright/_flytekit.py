@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Tuple
 from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpec, ImageSpecBuilder
 
 from . import _client_wheel, _names, _others, _program, _requests, _spec, _variables
-from ._errors import NetworkError
+from ._errors import ImagewrightError, InternalError, NetworkError
 from ._results import BuildResult
 
 #: The builder's name.
@@ -46,6 +46,13 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
 
     def build_image(self, image_spec: Any) -> str:
         """Builds the image unless it exists, and gives the name under which a task can pull it."""
+        try:
+            return self._name_of_built(image_spec)
+        except ImagewrightError as error:
+            # pyflyte shows what of this package led to an error, above what the user can do about it.
+            raise error.with_traceback(None)
+
+    def _name_of_built(self, image_spec: Any) -> str:
         asked = self._request(image_spec)
         assumed = None if _requests.key(asked) in self._built else self._build_or_assume(asked)
         name = assumed or _pullable(self._built[_requests.key(asked)], asked)
@@ -73,7 +80,9 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         return None
 
     def _build(self, requests: List[Dict[str, Any]]) -> None:
-        answers = _program.call(["build", "-", "--json"], spec=requests).splitlines()
+        answers = _program.call(["build", "-", "--json"], spec=requests).rstrip("\n").split("\n")
+        if len(answers) != len(requests):
+            raise InternalError(f"{len(requests)} images were asked for, and {len(answers)} told")
         for asked, answer in zip(requests, answers):
             self._built[_requests.key(asked)] = BuildResult.parse(answer)
 
@@ -190,7 +199,8 @@ def _serialized() -> Tuple[List[Any], Any]:
         elif place == ("flytekit.tools.serialize_helpers", "get_registrable_entities"):
             from flytekit.core.context_manager import FlyteEntities
 
-            found = (list(FlyteEntities.entities), frame.f_locals["ctx"].serialization_settings)
+            settings = getattr(frame.f_locals.get("ctx"), "serialization_settings", None)
+            found = (list(FlyteEntities.entities), settings) if settings is not None else ([], None)
         if frame.f_back is None:
             break
         frame = frame.f_back

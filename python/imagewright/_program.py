@@ -30,7 +30,8 @@ def find() -> str:
     named = os.environ.get(PROGRAM)
     if named:
         return named
-    beside = os.path.join(os.path.dirname(sys.executable), "imagewright")
+    # Python that is part of another program may have no path.
+    beside = os.path.join(os.path.dirname(sys.executable or os.devnull), "imagewright")
     if os.access(beside, os.X_OK):
         return beside
     import shutil
@@ -70,7 +71,7 @@ def call(
         except BaseException:
             # Ctrl-C reaches the program as well, other interrupts do not; it takes the first.
             process.send_signal(signal.SIGINT)
-            process.wait()
+            process.communicate()
             raise
         if process.returncode not in answers:
             _raise(process.returncode, failure.read())
@@ -105,7 +106,12 @@ def _start(arguments: Sequence[str], stderr: int | None, failure: int) -> subpro
             encoding="utf-8",
         )
     except OSError as error:
-        raise MachineError(f"cannot start {program}: {error.strerror}", _INSTALL) from error
+        raise not_started(program, error) from error
+
+
+def not_started(program: str, error: OSError) -> MachineError:
+    """What is said of a program that cannot be started."""
+    return MachineError(f"cannot start {program}: {error.strerror}", _INSTALL)
 
 
 def _raise(code: int, failure: str) -> NoReturn:
@@ -126,11 +132,7 @@ def _progress() -> Iterator[int | None]:
     In a notebook or a test ``sys.stderr`` is no file of the process: a thread hands its lines over.
     """
     to = sys.stderr
-    try:
-        is_own = to is None or to.fileno() == 2
-    except (OSError, ValueError):
-        is_own = False
-    if is_own:
+    if to is None or _is_own(to):
         yield None
         return
     read, write = os.pipe()
@@ -147,3 +149,10 @@ def _progress() -> Iterator[int | None]:
     finally:
         os.close(write)
         thread.join()
+
+
+def _is_own(to: IO[str]) -> bool:
+    try:
+        return to.fileno() == 2
+    except (OSError, ValueError):
+        return False

@@ -375,17 +375,20 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         """
         return _fields.replace(self, builder_options={**(self.builder_options or {}), **builder_options})
 
-    def build(self, *, push: bool | None = None, frozen: bool = False) -> BuildResult:
+    def build(
+        self, *, push: bool | None = None, lock: _Path | None = None, frozen: bool = False
+    ) -> BuildResult:
         """Builds the image unless it exists, and pushes it when the spec has a registry.
 
-        ``push`` decides instead of ``FLYTE_PUSH_IMAGE_SPEC``; ``frozen`` fails where a lock would have to be made.
+        ``push`` decides instead of ``FLYTE_PUSH_IMAGE_SPEC``. ``lock`` is a file with what :meth:`lock` gave, which the
+        image is made of as far as it goes; with ``frozen`` it has to go all the way.
         Raises a subclass of :class:`ImagewrightError` for each kind of failure.
 
         >>> spec = ImageSpec(name="train", packages=["numpy"], registry="localhost:5000")
         >>> built = spec.build()  # doctest: +SKIP
         >>> built.status, built.image, built.digest  # doctest: +SKIP
         ('built', 'localhost:5000/train:9BXIBb0rJK9YKlv5kgY8XQ', 'sha256:...')
-        >>> spec.build(push=False).status  # doctest: +SKIP
+        >>> spec.build(lock="image.lock", frozen=True).status  # doctest: +SKIP
         'exists'
         """
         from ._results import BuildResult
@@ -395,11 +398,12 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         options = ["--json"]
         options += [] if push is None else ["--push" if push else "--no-push"]
         options += ["--force"] if self._is_force_push else []
+        options += [] if lock is None else [f"--lock={os.fspath(lock)}"]
         options += ["--frozen"] if frozen else []
         return BuildResult.parse(self._ask("build", *options))
 
     def lock(self) -> str:
-        """The text of a lock: every input of the image, pinned. Beside a spec's file it is ``image.lock``.
+        """The text of a lock: every input of the image, pinned. :meth:`build` takes a file with it.
 
         >>> from pathlib import Path
         >>> Path("image.lock").write_text(ImageSpec(packages=["numpy"]).lock())  # doctest: +SKIP

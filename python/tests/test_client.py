@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -14,13 +16,14 @@ import time
 import urllib.request
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Callable
+from typing import Callable, Type
 
 import imagewright
 import pytest
 from imagewright import (
     ImageSpec,
     ImagewrightError,
+    InternalError,
     MachineError,
     NetworkError,
     ResolutionError,
@@ -52,6 +55,23 @@ def test_an_image_is_built_pushed_and_asked_about(registry: str, unique: str, pr
     assert (again.status, again.digest, again.bytes_uploaded) == ("exists", built.digest, 0)
     forced = spec.force_push().build()
     assert (forced.status, forced.digest) == ("built", built.digest)
+
+
+def test_a_build_may_be_told_where_to_push_and_what_to_lock(
+    registry: str, unique: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ImageSpec(name=unique, registry=registry, python_version="3.11", packages=["six"])
+    with pytest.raises(SpecError, match="--frozen"):
+        spec.build(frozen=True)
+    project.joinpath("image.lock").write_text(spec.lock())
+    local = spec.build(push=False, lock=Path("image.lock"), frozen=True)
+    assert (local.status, local.bytes_uploaded, spec.exist()) == ("built", 0, False)
+    monkeypatch.setenv("FLYTE_PUSH_IMAGE_SPEC", "0")
+    assert spec.build().digest == local.digest and spec.exist() is False
+    pushed = spec.build(push=True, lock="image.lock", frozen=True)
+    assert pushed.digest == local.digest and spec.exist() is True
+    with pytest.raises(SpecError, match="image.lock"):
+        spec.with_packages("idna").build(lock="image.lock", frozen=True)
 
 
 def test_a_lock_pins_what_is_in_the_image(unique: str, project: Path) -> None:
@@ -147,6 +167,33 @@ def test_a_failure_is_an_exception_of_its_kind(
     assert caught.hint in process.stderr
 
 
+def test_a_failure_of_the_machine_says_so(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
+    project.joinpath("file").write_text("")
+    monkeypatch.setenv("IMAGEWRIGHT_STORE", str(project / "file" / "store"))
+    with pytest.raises(MachineError, match="file/store"):
+        ImageSpec(python_version="3.11").build()
+
+
+@pytest.mark.parametrize(("end", "error"), [("exit 70", InternalError), ("kill -9 $$", InternalError), ("exit 6", MachineError)])
+def test_a_program_that_ends_without_a_word_is_an_error(
+    end: str, error: Type[ImagewrightError], project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = project / "program"
+    program.write_text(f"#!/bin/sh\n{end}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("IMAGEWRIGHT_PROGRAM", str(program))
+    with pytest.raises(error, match="ended with"):
+        ImageSpec().tag
+
+
+@pytest.mark.parametrize("error", [InternalError, MachineError, NetworkError, ResolutionError, SpecError, StepError])
+def test_errors_can_be_handed_to_another_process(error: Type[ImagewrightError]) -> None:
+    for made in (error("it failed\n  because: of that", "do this"), error("it failed")):
+        for other in (pickle.loads(pickle.dumps(made)), copy.deepcopy(made)):
+            assert type(other) is error
+            assert (str(other), other.hint, other.exit_code) == (str(made), made.hint, made.exit_code)
+
+
 def test_a_path_is_a_path_and_what_json_has_not_is_an_error(project: Path) -> None:
     project.joinpath("requirements.txt").write_text("six\n")
     spec = ImageSpec(requirements=Path("requirements.txt"))  # type: ignore[arg-type]
@@ -175,6 +222,9 @@ def test_a_program_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(MachineError, match="/nowhere/imagewright") as raised:
         ImageSpec().tag
     assert "IMAGEWRIGHT_PROGRAM" in (raised.value.hint or "")
+    told = subprocess.run([sys.executable, "-m", "imagewright", "doctor"], capture_output=True, text=True)
+    assert told.returncode == 6
+    assert told.stderr.startswith("error: cannot start /nowhere/imagewright") and "Traceback" not in told.stderr
 
 
 def test_progress_is_shown_where_stderr_is_no_file(project: Path, unique: str) -> None:

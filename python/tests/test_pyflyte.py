@@ -73,3 +73,10 @@ def test_run_remote_builds_before_it_asks_the_backend(flow: Path, unique: str, r
     assert "localhost:1" in told or "UNAVAILABLE" in told or "failed to connect" in told, told
     for name in (f"{unique}-default", f"{unique}-other"):
         assert len(tags(registry, name)) == 1, told
+
+
+def test_what_went_wrong_is_told_without_code(project: Path, unique: str) -> None:
+    (project / "flow.py").write_text(FLOW.format(unique=unique, registry="localhost:1"))
+    told = pyflyte("build", "--fast", "flow.py", "own", code=1)
+    assert "NetworkError" in told and "localhost:1" in told and "hint:" in told
+    assert "Traceback" not in told and "_program.py" not in told
