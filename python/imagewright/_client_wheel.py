@@ -24,7 +24,7 @@ _FILE = 0o100644 << 16
 _ENTRY_POINTS = "[flytekit.plugins]\nimagewright = imagewright._flytekit\n"
 
 
-@lru_cache(maxsize=None)
+@lru_cache
 def path() -> str:
     """The path of the wheel, which is made once and is there as long as this process."""
     folder = tempfile.mkdtemp(prefix="imagewright-")

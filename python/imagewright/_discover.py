@@ -264,5 +264,5 @@ def _refuse_empty(path: Path, names: Sequence[str], entities: Dict[str, Any]) ->
         )
     hint = "name a file that has some"
     if "flyte" in sys.modules:
-        hint = f"an environment of Flyte 2 is built by flyte, with imagewright as its builder: `flyte build {shown} ENV`"
+        hint = f"flyte builds an environment of Flyte 2, with imagewright as its builder: `flyte build {shown} ENV`"
     raise Refused(f"{shown} has no ImageSpec, and no tasks", hint=hint)

@@ -50,7 +50,7 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
             return self._name_of_built(image_spec)
         except ImagewrightError as error:
             # pyflyte shows what of this package led to an error, above what the user can do about it.
-            raise error.with_traceback(None)
+            raise error.with_traceback(None) from error.__cause__
 
     def _name_of_built(self, image_spec: Any) -> str:
         asked = self._request(image_spec)
@@ -90,7 +90,7 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
         """The request, and those for the other images that will be asked for after it."""
         specs = _specs_to_come()
         requests = {_requests.key(asked): asked}
-        for spec in [*(base for spec in specs for base in _bases(spec)), *specs]:
+        for spec in [*(base for over in specs for base in _bases(over)), *specs]:
             # Over an image of another builder it is built when that one is there.
             if all(part.builder == NAME for part in [spec, *_bases(spec)]):
                 other = self._request(spec)
@@ -132,7 +132,8 @@ def _assumed(asked: Dict[str, Any]) -> Optional[str]:
         return None
     name = _program.call(["name", "-"], spec=asked).rstrip("\n")
     warnings.warn(
-        f"whether {name} exists is unknown, and {_variables.FAST_FAIL} is off: Flytekit assumes the image already exists",
+        f"whether {name} exists is unknown, and {_variables.FAST_FAIL} is off: "
+        "Flytekit assumes the image already exists",
         stacklevel=2,
     )
     return name

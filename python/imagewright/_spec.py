@@ -25,7 +25,7 @@ else:
     from ._fields import dataclass
 
     class _Base:
-        """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is one of flytekit."""
+        """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is flytekit's."""
 
 
 __all__ = ["CopyFileDetection", "ImageSpec"]
@@ -87,8 +87,8 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
 
     What it is made on:
 
-    - ``base_image``: name of an image, another spec, or ``"oci:DIR"``, ``"oci-archive:FILE"``, ``"docker-archive:FILE"``.
-      Without one it is Debian.
+    - ``base_image``: name of an image, another spec, or ``"oci:DIR"``, ``"oci-archive:FILE"`` or
+      ``"docker-archive:FILE"``. Without one it is Debian.
     - ``python_version``: Python of the image, ``"3.12"``, which is added to a base without it. Without one it is that
       of the base, else of the interpreter that serializes a workflow, else 3.13.
     - ``python_exec``: Python of the base image that the packages are for, ``"/usr/bin/python3"``.
@@ -119,8 +119,8 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
       command a layer, ``{"install_project": True}`` installs the project of a lock, too.
     - ``builder_config``: images that the docker builder takes its tools from.
 
-    Raises :class:`ValueError` for fields of the wrong type. What a field says is checked when it is used; what fails then
-    is a :class:`SpecError`, or another :class:`ImagewrightError`, whose ``hint`` says what to do about it.
+    Raises :class:`ValueError` for fields of the wrong type. What a field says is checked when it is used; what fails
+    then is a :class:`SpecError`, or another :class:`ImagewrightError`, whose ``hint`` says what to do about it.
     """
 
     name: str = "flytekit"

@@ -174,7 +174,9 @@ def test_a_failure_of_the_machine_says_so(monkeypatch: pytest.MonkeyPatch, proje
         ImageSpec(python_version="3.11").build()
 
 
-@pytest.mark.parametrize(("end", "error"), [("exit 70", InternalError), ("kill -9 $$", InternalError), ("exit 6", MachineError)])
+@pytest.mark.parametrize(
+    ("end", "error"), [("exit 70", InternalError), ("kill -9 $$", InternalError), ("exit 6", MachineError)]
+)
 def test_a_program_that_ends_without_a_word_is_an_error(
     end: str, error: Type[ImagewrightError], project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
