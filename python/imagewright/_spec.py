@@ -24,6 +24,9 @@ else:
     # `typing` is imported by nothing here: it takes as long as all of this package.
     from ._fields import dataclass
 
+    # Who asks for the types of the fields finds them.
+    Any = object
+
     class _Base:
         """Is replaced by flytekit's class where flytekit is there, so that a spec of this package is flytekit's."""
 

@@ -56,6 +56,10 @@ def test_an_image_is_built_pushed_and_asked_about(registry: str, unique: str, pr
     forced = spec.force_push().build()
     assert (forced.status, forced.digest) == ("built", built.digest)
 
+    other = ImageSpec(name=unique, registry=registry, python_version="3.11", packages=["idna"], tag_format=spec.tag)
+    assert other.image_name() == spec.image_name()
+    assert other.exist() is False, "what is there was made of something else"
+
 
 def test_a_build_may_be_told_where_to_push_and_what_to_lock(
     registry: str, unique: str, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+import importlib
 import inspect
 import pickle
 import pydoc
@@ -122,6 +123,33 @@ def test_the_tag_has_what_files_have(files: Path) -> None:
     before = tags()
     files.joinpath("requirements.txt").write_text("idna\n")
     assert tags() != before
+
+
+@pytest.mark.parametrize("mode", list(flytekit.constants.CopyFileDetection))
+@pytest.mark.parametrize("root", [".", "absolute"])
+def test_the_tag_of_copied_source_is_flytekits(
+    mode: flytekit.constants.CopyFileDetection, root: str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.joinpath("copied_module.py").write_text("a = 1\n")
+    monkeypatch.syspath_prepend(files)
+    monkeypatch.delitem(sys.modules, "copied_module", raising=False)
+    importlib.import_module("copied_module")
+    root = str(files) if root == "absolute" else root
+    ours = ImageSpec(source_root=root, source_copy_mode=CopyFileDetection[mode.name])
+
+    def tag() -> str:
+        theirs = flytekit.ImageSpec(source_root=root, source_copy_mode=mode)
+        assert (ours.id, ours.tag) == (theirs.id, theirs.tag)
+        return ours.tag
+
+    before = tag()
+    files.joinpath("copied_module.py").write_text("a = 2\n")
+    # flytekit finds loaded modules below an absolute folder only.
+    copies = mode.name == "ALL" or (mode.name == "LOADED_MODULES" and root != ".")
+    assert (tag() != before) == copies
+    files.joinpath("image.yaml").write_text(ours.to_yaml())
+    again = ImageSpec.from_yaml("image.yaml")
+    assert again == ours and (again.id, again.tag) == (ours.id, ours.tag)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +280,9 @@ import dataclasses, inspect
 assert dataclasses.is_dataclass(spec) and dataclasses.is_dataclass(ImageSpec)
 assert [field.name for field in dataclasses.fields(spec)] == list(inspect.signature(ImageSpec).parameters)
 assert dataclasses.asdict(spec)["packages"] == ["six"]
+if sys.version_info >= (3, 10):
+    import typing
+    assert typing.get_type_hints(ImageSpec)["packages"] == list[str] | None
 assert dataclasses.replace(spec, name="b") == ImageSpec(name="b", packages=["six"]) != spec
 
 @dataclasses.dataclass
