@@ -14,7 +14,7 @@ from ._errors import BY_EXIT_CODE, InternalError, MachineError, SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO, Any, Iterator, Mapping, NoReturn, Sequence
+    from typing import IO, Any, Iterator, Mapping, Sequence
 
 #: Names the program, instead of the one that this package brought.
 PROGRAM = "IMAGEWRIGHT_PROGRAM"
@@ -74,7 +74,7 @@ def call(
             process.communicate()
             raise
         if process.returncode not in answers:
-            _raise(process.returncode, failure.read())
+            raise _failure(process.returncode, failure.read())
         return text
 
 
@@ -114,15 +114,15 @@ def not_started(program: str, error: OSError) -> MachineError:
     return MachineError(f"cannot start {program}: {error.strerror}", _INSTALL)
 
 
-def _raise(code: int, failure: str) -> NoReturn:
+def _failure(code: int, failure: str) -> BaseException:
     if code == _INTERRUPTED:
-        raise KeyboardInterrupt
+        return KeyboardInterrupt()
     error = BY_EXIT_CODE.get(code, InternalError)
     if not failure:
-        raise error(f"imagewright ended with {code}", "what it said is on standard error")
+        return error(f"imagewright ended with {code}", "what it said is on standard error")
     told = json.loads(failure)
     message = "\n".join([told["message"], *(f"  because: {cause}" for cause in told["causes"])])
-    raise error(message, told["hint"])
+    return error(message, told["hint"])
 
 
 @contextmanager

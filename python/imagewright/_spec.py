@@ -454,7 +454,7 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
 
     def _ask_name(self, what: str) -> str:
         from . import _names, _program
-        from ._errors import MachineError
+        from ._errors import ImagewrightError, MachineError
 
         if self._is_anothers():
             return str(getattr(_others, what)(self))
@@ -463,11 +463,13 @@ class ImageSpec(_Base):  # type: ignore[misc]  # flytekit has no types for mypy
         command = "name" if what == "image_name" else what
         try:
             return _program.call([command, "-"], spec=asked).rstrip("\n")
-        except MachineError:
+        except ImagewrightError as error:
             # A container has no program. Cache policies of task files ask there too, and any answer does.
-            if _others is None or not any(name in os.environ for name in (_IMAGE_ID, *_EXECUTION)):
-                raise
-            return str(getattr(_others, what)(self))
+            is_container = any(name in os.environ for name in (_IMAGE_ID, *_EXECUTION))
+            if isinstance(error, MachineError) and is_container and _others is not None:
+                return str(getattr(_others, what)(self))
+            # What led to it is shown above what the user can do about it.
+            raise error.with_traceback(None) from error.__cause__
 
     def _is_anothers(self) -> bool:
         """Whether the image is made by another builder that flytekit knows: what it is called is flytekit's affair."""
