@@ -99,6 +99,11 @@ class ImagewrightBuilder(ImageSpecBuilder):  # type: ignore[misc]  # flytekit ha
 
     def _request(self, spec: Any) -> Dict[str, Any]:
         asked = request(spec)
+        if _is_pickled():
+            # The tag is another one, so who imports tasks keeps an image of any Python.
+            innermost = _innermost(asked["spec"])
+            if "base_image" not in innermost:
+                innermost.setdefault("python_version", asked["python"])
         base = asked["spec"].get("base_image")
         if isinstance(base, str) and base in self._named:
             # An image without a registry is in the local store alone: its spec says how it is made.
@@ -117,12 +122,17 @@ def request(spec: Any) -> Dict[str, Any]:
     asked["force"] = spec._is_force_push
     if not _variables.pushes():
         asked["push"] = False
-    innermost = asked["spec"]
-    while isinstance(innermost.get("base_image"), dict):
-        innermost = innermost["base_image"]
+    innermost = _innermost(asked["spec"])
     if os.environ.get(_INTERNAL_IMAGE):
         innermost.setdefault("base_image", os.environ[_INTERNAL_IMAGE])
     return asked
+
+
+def _innermost(fields: Dict[str, Any]) -> Dict[str, Any]:
+    """The base of the base, down to a spec over none or over an image."""
+    while isinstance(fields.get("base_image"), dict):
+        fields = fields["base_image"]
+    return fields
 
 
 def _assumed(asked: Dict[str, Any]) -> Optional[str]:
@@ -162,6 +172,18 @@ def _specs_to_come() -> List[Any]:
 
     specs = (_as_serialized(found.spec, found.entity, settings) for found in image_specs(entities))
     return [spec for spec in specs if spec is not None]
+
+
+def _is_pickled() -> bool:
+    """Whether the tasks that are serialized right now are pickled, which only the Python that does it can load."""
+    from flytekit.core import python_auto_container
+
+    from ._entities import image_specs
+
+    # flytekit has it from 1.14.
+    resolver = getattr(python_auto_container, "DefaultNotebookTaskResolver", ())
+    entities, _ = _serialized()
+    return any(isinstance(getattr(found.entity, "task_resolver", None), resolver) for found in image_specs(entities))
 
 
 def _as_serialized(spec: Any, entity: object, settings: Any) -> Optional[Any]:

@@ -23,6 +23,7 @@ from flytekit.constants import CopyFileDetection
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager, FlyteEntities
 from flytekit.core.python_auto_container import update_image_spec_copy_handling
 from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpecBuilder
+from flytekit.remote.remote import _get_pickled_target_dict
 from flytekit.tools import script_mode
 from flytekit.tools.translator import get_serializable
 from imagewright import _client_wheel, _flytekit, _names, _program, _requests
@@ -132,6 +133,42 @@ def test_a_request_has_what_a_task_needs(kind: Type[Any], builder: Recording, mo
     assert Path(request["client"]).name.endswith("-py3-none-any.whl")
     assert request["spec"]["base_image"] == "registry.example/base:1"
     assert request["spec"]["packages"] == ["six"]
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_what_is_pickled_has_the_python_that_pickles_it(kind: Type[Any], builder: Recording, tmp_path: Path) -> None:
+    based = kind(name="based", base_image=kind(name="base"))
+    fixed = kind(name="fixed", python_version="3.9")
+    foreign = kind(name="foreign", base_image="registry.example/base:1")
+
+    @task(container_image=based)
+    def first() -> None: ...
+
+    @task(container_image=fixed)
+    def second() -> None: ...
+
+    @task(container_image=foreign)
+    def third() -> None: ...
+
+    @workflow
+    def all_three() -> None:
+        first()
+        second()
+        third()
+
+    get_serializable({}, settings(tmp_path), all_three)
+    assert not any("python_version" in request["spec"] for request in builder.requests if request["id"] != fixed.id)
+    builder.requests.clear()
+    ImageBuildEngine.build.cache_clear()
+    ImageBuildEngine._IMAGE_NAME_TO_REAL_NAME.clear()
+    # As flytekit does it for notebooks.
+    _get_pickled_target_dict(all_three)
+    get_serializable({}, settings(tmp_path, is_fast=True), all_three)
+    own = "{}.{}".format(*sys.version_info)
+    found = {request["spec"]["name"]: request["spec"] for request in builder.requests}
+    assert set(found) == {"base", "based"}, "the others are the same images"
+    assert found["base"]["python_version"] == found["based"]["base_image"]["python_version"] == own
+    assert {request["id"] for request in builder.requests} == {based.id, based.base_image.id}
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -62,7 +62,7 @@ impl Job<'_> {
             return Ok(None);
         }
         match self.at_tag(true).await {
-            Ok(AtTag { lock, .. }) => Ok(lock.map(|lock| lock.whole)),
+            Ok(AtTag { origin, .. }) => Ok(origin.and_then(|origin| origin.lock).map(|lock| lock.whole)),
             Err(error @ BuildError::UnknownExistence { .. }) => {
                 self.machine.reporter.warn(format!("{error}; its lock is not kept to"), error.hint());
                 Ok(None)

@@ -4,7 +4,7 @@ use imagewright_oci::{
     Descriptor, Digest, ImageConfig, ImageIndex, ImageManifest, ImageReference, Manifest, Platform,
 };
 use imagewright_registry::Client;
-use imagewright_spec::Declared;
+use imagewright_spec::{Declared, Outcome, as_locked};
 use imagewright_store::{Store, TagRecord};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::found::stored;
 use crate::fulfilment::unfulfilled;
 use crate::image::{BASE_NAME, LAYER_KEY, provenance_of_labels};
 use crate::native::GivenLock;
-use crate::provenance::{LockDigests, Provenance};
+use crate::provenance::Provenance;
 
 /// The answer for one image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,8 +43,8 @@ pub enum Existence {
 pub(crate) struct AtTag {
     /// Whether it is the image.
     pub(crate) existence: Existence,
-    /// The lock that it was made from, when it says so.
-    pub(crate) lock: Option<LockDigests>,
+    /// What it was made from, when it says so.
+    pub(crate) origin: Option<Provenance>,
 }
 
 /// What an image must have been made from to be what is asked for.
@@ -162,22 +162,9 @@ fn has_parts(store: &Store, index: &ImageIndex, platforms: &[Platform]) -> Resul
     Ok(true)
 }
 
-/// Remembers what was put under a tag.
-pub(crate) fn record(
-    store: &Store,
-    reference: &ImageReference,
-    platforms: &[Platform],
-    manifest: Digest,
-    declared: &Declared,
-    lock: Option<LockDigests>,
-) -> Result<(), BuildError> {
-    let origin = Provenance { declared: declared.digest, inputs: declared.inputs.clone(), lock };
-    remember(store, reference, platforms, manifest, declared.digest, Some(&origin))
-}
-
 /// Remembers what is under a tag, so that the next question costs one request: what it says of itself, or that it says
 /// nothing. An index is remembered for each of its platforms besides: who asks for the tag alone asks for one.
-fn remember(
+pub(crate) fn remember(
     store: &Store,
     reference: &ImageReference,
     platforms: &[Platform],
@@ -198,24 +185,29 @@ fn remember(
 
 impl AtTag {
     pub(crate) fn missing(platforms: Vec<Platform>) -> Self {
-        Self { existence: Existence::Missing { platforms }, lock: None }
+        Self { existence: Existence::Missing { platforms }, origin: None }
     }
 }
 
 impl Wanted<'_> {
     pub(crate) fn at_tag(&self, digest: Digest, has: Option<&Provenance>) -> AtTag {
-        AtTag { existence: self.compare(digest, has), lock: has.and_then(|has| has.lock) }
+        AtTag { existence: self.compare(digest, has), origin: has.cloned() }
     }
 
-    /// Another lock makes another image, so one that does not fit is stale like any other input.
+    /// Another lock makes another image, so one that does not fit is stale like any other input. One that fits says in
+    /// which version front ends get what they ask for.
     fn compare(&self, digest: Digest, has: Option<&Provenance>) -> Existence {
         let Some(has) = has else { return Existence::Exists { digest } };
-        let mut different = unfulfilled(self.declared, has);
-        if let (Some(given), Some(lock)) = (self.lock, has.lock)
-            && !lock.are_of(&given.lock)
-        {
-            different.push(given.place.clone());
-        }
+        let different = match (self.lock, has.lock) {
+            (Some(given), Some(lock)) if lock.are_of(&given.lock) => {
+                unfulfilled(self.declared, has, &as_locked(&has.inputs, |_| Some(Outcome::There)))
+            }
+            (given, lock) => {
+                let mut different = unfulfilled(self.declared, has, &has.inputs);
+                different.extend(given.filter(|_| lock.is_some()).map(|given| given.place.clone()));
+                different
+            }
+        };
         if different.is_empty() {
             Existence::Exists { digest }
         } else {

@@ -3,23 +3,21 @@
 //! A front end asks for packages beside those of the spec (`with`). An image that has more of these than are asked for
 //! has all that is, and serves; so who builds a spec without them does not take them from who needs them.
 
-use std::collections::BTreeMap;
-
 use imagewright_lock::differing_names;
 use imagewright_oci::{Digest, canonical_json};
 use imagewright_spec::requirements::distribution;
-use imagewright_spec::{Declared, WITH};
+use imagewright_spec::{Declared, InputDigests, WITH, as_asked};
 
 use crate::provenance::Provenance;
 
 /// The inputs in which an image is not what is asked for, by the name the user knows; none when it is.
-pub(crate) fn unfulfilled(asked: &Declared, has: &Provenance) -> Vec<String> {
+///
+/// `inputs` are those that it has, or what of them counts.
+pub(crate) fn unfulfilled(asked: &Declared, has: &Provenance, inputs: &InputDigests) -> Vec<String> {
     if has.declared == asked.digest {
         return Vec::new();
     }
-    let is_asked = |name: &str| !name.starts_with(WITH) || asked.inputs.contains_key(name);
-    let mut then = has.inputs.clone();
-    then.retain(|name, _| is_asked(name));
+    let then = as_asked(&asked.inputs, inputs);
     if then == asked.inputs {
         // The digest may be over more than the names, of a version that knows more than this one does.
         let is_all = has.declared == Digest::of(&canonical_json(&has.inputs));
@@ -33,7 +31,7 @@ pub(crate) fn unfulfilled(asked: &Declared, has: &Provenance) -> Vec<String> {
 }
 
 /// `flytekit 1.16.30 -> 1.16.31 (with)` where a front end asks for another version than the image has.
-fn told(name: &str, has: &BTreeMap<String, Digest>) -> String {
+fn told(name: &str, has: &InputDigests) -> String {
     let Some(wanted) = name.strip_prefix(WITH) else { return name.to_owned() };
     let others = has.keys().filter_map(|name| name.strip_prefix(WITH));
     let is_same = |other: &&str| *other != wanted && distribution(other) == distribution(wanted);
@@ -50,7 +48,7 @@ fn told(name: &str, has: &BTreeMap<String, Digest>) -> String {
 mod tests {
     use super::*;
 
-    fn inputs(written: &[(&str, &str)]) -> BTreeMap<String, Digest> {
+    fn inputs(written: &[(&str, &str)]) -> InputDigests {
         written.iter().map(|(name, text)| ((*name).to_owned(), Digest::of(text.as_bytes()))).collect()
     }
 
@@ -62,7 +60,7 @@ mod tests {
     fn lacking(asked: &[(&str, &str)], has: &[(&str, &str)]) -> String {
         let Declared { digest, inputs } = declared(has);
         let has = Provenance { declared: digest, inputs, lock: None };
-        unfulfilled(&declared(asked), &has).join(", ")
+        unfulfilled(&declared(asked), &has, &has.inputs).join(", ")
     }
 
     #[test]
@@ -71,7 +69,7 @@ mod tests {
         let asked = declared(&same);
         let check = |declared: &[u8], then: &[(&str, &str)], expected: &[&str]| {
             let has = Provenance { declared: Digest::of(declared), inputs: inputs(then), lock: None };
-            assert_eq!(unfulfilled(&asked, &has), expected, "{then:?}");
+            assert_eq!(unfulfilled(&asked, &has, &has.inputs), expected, "{then:?}");
         };
         check(&canonical_json(&asked.inputs), &same, &[]);
         check(b"then", &[("packages", "scipy"), same[1]], &["packages"]);
@@ -91,10 +89,10 @@ mod tests {
         assert_eq!(lacking(&[spec, new], &[spec, six, new]), "");
         assert_eq!(lacking(&[spec, new], &[spec]), "with: flytekit==1.16.31");
         assert_eq!(lacking(&[spec, new], &[spec, old]), "flytekit 1.16.30 -> 1.16.31 (with)");
-        assert_eq!(
-            lacking(&[spec, ("with: flytekit", "")], &[spec, old]),
-            "flytekit==1.16.30 -> flytekit (with)"
-        );
+        assert_eq!(lacking(&[spec, old], &[spec, new]), "");
+        assert_eq!(lacking(&[spec, ("with: flytekit", "")], &[spec, old]), "");
+        let range = ("with: flytekit>=2", "");
+        assert_eq!(lacking(&[spec, range], &[spec, old]), "flytekit==1.16.30 -> flytekit>=2 (with)");
         assert_eq!(lacking(&[spec, six], &[spec, old]), "with: six");
         assert_eq!(lacking(&[("spec", "scipy")], &[spec, new]), "spec");
     }

@@ -15,11 +15,11 @@ use imagewright_oci::{Digest, ImageReference, Platform};
 use imagewright_plan::{Plan, plan};
 use imagewright_recipe::{FrontEnd, Recipe, lower};
 use imagewright_sandbox::Network;
-use imagewright_spec::{BuilderName, Declared, DeclaredContext, Sources, declared};
+use imagewright_spec::{BuilderName, Declared, DeclaredContext, DeclaredPython, Sources, declared};
 
 use crate::BuildError;
 use crate::event::Stage;
-use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag};
+use crate::existence::{AtTag, Existence, Wanted, at_local_tag, at_tag, remember};
 use crate::forecast::{BaseForecast, LayerForecast, PlatformForecast};
 use crate::last_build::LastBuild;
 use crate::lookup::{Lacking, Shelves};
@@ -27,6 +27,7 @@ use crate::mend::warn_of_damage;
 use crate::native::{BuildRequest, GivenLock, Machine};
 use crate::nested::homes;
 use crate::progress::Progress;
+use crate::provenance::Provenance;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::secret::Secrets;
 use crate::settle::is_open;
@@ -100,7 +101,11 @@ impl<'a> Job<'a> {
         let python = request.fallback_python.to_string();
         let context = DeclaredContext {
             directory: &request.directory,
-            python: Some(&python),
+            python: Some(if request.python_is_chosen {
+                DeclaredPython::Chosen(&python)
+            } else {
+                DeclaredPython::ByDefault(&python)
+            }),
             with: &request.with,
             environment: machine.host.variables(),
             left_out: &request.left_out,
@@ -160,6 +165,22 @@ impl<'a> Job<'a> {
     /// What a lock has to have been made from to cover the spec.
     pub(crate) fn locked_inputs(&self) -> LockedInputs {
         locked_inputs(&self.recipe, &self.declared, &self.sources)
+    }
+
+    /// What an image says of where it came from that is made from the lock.
+    pub(crate) fn provenance(&self, lock: &Lock) -> Provenance {
+        Provenance::of_image(&self.declared, lock)
+    }
+
+    /// Remembers what is under a tag, and what it says it was made from.
+    pub(crate) fn remember(
+        &self,
+        tag: &ImageReference,
+        image: Digest,
+        says: Option<&Provenance>,
+    ) -> Result<(), BuildError> {
+        let (store, platforms) = (&self.machine.store, &self.recipe.platforms);
+        remember(store, tag, platforms, image, self.declared.digest, says)
     }
 
     /// Whether the lock that was given covers the spec, when it must.

@@ -17,7 +17,7 @@ use crate::lookup::Shelves;
 use crate::obtain::{Obtaining, There};
 use crate::overlap::overlaps;
 use crate::produce::{Places, Producer};
-use crate::provenance::{LockDigests, Provenance};
+use crate::provenance::Provenance;
 use crate::push::Pusher;
 use crate::report::{LayerReport, PartReport};
 use crate::step::execute::Executor;
@@ -67,11 +67,7 @@ impl Job<'_> {
         }
         let executors: Vec<Executor<'_>> =
             settled.iter().zip(&executors).map(|(plan, executor)| executor.with_plan(plan)).collect();
-        let provenance = Provenance {
-            inputs: self.declared.inputs.clone(),
-            declared: self.declared.digest,
-            lock: Some(LockDigests::of(&lock)),
-        };
+        let provenance = self.provenance(&lock);
         let part = Part { job: self, producer: &producer, provenance: &provenance, pusher, there: &there };
         let made = self.make_and_push(part, &executors, &settled);
         let made = match pusher.filter(|_| machine.attach_lock) {

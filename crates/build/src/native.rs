@@ -16,14 +16,14 @@ use imagewright_store::Store;
 
 use crate::BuildError;
 use crate::event::{Event, Reporter};
-use crate::existence::{AtTag, Existence, record};
+use crate::existence::{AtTag, Existence};
 use crate::forecast::{ExistenceForecast, Forecast};
 use crate::image::Image;
 use crate::job::{Inputs, Job, Planned};
 use crate::last_build::LastBuild;
 use crate::make::Made;
 use crate::noop::name_base;
-use crate::provenance::LockDigests;
+use crate::provenance::Provenance;
 use crate::report::{BuildReport, BuildStatus, PartReport};
 use crate::sink::Sink;
 use crate::step::isolation::SandboxChoice;
@@ -78,6 +78,8 @@ pub struct BuildRequest {
     pub left_out: Vec<PathBuf>,
     /// The Python of an image for which neither spec nor base names one.
     pub fallback_python: PythonVersion,
+    /// Whether somebody chose that, so that an image with another one is stale.
+    pub python_is_chosen: bool,
     /// Whether the image goes to its registry.
     pub push: bool,
     /// Tags that the image has besides its own.
@@ -130,10 +132,10 @@ impl Machine {
         let made_from = if request.force || request.refresh == Refresh::Always {
             job.made_from().await?
         } else {
-            let AtTag { existence, lock } = job.at_tag(request.push).await?;
+            let AtTag { existence, origin } = job.at_tag(request.push).await?;
             match existence {
                 Existence::Exists { digest } => {
-                    job.set_further_tags(digest, None).await?;
+                    job.set_further_tags(digest, origin.as_ref()).await?;
                     let outputs = self.deliver(&job, digest).await?;
                     let report = job.report(digest, BuildStatus::Exists, changed, Vec::new());
                     return Ok(BuildReport { outputs, ..report });
@@ -141,20 +143,20 @@ impl Machine {
                 Existence::Missing { .. } => {}
                 Existence::Stale { changed: inputs, .. } => changed = inputs,
             }
-            lock.map(|lock| lock.whole)
+            origin.and_then(|origin| origin.lock).map(|lock| lock.whole)
         };
         let job = job.over_base(request.push).await?;
         let docker = job.docker().await?;
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
-        let (digest, parts, lock) = match docker {
+        let (digest, parts, provenance) = match docker {
             Some(docker) => {
                 let digest = job.build_with_docker(docker, &inputs, &lock).await?;
-                (digest, Vec::new(), LockDigests::of(&lock))
+                (digest, Vec::new(), job.provenance(&lock))
             }
             None => self.build_natively(&job, &inputs, &lock).await?,
         };
-        job.set_further_tags(digest, Some(lock)).await?;
+        job.set_further_tags(digest, Some(&provenance)).await?;
         let outputs = self.deliver(&job, digest).await?;
         self.reporter.report(Event::Done { image: job.name.clone(), digest });
         let status = if changed.is_empty() { BuildStatus::Built } else { BuildStatus::StaleRebuilt };
@@ -167,7 +169,7 @@ impl Machine {
         job: &Job<'_>,
         inputs: &Inputs,
         lock: &Lock,
-    ) -> Result<(Digest, Vec<PartReport>, LockDigests), BuildError> {
+    ) -> Result<(Digest, Vec<PartReport>, Provenance), BuildError> {
         job.warn_of_unused();
         let mut plans = Vec::new();
         for platform in &job.recipe.platforms {
@@ -175,10 +177,10 @@ impl Machine {
         }
         let (made, lock, plans) = Box::pin(job.make(inputs, &plans, lock)).await?;
         let Made { descriptor, parts } = made;
-        let (digest, locks) = (descriptor.digest, LockDigests::of(&lock));
-        record(&self.store, &job.target, &job.recipe.platforms, digest, &job.declared, Some(locks))?;
+        let (digest, provenance) = (descriptor.digest, job.provenance(&lock));
+        job.remember(&job.target, digest, Some(&provenance))?;
         LastBuild::new(&lock, &plans).record(&self.store, &job.target)?;
-        Ok((digest, parts, locks))
+        Ok((digest, parts, provenance))
     }
 
     /// Whether the image of a spec exists.
@@ -194,8 +196,9 @@ impl Machine {
     pub async fn forecast(&self, request: &BuildRequest) -> Result<Forecast, BuildError> {
         let job = Job::new(self, request)?;
         let (existence, made_from) = match job.at_tag(request.push).await {
-            Ok(AtTag { existence, lock }) => {
-                (ExistenceForecast::Known(existence), lock.map(|lock| lock.whole))
+            Ok(AtTag { existence, origin }) => {
+                let lock = origin.and_then(|origin| origin.lock).map(|lock| lock.whole);
+                (ExistenceForecast::Known(existence), lock)
             }
             Err(BuildError::UnknownExistence { source, .. }) => (ExistenceForecast::unknown(&source), None),
             Err(error) => return Err(error),

@@ -1,9 +1,13 @@
 //! Pins the inputs of an image: from a lock that covers them, else anew, with what an earlier lock has preferred.
 
+use std::collections::BTreeSet;
+
 use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
 use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Results, Upgrade};
 use imagewright_oci::{Digest, Platform};
+use imagewright_pypa::PackageName;
+use imagewright_spec::{Outcome, as_locked};
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -81,7 +85,8 @@ impl Job<'_> {
             platforms: [].into(),
         };
         // Boxed, because to resolve may be to build, and that is a large future.
-        Box::pin(self.resolve(inputs, &mut lock, previous.as_ref())).await?;
+        let there = Box::pin(self.resolve(inputs, &mut lock, previous.as_ref())).await?;
+        lock.inputs = as_locked(&lock.inputs, |name| outcome(name, &there, &lock));
         if previous.is_none() {
             // All of it is new, so that only the result can tell a mistyped name.
             request.upgrade.check(&lock, &inputs.asked.requirements)?;
@@ -116,13 +121,13 @@ impl Job<'_> {
         *upgrade == Upgrade::Nothing && *refresh == Refresh::WhenOld && self.built_base.is_none()
     }
 
-    /// Resolves for each platform.
+    /// Resolves for each platform. What of a front end's packages is there already on all of them is told.
     async fn resolve(
         &self,
         inputs: &Inputs,
         lock: &mut Lock,
         previous: Option<&Previous>,
-    ) -> Result<(), BuildError> {
+    ) -> Result<BTreeSet<PackageName>, BuildError> {
         let (machine, request) = (self.machine, self.request);
         let uv = self.machine.uv().await?;
         let builder = self.wheel_maker(inputs, lock.epoch);
@@ -145,6 +150,7 @@ impl Job<'_> {
         };
         let (earlier, previous) = (previous, previous.filter(|_| self.prefers_earlier()));
         let keeping = previous.map(Previous::keeping).unwrap_or_default();
+        let mut everywhere: Option<BTreeSet<PackageName>> = None;
         for platform in &self.recipe.platforms {
             machine
                 .reporter
@@ -164,15 +170,22 @@ impl Job<'_> {
                     },
                 );
             let pinned = pinned.as_ref();
-            let Locked { lock: mut pinned, warnings, .. } =
+            let Locked { lock: mut pinned, there, warnings, .. } =
                 locker.lock(&self.recipe, platform, pinned).await?;
+            everywhere = Some(match everywhere {
+                None => there.into_iter().collect(),
+                Some(mut others) => {
+                    others.retain(|name| there.contains(name));
+                    others
+                }
+            });
             pinned.results = self.results(earlier, platform);
             for warning in &warnings {
                 machine.reporter.warn(warning.to_string(), None);
             }
             lock.platforms.insert(platform.to_string(), pinned);
         }
-        Ok(())
+        Ok(everywhere.unwrap_or_default())
     }
 
     /// What steps came to before, but for what is to be chosen anew.
@@ -234,6 +247,19 @@ impl Machine {
         }
         Ok(uv)
     }
+}
+
+/// What became of a distribution that a front end asks for; nothing where that is another thing on each platform.
+fn outcome(name: &PackageName, there: &BTreeSet<PackageName>, lock: &Lock) -> Option<Outcome> {
+    if there.contains(name) {
+        return Some(Outcome::There);
+    }
+    let mut versions = lock.platforms.values().map(|pinned| {
+        let mut packages = pinned.packages.iter();
+        packages.find(|package| package.name == *name).map(|package| &package.version)
+    });
+    let first = versions.next()??;
+    versions.all(|version| version == Some(first)).then(|| Outcome::Installed(first.clone()))
 }
 
 impl Previous {

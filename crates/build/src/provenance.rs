@@ -5,6 +5,7 @@ use std::error::Error;
 
 use imagewright_lock::Lock;
 use imagewright_oci::{Annotations, Digest, canonical_json};
+use imagewright_spec::{Declared, as_made};
 use imagewright_store::TagRecord;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -47,6 +48,13 @@ pub struct AnnotationError {
 }
 
 impl Provenance {
+    /// Of an image that is made from these inputs and this lock, which says what of a front end's wishes it has.
+    pub(crate) fn of_image(declared: &Declared, lock: &Lock) -> Self {
+        let inputs = as_made(&declared.inputs, &lock.inputs);
+        let declared = Digest::of(&canonical_json(&inputs));
+        Self { declared, inputs, lock: Some(LockDigests::of(lock)) }
+    }
+
     /// What the annotations of an image say; nothing when another builder made it.
     pub fn of(annotations: &Annotations) -> Result<Option<Self>, AnnotationError> {
         let digest = |name| annotation(annotations, name, str::parse::<Digest>);

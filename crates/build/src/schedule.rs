@@ -64,6 +64,7 @@ fn is_same(request: &BuildRequest, it: &BuildRequest) -> bool {
         directory,
         left_out: _,
         fallback_python,
+        python_is_chosen,
         push,
         further_tags,
         // These are the command's, for all of its specs.
@@ -78,8 +79,9 @@ fn is_same(request: &BuildRequest, it: &BuildRequest) -> bool {
         epoch,
     } = request;
     (spec, with, client, id) == (&it.spec, &it.with, &it.client, &it.id)
-        && (directory, fallback_python, push, further_tags)
-            == (&it.directory, &it.fallback_python, &it.push, &it.further_tags)
+        && (directory, fallback_python, python_is_chosen)
+            == (&it.directory, &it.fallback_python, &it.python_is_chosen)
+        && (push, further_tags) == (&it.push, &it.further_tags)
         && (force, no_cache, frozen, upgrade, refresh, offline, epoch)
             == (&it.force, &it.no_cache, &it.frozen, &it.upgrade, &it.refresh, &it.offline, &it.epoch)
         && lock.as_ref().map(|lock| &lock.lock) == it.lock.as_ref().map(|lock| &lock.lock)
@@ -137,6 +139,7 @@ mod tests {
             directory: ".".into(),
             left_out: Vec::new(),
             fallback_python: "3.13".parse().unwrap(),
+            python_is_chosen: false,
             push: true,
             further_tags: Vec::new(),
             sinks: Vec::new(),

@@ -4,16 +4,15 @@ use imagewright_oci::{Digest, ImageReference};
 
 use crate::BuildError;
 use crate::event::Stage;
-use crate::existence::record;
 use crate::job::Job;
-use crate::provenance::LockDigests;
+use crate::provenance::Provenance;
 
 impl Job<'_> {
     /// Sets the further tags of the request on the image, which is there. One that is set already costs one HEAD.
     pub(crate) async fn set_further_tags(
         &self,
         image: Digest,
-        lock: Option<LockDigests>,
+        provenance: Option<&Provenance>,
     ) -> Result<(), BuildError> {
         if self.is_for_docker_alone() {
             return self.tag_in_docker().await;
@@ -22,7 +21,7 @@ impl Job<'_> {
             if self.request.push {
                 self.push_tag(image, tag).await?;
             }
-            record(&self.machine.store, tag, &self.recipe.platforms, image, &self.declared, lock)?;
+            self.remember(tag, image, provenance)?;
         }
         Ok(())
     }

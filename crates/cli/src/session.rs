@@ -14,7 +14,7 @@ use imagewright_spec::{Field, ImageSpec, SpecError};
 use imagewright_store::{Options, Store, StoreError};
 
 use crate::arguments::{LockArguments, ProgressStyle};
-use crate::configuration::{Configuration, Setting};
+use crate::configuration::{Configuration, Setting, Source};
 use crate::environment::Environment;
 use crate::failpoint::Failpoints;
 use crate::failure::Failure;
@@ -201,6 +201,13 @@ pub(crate) fn request_with(
         check_can_be_pushed(&asked)?;
     }
     let SpecRequest { file, spec, with, client, python, id, force, push, .. } = asked;
+    let (fallback_python, python_is_chosen) = if let Some(python) = python {
+        // A front end's is that of the machine it runs on.
+        (python, false)
+    } else {
+        let Setting { value, source } = Configuration::load(environment)?.python;
+        (value, source != Source::Default)
+    };
     let by_default = || spec.registry.is_some() && environment.flag("FLYTE_PUSH_IMAGE_SPEC") != Some(false);
     let request = BuildRequest {
         push: push.unwrap_or_else(by_default),
@@ -215,10 +222,8 @@ pub(crate) fn request_with(
             .into_iter()
             .chain(arguments.and_then(|arguments| arguments.lock.clone()))
             .collect(),
-        fallback_python: match python {
-            Some(python) => python,
-            None => Configuration::load(environment)?.python.value,
-        },
+        fallback_python,
+        python_is_chosen,
         further_tags: Vec::new(),
         no_cache: false,
         lock: None,

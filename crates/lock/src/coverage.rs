@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imagewright_oci::{Digest, Platform, canonical_json};
 use imagewright_recipe::{Base, Recipe};
-use imagewright_spec::{Declared, SourceTree, Sources, entry_name};
+use imagewright_spec::{Declared, Outcome, SourceTree, Sources, as_asked, as_locked, entry_name};
 use serde::Serialize;
 
 use crate::Lock;
@@ -60,9 +60,12 @@ fn digest(value: Option<impl Serialize>) -> Option<Digest> {
 impl Lock {
     /// What a lock does not cover, by the names of [`locked_inputs`], of copied files and of platforms; nothing when it
     /// covers all.
+    ///
+    /// What a front end asks for it covers in the version that it has, and a Python that nobody chose in another one.
     pub fn uncovered(&self, wanted: &LockedInputs, platforms: &[Platform]) -> Vec<String> {
         let is_source = |name: &str| self.sources.contains_key(name) || wanted.sources.contains_key(name);
-        let inputs = differing_names(&wanted.digests, &self.inputs).into_iter().cloned();
+        let has = as_asked(&wanted.digests, &as_locked(&self.inputs, |_| Some(Outcome::There)));
+        let inputs = differing_names(&wanted.digests, &has).into_iter().cloned();
         let inputs = inputs.filter(|name| !is_source(name));
         let sources = differing_names(&wanted.sources, &self.sources).into_iter();
         let sources = sources.flat_map(|name| self.changed_files(name, wanted));
@@ -145,6 +148,20 @@ mod tests {
         );
         let options = "{packages: [numpy], python_version: '3.11', builder_options: {bytecode: false}}";
         check(options, same, "builder_options.bytecode ");
+    }
+
+    #[test]
+    fn what_a_lock_has_of_a_front_ends_packages_it_covers() {
+        let of = |files: &[(&str, &[u8])]| inputs("{packages: [numpy]}", files);
+        let then = of(&[("with: kit==1.2", b"kit==1.2"), ("python by default", b"3.11")]);
+        let check = |now: &[(&str, &[u8])], expected: &str| {
+            assert_eq!(uncovered(&then, &of(now)), format!("{expected}linux/amd64"), "{now:?}");
+        };
+        let python: (&str, &[u8]) = ("python by default", b"3.12");
+        check(&[("with: kit==1.3", b"kit==1.3"), python], "");
+        check(&[python], "");
+        check(&[("with: six", b"six"), python], "with: six ");
+        check(&[("python", b"3.12")], "python ");
     }
 
     fn with_files(then: &LockedInputs, files: &[(&str, &str)]) -> LockedInputs {

@@ -70,6 +70,8 @@ pub struct Locked {
     pub lock: PlatformLock,
     /// The base that it pins.
     pub base: BaseImage,
+    /// Of what a front end asks for, what the spec or its base brings.
+    pub there: Vec<PackageName>,
     /// What the user should know.
     pub warnings: Vec<PythonWarning>,
 }
@@ -122,7 +124,7 @@ impl Locker<'_> {
             results: previous.map(|previous| previous.results.clone()).unwrap_or_default(),
         };
         let resolution = self.resolve(platform, &base, &choice, &root, earlier).await?;
-        let PythonResolution { packages, kept, warnings } = resolution;
+        let PythonResolution { packages, kept, there, warnings } = resolution;
         let packages = complete(self.downloads, packages).await?;
         let replaced = choice.owned(&base.facts);
         let is_new = |name: &PackageName| packages.iter().any(|package| package.name == *name);
@@ -148,7 +150,7 @@ impl Locker<'_> {
             results: Results::default(),
             ..root
         };
-        Ok(Locked { lock, base, warnings })
+        Ok(Locked { lock, base, there, warnings })
     }
 
     /// Pins the base: at what the previous lock has, while the spec still asks for the same.

@@ -12,6 +12,7 @@ use crate::requirements::{
     self, Environment, LineKind, OptionValue, RequirementLine, Requirements, RequirementsError, distribution,
     editable_target, local_path, split_options,
 };
+use crate::served::{PYTHON, PYTHON_BY_DEFAULT, WITH};
 use crate::source_tree::{folder_files, read_chunks};
 use crate::sources::{Source, SourceEntry, SourceTree, Sources, clean, project, sources};
 use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, ProjectLock, SpecError};
@@ -21,8 +22,8 @@ use crate::{BaseImage, Field, ImageSpec, LocalFormat, LocalImage, ProjectLock, S
 pub struct DeclaredContext<'a> {
     /// What relative paths are relative to.
     pub directory: &'a Path,
-    /// The Python minor that an image without `python_version` and without a base gets, such as `3.12`.
-    pub python: Option<&'a str>,
+    /// The Python that an image without `python_version` and without a base gets.
+    pub python: Option<DeclaredPython<'a>>,
     /// Further requirements, which a front end asks for; those of what the spec asks for itself count for nothing.
     pub with: &'a [String],
     /// For `${NAME}` in requirements files.
@@ -31,8 +32,14 @@ pub struct DeclaredContext<'a> {
     pub left_out: &'a [PathBuf],
 }
 
-/// What the names of inputs begin with that a front end asks for and the spec does not.
-pub const WITH: &str = "with: ";
+/// A Python minor such as `3.12`, and whether an image that has another one does not serve.
+#[derive(Clone, Copy, Debug)]
+pub enum DeclaredPython<'a> {
+    /// Somebody chose it.
+    Chosen(&'a str),
+    /// It is the machine's, for want of a choice.
+    ByDefault(&'a str),
+}
 
 /// The digest of all inputs of an image that are written down or on this machine, and of each of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +56,23 @@ pub struct Declared {
 /// where they are below it. Left out is what does not change the image: how the package secrets are mounted, the
 /// builder, packages installed at run time, the credentials' file, and where an equal source root is.
 pub fn declared(spec: &ImageSpec, context: &DeclaredContext<'_>) -> Result<(Declared, Sources), SpecError> {
+    let (mut inputs, sources) = reached(spec, context)?;
+    inputs.with()?;
+    let digest = Digest::of(&canonical_json(&inputs.digests));
+    Ok((Declared { digest, inputs: inputs.digests }, sources))
+}
+
+/// What a spec and its base reach.
+fn reached<'a>(
+    spec: &ImageSpec,
+    context: &'a DeclaredContext<'a>,
+) -> Result<(Inputs<'a>, Sources), SpecError> {
     let mut inputs = Inputs::new(context);
     inputs.spec(spec)?;
-    inputs.with()?;
     let sources = sources(spec, context.directory, context.left_out)?;
     let trees = sources.iter().map(|(name, Source { tree, .. })| (name.clone(), tree.digest()));
     inputs.digests.extend(trees);
-    let digest = Digest::of(&canonical_json(&inputs.digests));
-    Ok((Declared { digest, inputs: inputs.digests }, sources))
+    Ok((inputs, sources))
 }
 
 struct Inputs<'a> {
@@ -64,7 +80,7 @@ struct Inputs<'a> {
     digests: BTreeMap<String, Digest>,
     /// What has which name, of files and folders.
     places: BTreeMap<String, PathBuf>,
-    /// The distributions that are asked for.
+    /// The distributions that are asked for, of the base too; without those that a marker may leave out.
     asked: BTreeSet<PackageName>,
 }
 
@@ -88,7 +104,11 @@ impl<'a> Inputs<'a> {
             }
             let is_plain = !text.contains(['@', '/', ':']);
             let shown = if is_plain { Some(text.clone()) } else { name.map(|name| name.to_string()) };
-            further.text(&shown.unwrap_or_else(|| "an address".to_owned()), text);
+            let shown = shown.unwrap_or_else(|| "an address".to_owned());
+            let numbered = (2..).map(|count| format!("{shown} ({count})"));
+            let free =
+                std::iter::once(shown.clone()).chain(numbered).find(|it| !further.digests.contains_key(it));
+            further.text(&free.expect("there is always another number"), text);
         }
         self.digests
             .extend(further.digests.into_iter().map(|(name, digest)| (format!("{WITH}{name}"), digest)));
@@ -98,16 +118,20 @@ impl<'a> Inputs<'a> {
     fn spec(&mut self, spec: &ImageSpec) -> Result<(), SpecError> {
         let mut identity = spec.identity.without(Field::RegistryConfig).without(Field::SourceRoot);
         if let Some(BaseImage::Spec(base)) = &spec.base_image {
-            // What a front end asks for is the upper image's.
-            let (base, _) = declared(base, &DeclaredContext { with: &[], ..*self.context })?;
+            let (base, _) = reached(base, self.context)?;
             identity = identity.without(Field::BaseImage);
-            self.digests.extend(
-                base.inputs.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest)),
-            );
+            self.asked.extend(base.asked);
+            let named =
+                base.digests.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest));
+            self.digests.extend(named);
         }
         self.text("spec", &identity.to_python().to_string());
         if let (None, None, Some(python)) = (&spec.python_version, &spec.base_image, self.context.python) {
-            self.text("python", python);
+            let (name, minor) = match python {
+                DeclaredPython::Chosen(minor) => (PYTHON, minor),
+                DeclaredPython::ByDefault(minor) => (PYTHON_BY_DEFAULT, minor),
+            };
+            self.text(name, minor);
         }
         if let Some(BaseImage::Local(image)) = &spec.base_image {
             self.local_image(image)?;
@@ -203,7 +227,7 @@ impl<'a> Inputs<'a> {
         let (directory, environment) = (self.context.directory, self.context.environment);
         let read = match &line.kind {
             LineKind::Requirement { requirement, .. } => {
-                if !line.constraint {
+                if !line.constraint && !requirement.contains(';') {
                     self.asked.extend(distribution(requirement));
                 }
                 for (name, value) in &line.variables {

@@ -64,6 +64,7 @@ pub mod requirements;
 mod declared;
 mod docker_pattern;
 mod identity;
+mod served;
 mod source_tree;
 mod sources;
 mod tag_format;
@@ -72,7 +73,7 @@ mod tag_inputs;
 pub use builder_config::BuilderConfig;
 pub use builder_options::{BuilderOptions, CopyOptions, Layout};
 pub use declaration::ProjectProblem;
-pub use declared::{Declared, DeclaredContext, WITH, declared};
+pub use declared::{Declared, DeclaredContext, DeclaredPython, declared};
 pub use document::{SpecDocument, SpecFormat, WrittenSpec};
 pub use error::SpecError;
 pub use field::{FIELDS, Field, FieldInfo};
@@ -85,6 +86,7 @@ pub use py_date::{PyDate, PyDateTime};
 pub use py_value::PyValue;
 pub use reader::nearest;
 pub use secret::{SecretMount, SecretSource, SecretTarget};
+pub use served::{InputDigests, Outcome, WITH, as_asked, as_locked, as_made};
 pub use source_copy_mode::SourceCopyMode;
 pub use sources::{
     GIT_VARIABLES, Source, SourceEntry, SourceTree, SourceWarning, Sources, below, clean, entry_name, led_to,

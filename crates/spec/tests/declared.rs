@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Instant;
 
 use imagewright_spec::requirements::Environment;
-use imagewright_spec::{Declared, DeclaredContext, ParseOptions, SpecError, declared, parse_yaml};
+use imagewright_spec::{
+    Declared, DeclaredContext, DeclaredPython, ParseOptions, SpecError, declared, parse_yaml,
+};
 
 const SPEC: &str =
     "requirements: requirements.txt\npackages: [./x-1-py3-none-any.whl, numpy]\ncopy: [data]\nenv: {A: 1}";
@@ -45,7 +47,7 @@ fn asked_with(
         Environment::from([("VERSION".to_owned(), version.to_owned()), ("OTHER".to_owned(), "1".to_owned())]);
     let context = DeclaredContext {
         directory: folder,
-        python: Some(python),
+        python: Some(DeclaredPython::Chosen(python)),
         with,
         environment: &environment,
         left_out: &["image.lock".into()],
@@ -160,6 +162,24 @@ fn what_is_no_file_counts_too() {
     assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.12", "1")), ["python"]);
     assert_eq!(changed(&before, &of(SPEC, folder.path(), "3.11", "2")), ["${VERSION}"]);
     assert_eq!(changed(&before, &of(&SPEC.replace("A: 1", "A: 2"), folder.path(), "3.11", "1")), ["spec"]);
+}
+
+#[test]
+fn what_a_front_end_asks_for_counts_unless_the_spec_asks_for_it() {
+    let folder = project();
+    let check = |spec: &str, with: &[&str], expected: &[&str]| {
+        let with: Vec<String> = with.iter().map(|text| (*text).to_owned()).collect();
+        let declared = asked_with(spec, folder.path(), "3.11", "1", &with).unwrap();
+        let asked = declared.inputs.keys().filter_map(|name| name.strip_prefix("with: "));
+        assert_eq!(asked.collect::<Vec<_>>(), expected, "{spec}");
+    };
+    check("packages: [Kit<2]", &["kit==1", "six"], &["six"]);
+    check("requirements: requirements.txt", &["scipy==9", "requests"], &["requests"]);
+    // Which Python a marker is about is not known yet.
+    check("packages: ['kit; python_version > \"3\"']", &["kit==1"], &["kit==1"]);
+    check("base_image: {packages: [kit]}", &["kit==1"], &[]);
+    let addresses = ["git+https://h/a", "git+https://h/b", "kit @ https://u:p@h/k.whl"];
+    check("name: a", &addresses, &["an address", "an address (2)", "kit"]);
 }
 
 #[test]

@@ -19,7 +19,6 @@ use crate::blocking::blocking;
 use crate::image::labels;
 use crate::job::{Inputs, Job, Planned};
 use crate::lookup::{Lacking, Shelves};
-use crate::provenance::{LockDigests, Provenance};
 
 /// The folder with the layers of an assembled base.
 const BASE: &str = "base";
@@ -108,11 +107,7 @@ impl Job<'_> {
         let configuration = configuration_script(&plan.layers);
         sources.extend(configuration.map(|(name, script)| (name, Source::Text(script))));
         let secrets = self.secrets();
-        let provenance = Provenance {
-            inputs: self.declared.inputs.clone(),
-            declared: self.declared.digest,
-            lock: Some(LockDigests::of(lock)),
-        };
+        let provenance = self.provenance(lock);
         let dockerfile = Dockerfile {
             spec: &self.request.spec,
             plan,

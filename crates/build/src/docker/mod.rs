@@ -23,12 +23,11 @@ pub use error::DockerError;
 
 use crate::BuildError;
 use crate::event::Stage;
-use crate::existence::{AtTag, Wanted, record};
+use crate::existence::{AtTag, Wanted};
 use crate::image::provenance_of_labels;
 use crate::job::{Inputs, Job};
 use crate::last_build::LastBuild;
 use crate::native::{BuildRequest, Machine};
-use crate::provenance::LockDigests;
 use client::{Build, Frontend, inspect};
 use login::Login;
 
@@ -112,8 +111,7 @@ impl Job<'_> {
         docker.build(&build, &machine.reporter).await?;
         let digest = self.digest_of_docker().await?;
         if request.push {
-            let (store, platforms) = (&machine.store, &self.recipe.platforms);
-            record(store, &self.target, platforms, digest, &self.declared, Some(LockDigests::of(lock)))?;
+            self.remember(&self.target, digest, Some(&self.provenance(lock)))?;
         }
         LastBuild::new(lock, &[planned.plan]).record(&machine.store, &self.target)?;
         Ok(digest)

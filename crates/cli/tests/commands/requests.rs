@@ -110,6 +110,56 @@ fn what_is_asked_for_or_there_anyway_is_not_asked_for_again() {
     let over = build(workshop, &asked.to_string());
     assert_eq!(over.text("status"), "built");
     assert!(!over.packages().iter().any(|package| package.contains("9.9")), "{:?}", over.packages());
+    // That is known of the image, also on a machine that has not made it.
+    asked["with"] = json!(["gamma==10.0", "beta==8.0"]);
+    for workshop in [workshop, &Workshop::new()] {
+        workshop.run_on(&asked.to_string(), &["exists", "-"]).expect(0);
+    }
+}
+
+/// Machines whose front ends differ in version ask by turns; the image is made again once, for the newest.
+#[test]
+fn an_image_of_a_newer_version_serves_who_asks_for_an_older_one() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.index.add(&small("gamma", "1.1"));
+    let ask = |packages: &[&str], gamma: &str| request(&world, packages, &json!({ "with": [gamma] }));
+    let built = |asked: &str, arguments: &[&str]| {
+        let told = workshop.run_on(asked, &[&["build", "-", "--json"], arguments].concat()).expect(0).stdout;
+        let report = Report::parse(&told);
+        let gamma = report.packages().into_iter().find(|package| package.starts_with("gamma"));
+        (report.text("status").to_owned(), gamma.unwrap_or_default())
+    };
+    let (made, rebuilt, exists) = (
+        |gamma: &str| ("built".to_owned(), format!("gamma {gamma}")),
+        |gamma: &str| ("stale-rebuilt".to_owned(), format!("gamma {gamma}")),
+        ("exists".to_owned(), String::new()),
+    );
+    assert_eq!(built(&ask(&["alpha"], "gamma==1.0"), &[]), made("1.0"));
+    assert_eq!(built(&ask(&["alpha"], "gamma==1.1"), &[]), rebuilt("1.1"));
+    for gamma in ["gamma==1.0", "gamma==1.1", "gamma", "gamma<2"] {
+        assert_eq!(built(&ask(&["alpha"], gamma), &[]), exists, "{gamma}");
+    }
+
+    // What is asked for without a version has one in the image.
+    assert_eq!(built(&ask(&["beta"], "gamma"), &[]), made("1.1"));
+    assert_eq!(built(&ask(&["beta"], "gamma==1.1"), &[]), exists);
+
+    // Who keeps to a lock has its version.
+    let (lock, old) = ("old.lock", ask(&["alpha<9"], "gamma==1.0"));
+    workshop.run_on(&old, &["lock", "-", "-o", lock]).expect(0);
+    let new = old.replace("gamma==1.0", "gamma==1.1");
+    assert_eq!(built(&new, &["--lock", lock, "--frozen"]), made("1.0"));
+    for asked in [&new, &old] {
+        assert_eq!(built(asked, &["--lock", lock]), exists);
+    }
+
+    // A marker leaves out what is asked for, or not.
+    let marked =
+        |operator: &str, gamma: &str| ask(&[&format!("gamma==1.0; python_version {operator} '3'")], gamma);
+    assert_eq!(built(&marked("<", "gamma==1.1"), &[]), made("1.1"));
+    assert_eq!(built(&marked(">", "gamma==9.8"), &[]), made("1.0"));
+    assert_eq!(built(&marked(">", "gamma==9.9"), &[]), exists);
 }
 
 #[test]

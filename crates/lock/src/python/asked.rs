@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use imagewright_pypa::{PackageName, Version};
+use imagewright_pypa::{PackageName, TargetPython, Version};
 use imagewright_recipe::PackagesStep;
 use imagewright_spec::ProjectLock;
 use imagewright_spec::requirements::{
@@ -91,16 +91,23 @@ impl Asked {
         Ok(asked)
     }
 
-    /// What a front end asks for, less what is asked for or in the base already. To be asked when all requirements have
-    /// a name, those too whose source had to be read for it.
-    pub(crate) fn take_further(&mut self, installed: &[(PackageName, Version)]) -> Vec<Requirement> {
+    /// What a front end asks for: what is to be installed, and the names of what the user asks for or the base has
+    /// already. To be asked when all requirements have a name, those too whose source had to be read for it.
+    pub(crate) fn take_further(
+        &mut self,
+        target: &TargetPython,
+        installed: &[(PackageName, Version)],
+    ) -> (Vec<Requirement>, Vec<PackageName>) {
         let installed = if self.options.ignore_installed { &[] } else { installed };
-        let asked: BTreeSet<PackageName> = self.requirements.iter().filter_map(Requirement::name).collect();
+        let asked = self.requirements.iter().filter(|it| it.is_for(target));
+        let asked: BTreeSet<PackageName> = asked.filter_map(Requirement::name).collect();
         let is_there = |name: &PackageName| {
             asked.contains(name) || installed.iter().any(|(installed, _)| installed == name)
         };
-        let further = std::mem::take(&mut self.with).into_iter();
-        further.filter(|it| !it.name().is_some_and(|name| is_there(&name))).collect()
+        let with = std::mem::take(&mut self.with);
+        let there: Vec<PackageName> = with.iter().filter_map(Requirement::name).filter(is_there).collect();
+        let further = with.into_iter().filter(|it| !it.name().is_some_and(|name| there.contains(&name)));
+        (further.collect(), there)
     }
 
     fn read_named(

@@ -49,6 +49,8 @@ pub struct PythonResolution {
     pub packages: Vec<ChosenPackage>,
     /// What the base has in the right version, sorted by name.
     pub kept: Vec<(PackageName, Version)>,
+    /// Of what a front end asks for, what the user asks for or the base has already.
+    pub there: Vec<PackageName>,
     /// What the user should know.
     pub warnings: Vec<PythonWarning>,
 }
@@ -58,6 +60,7 @@ impl PythonResolution {
     pub(crate) fn extend(&mut self, further: Self) {
         self.packages.extend(further.packages);
         self.kept.extend(further.kept);
+        self.there.extend(further.there);
         for warning in further.warnings {
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);

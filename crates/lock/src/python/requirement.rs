@@ -2,10 +2,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use imagewright_oci::Digest;
-use imagewright_pypa::PackageName;
+use imagewright_pypa::{Marker, MarkerEnvironment, PackageName, TargetPython};
 use imagewright_spec::requirements::{RequirementLine, distribution, uncommented};
 use serde::{Deserialize, Serialize};
 
+use super::source_requirement::split_marker;
 use super::{IndexUrl, PythonError};
 use crate::uv::Host;
 
@@ -95,6 +96,13 @@ impl Requirement {
     /// The distribution it is about, when the text says.
     pub fn name(&self) -> Option<PackageName> {
         distribution(&self.text)
+    }
+
+    /// Whether it is one for the target, as far as its marker can be read; what is wrong with that uv says.
+    pub(super) fn is_for(&self, target: &TargetPython) -> bool {
+        let (_, marker) = split_marker(uncommented(&self.text));
+        let marker = marker.and_then(|marker| marker.parse::<Marker>().ok());
+        marker.is_none_or(|marker| marker.holds(&MarkerEnvironment::of(target)))
     }
 
     pub(super) fn parse(&self, host: &Host) -> Result<Parsed, PythonError> {

@@ -112,7 +112,7 @@ fn file_url(path: &Path) -> Url {
 }
 
 /// The text in front of a marker, and the marker. In a URL, only a `;` behind a space begins one.
-fn split_marker(text: &str) -> (&str, Option<&str>) {
+pub(super) fn split_marker(text: &str) -> (&str, Option<&str>) {
     let split = if text.contains("://") { text.split_once(" ;") } else { text.split_once(';') };
     split.map_or((text.trim(), None), |(text, marker)| (text.trim(), Some(marker.trim())))
 }

@@ -162,7 +162,8 @@ impl<'a> Building<'a> {
             };
             asked.requirements.push(wanted);
         }
-        for requirement in asked.take_further(installed) {
+        let (further, there) = asked.take_further(self.target, installed);
+        for requirement in further {
             let wanted = match requirement.source(host)? {
                 None => requirement,
                 Some(source) => self.direct(&source, &mut wheels, stack).await?,
@@ -176,6 +177,7 @@ impl<'a> Building<'a> {
                 Ok(mut resolution) => {
                     let packages = std::mem::take(&mut resolution.packages);
                     resolution.packages = packages.into_iter().map(|package| wheels.told(package)).collect();
+                    resolution.there = there;
                     return Ok(resolution);
                 }
                 Err(error) => error,
