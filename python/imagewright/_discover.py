@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> None:
         document = {"images": [image.answer(path) for image in images(path, names, may_be_empty)]}
     except Refused as refused:
         document = {"error": {"message": str(refused), "causes": refused.causes, "hint": refused.hint}}
-    json.dump(document, answer)
+    json.dump(document, answer, default=os.fspath)
     answer.close()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -137,7 +137,7 @@ def _merged(found: Sequence[Tuple[Any, Optional[str]]], variables: Dict[str, Any
 
 
 def _key(spec: Any) -> str:
-    return json.dumps(_requests.fields(spec), sort_keys=True)
+    return _requests.key(_requests.fields(spec))
 
 
 def _of_variables(variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:

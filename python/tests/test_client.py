@@ -204,6 +204,11 @@ def test_a_path_is_a_path_and_what_json_has_not_is_an_error(project: Path) -> No
     project.joinpath("requirements.txt").write_text("six\n")
     spec = ImageSpec(requirements=Path("requirements.txt"))  # type: ignore[arg-type]
     assert spec.tag == ImageSpec(requirements="requirements.txt").tag
+    project.joinpath("file.py").write_text(
+        "from pathlib import Path; from imagewright import ImageSpec; i = ImageSpec(requirements=Path('requirements.txt'))"
+    )
+    told = subprocess.run([sys.executable, "-m", "imagewright", "tag", "file.py"], capture_output=True, text=True)
+    assert told.stdout.split() == [spec.tag], told.stderr
     with pytest.raises(SpecError, match="set"):
         ImageSpec(env={"A": {1}}).tag  # type: ignore[dict-item]
 
