@@ -9,6 +9,10 @@ use thiserror::Error;
 #[serde(try_from = "String", into = "String")]
 pub struct PythonMinor(pub u32);
 
+/// Where the patch release of a Python is not known, it is taken for a newer one than any minor release will have: a base
+/// that is in use has what the last ones brought, rather than what the first one lacked.
+pub(crate) const UNKNOWN_PATCH: u32 = 99;
+
 /// The Python that a spec asks for: a minor release, or one patch release of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -2,11 +2,12 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::{PythonMinor, PythonVersion};
+use crate::python_version::UNKNOWN_PATCH;
+use crate::{PythonMinor, PythonVersion, Specifiers, Version};
 
 /// The Pythons that a project or a script is for: `>=3.11`, `>=3.9,<3.13`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequiresPython(pep440_rs::VersionSpecifiers);
+pub struct RequiresPython(Specifiers);
 
 /// A text that is no list of version specifiers.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -16,29 +17,27 @@ pub struct RequiresPythonError {
     pub text: String,
 }
 
-/// More patch releases than any minor release will have.
-const PATCHES: u64 = 99;
-
 impl RequiresPython {
     /// What of a minor release it is for: the newest release, whichever that is, else the newest one that is meant.
     pub fn version(&self, minor: PythonMinor) -> Option<PythonVersion> {
-        let accepts = |patch: u64| self.0.contains(&pep440_rs::Version::new([3, u64::from(minor.0), patch]));
-        if accepts(PATCHES) {
+        if self.has(minor, UNKNOWN_PATCH) {
             return Some(minor.into());
         }
-        let patch = (0..PATCHES).rev().find(|patch| accepts(*patch))?;
-        Some(PythonVersion { minor, patch: u32::try_from(patch).ok() })
+        let patch = (0..UNKNOWN_PATCH).rev().find(|patch| self.has(minor, *patch))?;
+        Some(PythonVersion { minor, patch: Some(patch) })
     }
 
     /// Whether it is for a version; of a minor release, whether it is for one of its releases.
     pub fn accepts(&self, version: &PythonVersion) -> bool {
         match version.patch {
             None => self.version(version.minor).is_some(),
-            Some(patch) => {
-                let release = [3, u64::from(version.minor.0), u64::from(patch)];
-                self.0.contains(&pep440_rs::Version::new(release))
-            }
+            Some(patch) => self.has(version.minor, patch),
         }
+    }
+
+    fn has(&self, minor: PythonMinor, patch: u32) -> bool {
+        let release: Version = format!("{minor}.{patch}").parse().expect("three numbers are a version");
+        self.0.contains(&release)
     }
 }
 
@@ -46,9 +45,7 @@ impl FromStr for RequiresPython {
     type Err = RequiresPythonError;
 
     fn from_str(text: &str) -> Result<Self, RequiresPythonError> {
-        pep440_rs::VersionSpecifiers::from_str(text)
-            .map(Self)
-            .map_err(|_| RequiresPythonError { text: text.to_owned() })
+        text.parse().map(Self).map_err(|_| RequiresPythonError { text: text.to_owned() })
     }
 }
 

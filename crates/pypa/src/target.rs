@@ -6,6 +6,7 @@ use imagewright_oci::Platform;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::python_version::UNKNOWN_PATCH;
 use crate::{Tag, Version, WheelFilename};
 
 /// The C library of an image, with the version that its wheels may need at most.
@@ -67,9 +68,9 @@ impl TargetPython {
         self.patch
     }
 
-    /// The version in full; of a patch release that is not known, the first.
+    /// The version in full; a patch release that is not known is newer than any.
     pub fn full_version(&self) -> Version {
-        let text = format!("{}.{}.{}", self.major, self.minor, self.patch.unwrap_or(0));
+        let text = format!("{}.{}.{}", self.major, self.minor, self.patch.unwrap_or(UNKNOWN_PATCH));
         text.parse().expect("three numbers are a version")
     }
 
@@ -200,6 +201,7 @@ fn machine_of(platform: &Platform) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PythonMinor;
 
     fn python(minor: u32, platform: &str, libc: Libc) -> TargetPython {
         TargetPython::new(3, minor, platform.parse().unwrap(), libc).unwrap()
@@ -208,6 +210,21 @@ mod tests {
     fn best(target: &TargetPython, files: &[&str]) -> Option<String> {
         let names: Vec<WheelFilename> = files.iter().map(|file| file.parse().unwrap()).collect();
         target.preference().best(&names).map(|position| files[position].to_owned())
+    }
+
+    #[test]
+    fn a_patch_release_that_is_not_known_is_a_new_one_everywhere() {
+        let target = python(11, "linux/amd64", Libc::Glibc(2, 36));
+        for (text, expected) in [(">=3.11.4", true), ("<3.11.4", false), (">=3.11,<3.12", true)] {
+            let version = target.full_version();
+            assert_eq!(text.parse::<crate::Specifiers>().unwrap().contains(&version), expected, "{text}");
+            let required: crate::RequiresPython = text.parse().unwrap();
+            let newest = required.version(PythonMinor(11));
+            assert_eq!(newest.is_some_and(|version| version.patch.is_none()), expected, "{text}");
+        }
+        let marker: crate::Marker = "python_full_version >= '3.11.4'".parse().unwrap();
+        assert!(marker.holds(&crate::MarkerEnvironment::of(&target)));
+        assert!(!marker.holds(&crate::MarkerEnvironment::of(&target.with_patch(2))));
     }
 
     #[test]

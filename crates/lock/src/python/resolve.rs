@@ -146,9 +146,8 @@ impl<'a> Question<'a> {
         ];
         let put = files.into_iter().map(|(name, text)| self.put(name, text));
         let _kept: Vec<PrivateFile> = put.collect::<Result<_, _>>()?;
-        let (major, minor) = self.request.target.version();
-        let patch = self.request.target.patch().map(|patch| format!(".{patch}")).unwrap_or_default();
-        let version = format!("{major}.{minor}{patch}");
+        // uv would take one without a patch release for the first of its minor release.
+        let version = self.request.target.full_version().to_string();
         // To build something, even if only to ask for its metadata, is to execute what was downloaded.
         let fixed = [
             "pip",
