@@ -1,6 +1,8 @@
 //! Locks of projects, as uv reads them.
 
-use imagewright_lock::python::{ProjectError, ProjectPin, ProjectPins, PythonError, WheelSource};
+use imagewright_lock::python::{
+    ProjectError, ProjectPin, ProjectPins, PythonError, SourceLocation, WheelSource,
+};
 
 use crate::python::machine::{Ask, Machine};
 
@@ -217,6 +219,21 @@ async fn a_pylock_is_installed_with_the_groups_and_extras_that_are_asked_for() {
         assert_eq!(error.to_string(), format!("pylock.toml has no {said}"));
         assert_eq!(error.hint().unwrap(), format!("there are: {there}"));
     }
+}
+
+#[tokio::test]
+async fn a_folder_may_have_any_name() {
+    let Some(machine) = Machine::new() else { return };
+    let lock = "lock-version = '1.0'\ncreated-by = 'somebody'\n[[packages]]\nname = 'lib'\n\
+                directory = { path = 'lib', subdirectory = 'a' }\n";
+    machine.write("project/c#;x/pylock.toml", lock);
+    let ask = Ask { offline: true, ..Ask::machine(&[]).file("c#;x/pylock.toml") };
+    let found = machine.pins(&ask).await.unwrap();
+    let [ProjectPin::Source(requirement)] = &found.pins[..] else { panic!("{found:?}") };
+    let source = requirement.source(&machine.host()).unwrap().unwrap();
+    let SourceLocation::File { path } = source.location else { panic!("{source:?}") };
+    assert_eq!(path, machine.path("project/c#;x/lib"));
+    assert_eq!((source.subdirectory.as_deref(), source.marker), (Some("a"), None));
 }
 
 #[tokio::test]

@@ -89,6 +89,8 @@ const POETRY: &[Row] = &[
     (&["--only"], Effect::Values(Chosen::OnlyGroup)),
     (&["--all-groups"], Effect::Flag(|| Chosen::AllGroups)),
     (&["--no-directory"], Effect::Flag(|| Chosen::NoLocal)),
+    // Poetry has no such word, and other versions of it may hash otherwise.
+    (&["--frozen"], Effect::Unchecked),
     (&["--no-root", "--sync", "--no-interaction", "-n", "--no-ansi"], Effect::Granted),
 ];
 

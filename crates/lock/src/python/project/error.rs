@@ -105,6 +105,10 @@ impl ProjectError {
     /// What the user can do about it.
     pub(in crate::python) fn hint(&self) -> Option<String> {
         match self {
+            Self::Stale { lock: lock @ ProjectLock::Poetry, .. } => Some(format!(
+                "run `{}` in the folder of the project; with `--frozen` in `pip_extra_args` the lock is taken as it is",
+                lock.command()
+            )),
             Self::Stale { lock, .. } => Some(format!("run `{}` in the folder of the project", lock.command())),
             Self::Python { .. } => Some(
                 "set `python_version` to one that the project allows, or allow this one in `requires-python` and lock \

@@ -9,6 +9,7 @@ mod choice;
 mod environment;
 mod error;
 mod export;
+mod local;
 mod pins;
 mod poetry;
 mod repository;

@@ -6,7 +6,7 @@ use imagewright_spec::ProjectLock;
 
 use super::error::PackageProblem;
 use super::export::export;
-use super::{LockedProject, ProjectError, poetry, repository};
+use super::{LockedProject, ProjectError, local, poetry, repository};
 use crate::python::pylock::{Directory, File, Package, Pylock, Repository};
 use crate::python::select::Selection;
 use crate::python::{ChosenPackage, Index, PythonError, PythonRequest, PythonWarning, Requirement};
@@ -144,11 +144,11 @@ impl Picking<'_> {
     ) -> Result<Option<Requirement>, PythonError> {
         if let Some(Directory { path, subdirectory }) = &package.directory {
             let target = folder.join(path);
-            return Ok(Some(self.requirement(name, &shown(&target), &[], subdirectory.as_deref())));
+            return Ok(Some(self.requirement(name, &local::target(&target), &[], subdirectory.as_deref())));
         }
         if let Some(repository) = &package.vcs {
             let Repository { kind, url, path, commit_id, subdirectory } = repository;
-            let local = path.as_ref().map(|path| format!("file://{}", shown(&folder.join(path))));
+            let local = path.as_ref().map(|path| local::address(&folder.join(path)));
             let url = url.clone().or(local).filter(|_| kind == "git");
             let url = url.ok_or_else(|| self.project.wrong(name.clone(), PackageProblem::Repository))?;
             let target = format!("git+{}@{commit_id}", repository::address(&url));
@@ -166,7 +166,7 @@ impl Picking<'_> {
     }
 
     fn archive(&self, name: &PackageName, file: &File, folder: &Path) -> Result<Requirement, PythonError> {
-        let local = file.path.as_ref().map(|path| shown(&folder.join(path)));
+        let local = file.path.as_ref().map(|path| local::target(&folder.join(path)));
         let target = local.or_else(|| file.url.clone());
         let target = target.ok_or_else(|| self.project.wrong(name.clone(), PackageProblem::Nowhere))?;
         let hashes: Vec<String> =
@@ -187,8 +187,4 @@ impl Picking<'_> {
         let hashes = hashes.iter().map(|hash| format!(" --hash={hash}"));
         Requirement::new(&hashes.fold(text, |text, hash| text + &hash), self.project.origin())
     }
-}
-
-fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

@@ -19,15 +19,18 @@ use imagewright_spec::ProjectLock;
 
 use self::constraint::Constraint;
 use self::groups::Groups;
-use self::wire::{Lock, Markers, Package, Pyproject, Source};
+use self::wire::{File, Lock, Markers, Package, Pyproject, Source};
 use super::choice::Chosen;
 use super::error::PackageProblem;
-use super::{LockedProject, ProjectError, ProjectPin, repository};
+use super::{LockedProject, ProjectError, ProjectPin, local, repository};
 use crate::python::{Index, IndexUrl, PythonError, Requirement};
 use crate::uv::Host;
 
 /// The first version of a lock whose packages say for what they are.
 const WITH_GROUPS: (u64, u64) = (2, 1);
+
+/// The hash that is compared.
+const SHA256: &str = "sha256:";
 
 /// What of a `poetry.lock` is for a target.
 pub(super) fn pins(
@@ -163,7 +166,6 @@ impl<'a> Reading<'a> {
         let folder = self.project.folder(self.host);
         let subdirectory = source.as_ref().and_then(|source| source.subdirectory.as_ref());
         let subdirectory = subdirectory.map(|path| format!("#subdirectory={path}")).unwrap_or_default();
-        let local = |url: &str| folder.join(url).display().to_string();
         let mut index = None;
         let text = match source {
             None => format!("{name}=={version}"),
@@ -178,12 +180,17 @@ impl<'a> Reading<'a> {
                     let commit = commit.map(|commit| format!("@{commit}")).unwrap_or_default();
                     format!("{name} @ git+{}{commit}{subdirectory}", repository::address(url))
                 }
-                "directory" | "file" => format!("{name} @ {}{subdirectory}", local(url)),
+                "directory" | "file" => {
+                    format!("{name} @ {}{subdirectory}", local::target(&folder.join(url)))
+                }
                 "url" => format!("{name} @ {url}{subdirectory}"),
                 _ => return Err(self.project.wrong(name.clone(), PackageProblem::Repository)),
             },
         };
+        // Of old locks and of some indexes a file has another hash, which says nothing of the others.
         let files = self.lock.files(package);
+        let known: Vec<&File> = files.iter().filter(|file| file.hash.starts_with(SHA256)).collect();
+        let files = if known.is_empty() { files.iter().collect() } else { known };
         let text = files.iter().fold(text, |text, file| format!("{text} --hash={}", file.hash));
         Ok(ProjectPin::Line(Requirement::new(&text, self.project.origin()), index))
     }
@@ -191,7 +198,7 @@ impl<'a> Reading<'a> {
     /// The project itself, where it is one that can be installed.
     fn itself(&self) -> Option<ProjectPin> {
         let name = self.pyproject.package_name().filter(|_| self.project.choice.project)?;
-        let text = format!("{name} @ {}", self.project.folder(self.host).display());
+        let text = format!("{name} @ {}", local::target(&self.project.folder(self.host)));
         Some(ProjectPin::Line(Requirement::new(&text, self.project.origin()), None))
     }
 
