@@ -6,11 +6,12 @@ use imagewright_oci::{Descriptor, ImageReference};
 use imagewright_store::{BlobReader, BlobStaging, StoreError};
 
 use crate::BuildError;
-use crate::blocking::{blocking, lease};
+use crate::blocking::blocking;
 use crate::event::Stage;
 use crate::image::LAYER_TITLE;
 use crate::native::Machine;
 use crate::progress::Progress;
+use imagewright_lock::lease;
 
 impl Machine {
     /// The bytes of a layer, from the store or the first of `repositories` that has it. Two processes that need the

@@ -10,12 +10,13 @@ use imagewright_sandbox::{Layer, Sandbox};
 use imagewright_store::{Abandoned, BlobReader, Flag, Store};
 
 use crate::BuildError;
-use crate::blocking::{blocking, lease};
+use crate::blocking::blocking;
 use crate::event::Stage;
 use crate::found::FoundImage;
 use crate::layer_bytes::layer_title;
 use crate::native::Machine;
 use crate::progress::{Counted, Progress};
+use imagewright_lock::lease;
 
 /// How many layers are unpacked at once: each has a process that writes and a thread that inflates.
 const AT_ONCE: usize = 3;

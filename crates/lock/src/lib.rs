@@ -52,6 +52,7 @@ pub use document::{
 pub use download::{DownloadError, Downloads, Line, Progress, Transfer, Wanted};
 pub use error::LockError;
 pub use implied::is_implied;
+pub use lease::lease;
 pub use local::{LocalImageError, OpenedImage};
 pub use locker::{Locked, Locker, locked_base};
 pub use results::{AptResult, Results, SystemPackage};

@@ -13,19 +13,28 @@ use imagewright_store::ArtifactFile;
 
 use super::Producer;
 use crate::BuildError;
-use crate::blocking::{blocking, lease};
+use crate::blocking::blocking;
 use crate::bytecode::Compiler;
+use imagewright_lock::lease;
 
 impl Producer {
     /// The compiler of a lock, ready to be started.
     pub(super) async fn compiler(&self, lock: &CompilerLock) -> Result<Compiler, BuildError> {
-        let root_id = lock.root_id();
-        let root = match self.store.root(&root_id)? {
-            Some(root) => root,
-            None => self.unpack_compiler(lock, root_id).await?,
-        };
-        let command = lock.command(&root);
+        let command = lock.command(&self.compiler_root(lock).await?);
         Ok(Compiler { command, identity: lock.identity.clone(), threads: self.threads })
+    }
+
+    /// A file that starts the compiler of a lock, for programs that want the path of a Python.
+    pub(crate) async fn compiler_program(&self, lock: &CompilerLock) -> Result<PathBuf, BuildError> {
+        Ok(lock.program(&self.compiler_root(lock).await?))
+    }
+
+    async fn compiler_root(&self, lock: &CompilerLock) -> Result<PathBuf, BuildError> {
+        let root_id = lock.root_id();
+        match self.store.root(&root_id)? {
+            Some(root) => Ok(root),
+            None => self.unpack_compiler(lock, root_id).await,
+        }
     }
 
     async fn unpack_compiler(&self, lock: &CompilerLock, root_id: Digest) -> Result<PathBuf, BuildError> {

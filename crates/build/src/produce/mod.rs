@@ -20,10 +20,11 @@ use imagewright_store::{LayerFacts, LayerRecord, Store};
 use serde::Deserialize as _;
 
 use crate::BuildError;
-use crate::blocking::{blocking, lease};
+use crate::blocking::blocking;
 use crate::event::{Reporter, Stage};
 use crate::lookup::{OnShelf, Shelves};
 use crate::workplace::Workplace;
+use imagewright_lock::lease;
 
 /// What making layers needs.
 #[derive(Clone, Debug)]

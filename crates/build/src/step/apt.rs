@@ -10,9 +10,9 @@ use imagewright_sandbox::{Bind, Exit, Network};
 use imagewright_store::{Lease, ScratchDirectory};
 
 use crate::BuildError;
-use crate::blocking::lease;
 use crate::native::Machine;
 use crate::step::left;
+use imagewright_lock::lease;
 
 /// What apt says of a package that it cannot have.
 const UNKNOWN: [&str; 3] = ["Unable to locate package", "has no installation candidate", "was not found"];

@@ -5,6 +5,7 @@ mod restore;
 mod run;
 
 use std::collections::btree_map::{BTreeMap, Entry};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -24,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::BuildError;
-use crate::blocking::lease;
 use crate::event::{Event, Stage};
 use crate::image::FinishedLayer;
 use crate::job::{Inputs, Job};
@@ -33,6 +33,7 @@ use crate::native::Machine;
 use crate::obtain::{Obtaining, There};
 use crate::produce::Producer;
 use crate::step::execute::Executor;
+use imagewright_lock::lease;
 
 use self::run::{Answer, Ended, Hook};
 
@@ -274,5 +275,16 @@ impl WheelBuilder for WheelMaker<'_> {
         build: &'a WheelBuild,
     ) -> LocalBoxFuture<'a, Result<BuiltWheel, BuilderFailure>> {
         async move { Ok(self.built(root, build).await?) }.boxed_local()
+    }
+
+    fn python<'a>(
+        &'a self,
+        root: BuildRoot<'a>,
+    ) -> LocalBoxFuture<'a, Result<Option<PathBuf>, BuilderFailure>> {
+        async move {
+            let Some(compiler) = &root.lock.compiler else { return Ok(None) };
+            Ok(Some(self.producer.compiler_program(compiler).await?))
+        }
+        .boxed_local()
     }
 }

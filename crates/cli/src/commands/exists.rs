@@ -44,7 +44,9 @@ pub(crate) fn run(environment: &Environment, arguments: &ExistsArguments) -> Res
     let worst = failures.iter().position(Failure::is_outage).unwrap_or_default();
     if !failures.is_empty() {
         let worst = failures.remove(worst);
-        failures.iter().for_each(|failure| progress::say(Told::of(failure).text().trim_end()));
+        for failure in &failures {
+            progress::say(Told::of(failure).text().trim_end());
+        }
         return Err(worst);
     }
     Ok(if all_exist { ExitCode::SUCCESS } else { ExitCode::from(NO) })

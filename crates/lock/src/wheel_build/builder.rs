@@ -1,5 +1,6 @@
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 
 use futures_util::future::LocalBoxFuture;
 use imagewright_oci::{Digest, Platform};
@@ -52,4 +53,10 @@ pub trait WheelBuilder: fmt::Debug {
         root: BuildRoot<'a>,
         build: &'a WheelBuild,
     ) -> LocalBoxFuture<'a, Result<BuiltWheel, BuilderFailure>>;
+
+    /// A Python of the image's release that runs on this machine: its compiler, where it has one.
+    fn python<'a>(
+        &'a self,
+        root: BuildRoot<'a>,
+    ) -> LocalBoxFuture<'a, Result<Option<PathBuf>, BuilderFailure>>;
 }

@@ -1,10 +1,11 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use imagewright_debian::{Architecture, DebianLock, DebianName};
 use imagewright_pypa::{PackageName, TargetPython, Version};
+use imagewright_spec::ProjectLock;
 
 use super::wheels::{Place, Wheels};
 use super::{BuildRoot, BuiltWheel, Project, SourceError, SourceFetcher, SourcePin, WheelBuild};
@@ -63,7 +64,9 @@ impl<'a> Building<'a> {
         let origin = project.path.display().to_string();
         let lines = fixed.iter().map(|(name, version)| format!("{name}=={version}"));
         asked.constraints.extend(lines.map(|line| Requirement::of_field(&line, &origin)));
-        let others = installed.iter().filter(|(name, _)| !fixed.contains_key(name)).cloned();
+        // What the lock has is there, wherever it is from; the base may be told to count for nothing.
+        let is_ignored = std::mem::take(&mut asked.options.ignore_installed);
+        let others = installed.iter().filter(|(name, _)| !is_ignored && !fixed.contains_key(name)).cloned();
         let there: Vec<(PackageName, Version)> = others.chain(fixed.clone()).collect();
         let mut further = self.resolved(asked, &there, self.previous, &Stack::new()).await?;
         further.packages.retain(|package| !fixed.contains_key(&package.name));
@@ -83,7 +86,11 @@ impl<'a> Building<'a> {
     ) -> Result<PythonResolution, LockError> {
         let Locker { store, uv, .. } = self.locker;
         let (cache, scratch, wheels) = (store.cache("uv")?, store.scratch_directory()?, Wheels::new(store)?);
-        let request = self.request(asked, installed, self.previous, &wheels, (&cache, scratch.path()));
+        let python = self.python_for(project).await;
+        let request = PythonRequest {
+            interpreter: python.as_deref(),
+            ..self.request(asked, installed, self.previous, &wheels, (&cache, scratch.path()))
+        };
         let ProjectPins { pins, warnings } = pins(uv, &request, project).await?;
         let mut resolution = PythonResolution { warnings, ..PythonResolution::default() };
         let mut lines: Vec<(Option<Index>, Vec<Requirement>)> = Vec::new();
@@ -106,6 +113,16 @@ impl<'a> Building<'a> {
         }
         resolution.packages.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(resolution)
+    }
+
+    /// The Python that uv is told of to hold a lock against its project: it has to be one that the project is for, which
+    /// that of the image is, and that of this machine need not be.
+    async fn python_for(&self, project: &LockedProject) -> Option<PathBuf> {
+        if self.bearings.is_some() || project.lock != ProjectLock::Uv || project.choice.unchecked {
+            return self.bearings.map(Path::to_owned);
+        }
+        // Where it is not to be had, uv looks for another, and what it then does not check is told.
+        self.locker.builder.python(self.root).await.ok().flatten()
     }
 
     /// The packages that these lines are about, each from the index that has it.
