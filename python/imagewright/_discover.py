@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import itertools
 import json
 import os
 import signal
@@ -17,9 +18,9 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple
 
-from . import ImageSpec, _requests, _spec
+from . import ImageSpec, ImagewrightError, _requests, _spec
 
 #: How many lines of a traceback are told, the innermost.
 _MOST_FRAMES = 5
@@ -45,42 +46,42 @@ class Image:
     """An image of a file, once for all that need it."""
 
     spec: Any
-    #: The variable that has the spec, if one has.
-    variable: Optional[str]
+    #: The variable that has the spec, else the first task that needs it; of no other image of the file.
+    name: str
     #: The names of what needs it, without duplicates.
     users: List[str]
 
     def answer(self, path: Path) -> Dict[str, Any]:
-        first = self.users[0].rpartition(".")[2] if self.users else "image"
-        return {
-            "file": str(path),
-            "name": self.variable or first,
-            "for": self.users,
-            "request": _spec._request(self.spec),
-        }
+        return {"file": str(path), "name": self.name, "for": self.users, "request": _spec._request(self.spec)}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Answers for ``[--may-be-empty] FILE [NAME...]``."""
-    # A file may print when it is imported, also from C. The answer keeps the descriptor that the program reads.
-    answer = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # A file may print when it is imported, also from C. The answer keeps the descriptor that the program reads; that
+    # of standard input says when the program has ended, so what asks the user is told that nobody answers.
+    answer, ended = os.fdopen(os.dup(1), "w", encoding="utf-8"), os.dup(0)
     os.dup2(2, 1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
     may_be_empty = arguments[0] == "--may-be-empty"
     file, *names = arguments[1:] if may_be_empty else arguments
     document: Dict[str, Any]
     try:
         path = Path(file).resolve()
         document = {"images": [image.answer(path) for image in images(path, names, may_be_empty)]}
-    except Refused as refused:
-        document = {"error": {"message": str(refused), "causes": refused.causes, "hint": refused.hint}}
-    json.dump(document, answer, default=os.fspath)
+    except (Refused, ImagewrightError) as refused:
+        causes = refused.causes if isinstance(refused, Refused) else []
+        document = {"error": {"message": str(refused.args[0]), "causes": causes, "hint": refused.hint}}
+    # One line, as what the file started may keep the descriptor open.
+    answer.write(json.dumps(document, default=os.fspath) + "\n")
     answer.close()
     sys.stdout.flush()
     sys.stderr.flush()
-    _end()
+    _end(ended)
 
 
-def _end() -> NoReturn:
+def _end(ended: int) -> NoReturn:
     """Ends, also where what was imported has threads that do not.
 
     A request may name a wheel that this process made. Until the program has ended, which closes standard input, a
@@ -91,6 +92,7 @@ def _end() -> NoReturn:
         os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(ended, 0)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
     os.execv(sys.executable, [sys.executable, "-IS", "-c", _KEEP, os.path.dirname(client.path())])
@@ -101,20 +103,23 @@ def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
     module = _load(path)
     variables = {name: value for name, value in vars(module).items() if _is_spec(value)}
     entities = dict(_entities(module))
+    configurations = dict(_configurations(module))
     found: List[Tuple[Any, Optional[str]]] = []
     for name in names:
         if name in variables:
             found.append((variables[name], None))
+        elif name in configurations:
+            found += [(spec, name) for spec in configurations[name].values()]
         elif name in entities:
-            found += _of_entities(path, {name: entities[name]})
+            found += _of_entities(path, {name: entities[name]}, configurations)
         else:
-            _refuse_name(path, name, [*entities, *variables])
+            _refuse_name(path, name, [*entities, *configurations, *variables])
     if not names:
         of_file = [(spec, None) for spec in _built]
-        found = [*_of_entities(path, entities), *of_file] or _of_variables(variables)
+        found = [*_of_entities(path, entities, configurations), *of_file] or _of_variables(variables)
     if not found and not may_be_empty:
         _refuse_empty(path, names, entities)
-    return _merged(found, variables)
+    return _merged(path, found, variables)
 
 
 def _is_spec(value: object) -> bool:
@@ -122,22 +127,37 @@ def _is_spec(value: object) -> bool:
     return isinstance(value, ImageSpec if flytekit is None else flytekit.ImageSpec)
 
 
-def _merged(found: Sequence[Tuple[Any, Optional[str]]], variables: Dict[str, Any]) -> List[Image]:
+def _merged(
+    path: Path, found: Sequence[Tuple[Any, Optional[str]]], variables: Dict[str, Any]
+) -> List[Image]:
     """Each spec once, in the order in which they were found."""
+    keys = {name: _key(path, value) for name, value in variables.items()}
+    taken = set(variables)
     merged: Dict[str, Image] = {}
     for spec, user in found:
-        key = _key(spec)
+        key = _key(path, spec)
         if key not in merged:
             same = (name for name, value in variables.items() if value is spec)
-            equal = (name for name, value in variables.items() if _key(value) == key)
-            merged[key] = Image(spec, next(same, None) or next(equal, None), [])
+            equal = (name for name in variables if keys[name] == key)
+            short = user.rpartition(".")[2] if user is not None else "image"
+            merged[key] = Image(spec, next(same, None) or next(equal, None) or _free(short, taken), [])
+            taken.add(merged[key].name)
         if user is not None and user not in merged[key].users:
             merged[key].users.append(user)
     return list(merged.values())
 
 
-def _key(spec: Any) -> str:
-    return _requests.key(_requests.fields(spec))
+def _free(name: str, taken: Set[str]) -> str:
+    """A name that no other image has: a pod may have two, and two modules tasks of one name."""
+    numbered = (f"{name}-{number}" for number in itertools.count(2))
+    return next(candidate for candidate in itertools.chain([name], numbered) if candidate not in taken)
+
+
+def _key(path: Path, spec: Any) -> str:
+    try:
+        return _requests.key(_requests.fields(spec))
+    except TypeError as error:
+        raise Refused(f"{_shown(str(path))}: the ImageSpec `{spec.name}` has what no spec can have: {error}") from None
 
 
 def _of_variables(variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
@@ -146,13 +166,19 @@ def _of_variables(variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
     return [(spec, None) for spec in variables.values() if not any(spec is base for base in bases)]
 
 
-def _of_entities(path: Path, entities: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
+def _of_entities(
+    path: Path, entities: Dict[str, Any], configurations: Dict[str, Dict[str, Any]]
+) -> List[Tuple[Any, Optional[str]]]:
     if not entities:
         return []
     from ._entities import image_specs
 
+    def configured(name: str) -> Optional[Any]:
+        of_file = (images[name] for images in configurations.values() if name in images)
+        return next(of_file, None) or _of_configuration_file(name)
+
     try:
-        return [(found.spec, found.label) for found in image_specs(entities.values())]
+        return [(found.spec, found.label) for found in image_specs(entities.values(), configured)]
     except Exception as error:
         # A workflow is compiled when its nodes are asked for.
         _refuse_error(path, error)
@@ -175,6 +201,33 @@ def _entities(module: ModuleType) -> Iterator[Tuple[str, Any]]:
                 yield value.name, value
 
 
+def _configurations(module: ModuleType) -> Iterator[Tuple[str, Dict[str, Any]]]:
+    """The specs of each ``ImageConfig`` of a module, by the names that templates have for them."""
+    if not _built:
+        return
+    from flytekit.configuration import ImageConfig
+
+    specs = {spec.image_name(): spec for spec in _built}
+    for name, value in vars(module).items():
+        if isinstance(value, ImageConfig):
+            named = {image.name: specs.get(image.full) for image in value.images or []}
+            yield name, {image: spec for image, spec in named.items() if spec is not None}
+
+
+def _of_configuration_file(name: str) -> Optional[Any]:
+    """The spec of an image of flytekit's configuration file, in which it may be a spec in YAML or somebody's image."""
+    from flytekit.configuration import Image
+    from flytekit.configuration.file import get_config_file
+    from flytekit.configuration.internal import Images
+
+    file = (Images.get_specified_images(get_config_file(None)) or {}).get(name)
+    if file is None or not os.path.isfile(file):
+        return None
+    # flytekit reads the file, and has the image built.
+    Image.look_up_image_info(name, file, allow_no_tag_or_digest=True)
+    return _built[-1]
+
+
 def record_builds(engine: Any) -> None:
     """Has flytekit's engine build nothing: what a file has it build, as ``ImageConfig`` does, is an image of the file.
 
@@ -188,7 +241,10 @@ def _load(path: Path) -> ModuleType:
     root = path.parent
     while (root / "__init__.py").exists():
         root = root.parent
-    name = ".".join(path.relative_to(root).with_suffix("").parts)
+    parts = path.relative_to(root).with_suffix("").parts
+    if any("." in part for part in parts):
+        raise Refused(f"{_shown(str(path))}: Python imports nothing with a dot in its name", hint="rename the file")
+    name = ".".join(parts)
     sys.path.insert(0, str(root))
     try:
         module = importlib.import_module(name)
@@ -219,7 +275,9 @@ def _refuse_error(path: Path, error: BaseException) -> NoReturn:
     ]
     if isinstance(error, SyntaxError):
         told.append(f"{_shown(error.filename or '')}:{error.lineno}: {(error.text or '').strip()}")
-    what = "".join(traceback.format_exception_only(type(error), error)).strip().splitlines()[-1]
+    what = "".join(traceback.format_exception_only(type(error), error)).strip()
+    if isinstance(error, SyntaxError):
+        what = what.splitlines()[-1]
     if isinstance(error, SystemExit):
         what = f"it ends Python when it is imported: {what}"
     raise Refused(f"{_shown(str(path))} cannot be read: {what}", told[-_MOST_FRAMES:], _hint(error))

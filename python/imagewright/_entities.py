@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from typing import Any, Iterable, Iterator, List, Set
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Set
 
 from flytekit import ImageSpec
 from flytekit.core.array_node import ArrayNode
@@ -19,6 +20,10 @@ from flytekit.core.reference_entity import ReferenceEntity
 from flytekit.core.workflow import WorkflowBase
 
 
+#: What gives an image's name in a template, as ``{{.image.name.fqn}}`` does.
+_TEMPLATE = re.compile(r"{{\s*\.images?\.([a-zA-Z0-9_-]+)")
+
+
 @dataclass(frozen=True)
 class Found:
     """A spec, and the entity that needs its image."""
@@ -28,15 +33,19 @@ class Found:
 
     @property
     def label(self) -> str:
-        """The name of the entity."""
-        return str(getattr(self.entity, "name", self.entity))
+        """The name of the entity; of a node that has a pod template of its own, that of its task."""
+        entity = self.entity.flyte_entity if isinstance(self.entity, Node) else self.entity
+        return str(getattr(entity, "name", entity))
 
 
-def image_specs(entities: Iterable[object]) -> Iterator[Found]:
+def image_specs(
+    entities: Iterable[object], configured: Optional[Callable[[str], Optional[ImageSpec]]] = None
+) -> Iterator[Found]:
     """The ImageSpecs of entities and of what they lead to; one that several need is given for each of them.
 
     What is registered elsewhere, as reference tasks are, needs no image from here. Of a dynamic workflow nobody
-    knows the tasks before it runs, so for one, as in flytekit, all tasks that are defined count.
+    knows the tasks before it runs, so for one, as in flytekit, all tasks that are defined count. ``configured`` says
+    which spec the image of a name in a template has.
     """
     seen: Set[int] = set()
     waiting: List[object] = list(entities)[::-1]
@@ -45,21 +54,30 @@ def image_specs(entities: Iterable[object]) -> Iterator[Found]:
         if id(entity) in seen or isinstance(entity, ReferenceEntity):
             continue
         seen.add(id(entity))
-        for spec in _own(entity):
-            yield Found(spec, entity)
+        for image in _own(entity):
+            if isinstance(image, ImageSpec):
+                yield Found(image, entity)
+            elif isinstance(image, str) and configured is not None:
+                specs = (configured(name) for name in dict.fromkeys(_TEMPLATE.findall(image)))
+                yield from (Found(spec, entity) for spec in specs if spec is not None)
         waiting.extend(list(_next(entity))[::-1])
 
 
-def _own(entity: object) -> Iterator[ImageSpec]:
-    """The images of the containers that a task has."""
+def _own(entity: object) -> Iterator[Any]:
+    """The images of the containers that a task has, or that a node puts in their place."""
+    if isinstance(entity, Node):
+        yield from _of_pod(entity._pod_template)
     if not isinstance(entity, Task) or isinstance(entity, (ArrayNodeMapTask, MapPythonTask)):
         return
-    containers: List[Any] = [getattr(entity, "container_image", None), getattr(entity, "_image", None)]
-    template = getattr(entity, "pod_template", None)
+    yield getattr(entity, "container_image", None)
+    yield getattr(entity, "_image", None)
+    yield from _of_pod(getattr(entity, "pod_template", None))
+
+
+def _of_pod(template: Any) -> Iterator[Any]:
+    """Of containers alone: flytekit does not look into those that a pod starts with."""
     if template is not None and template.pod_spec is not None:
-        pod = template.pod_spec
-        containers += [container.image for container in [*(pod.containers or []), *(pod.init_containers or [])]]
-    yield from (image for image in containers if isinstance(image, ImageSpec))
+        yield from (container.image for container in template.pod_spec.containers or [])
 
 
 def _next(entity: object) -> Iterator[object]:

@@ -10,8 +10,10 @@ use crate::oracle;
 use crate::process::{cargo, command, run as run_command, step};
 use crate::workspace::Workspace;
 
-/// What stands beside the wheel: what its plugins are for, and what tests and checks its types.
-const REQUIREMENTS: [&str; 5] = ["flytekit==1.16.31", "flyte==2.12.1", "mypy", "pyright", "pytest"];
+/// What stands beside the wheel: what its plugins are for, and what tests and checks its types. In the pods of later
+/// versions of kubernetes an image cannot be a spec.
+const REQUIREMENTS: [&str; 6] =
+    ["flytekit==1.16.31", "flyte==2.12.1", "kubernetes<36", "mypy", "pyright", "pytest"];
 
 /// A virtual environment with all that the wheel needs, and the wheel when it is installed.
 #[derive(Debug)]

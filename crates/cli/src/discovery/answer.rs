@@ -49,8 +49,8 @@ struct Refusal {
     hint: Option<String>,
 }
 
-pub(super) fn parse(program: &Path, file: &Path, text: &str) -> Result<Vec<Found>, DiscoveryError> {
-    let answer = serde_json::from_str(text)
+pub(super) fn parse(program: &Path, file: &Path, line: &[u8]) -> Result<Vec<Found>, DiscoveryError> {
+    let answer = serde_json::from_slice(line)
         .map_err(|source| DiscoveryError::Answer { program: program.to_owned(), source })?;
     match answer {
         Answer::Images(images) => Ok(images.into_iter().map(|image| found(file, image)).collect()),

@@ -15,6 +15,9 @@ pub(crate) enum DiscoveryError {
     /// It cannot be executed.
     #[error("{} cannot be started", program.display())]
     NotStarted { program: PathBuf, source: std::io::Error },
+    /// Its answer cannot be read.
+    #[error("what {} answers cannot be read", program.display())]
+    Unread { program: PathBuf, source: std::io::Error },
     /// It lacks our package, or has one that is older than this program.
     #[error("{} has no package `imagewright`, or an older one", program.display())]
     NoPackage { program: PathBuf },
@@ -68,7 +71,11 @@ impl DiscoveryError {
             }
             Self::Refused { hint, .. } => hint.clone(),
             Self::NoSpec { hint, .. } | Self::NoFile { hint, .. } => Some(hint.clone()),
-            Self::Ended { .. } | Self::TimedOut { .. } | Self::Answer { .. } | Self::Empty { .. } => None,
+            Self::Unread { .. }
+            | Self::Ended { .. }
+            | Self::TimedOut { .. }
+            | Self::Answer { .. }
+            | Self::Empty { .. } => None,
         }
     }
 }

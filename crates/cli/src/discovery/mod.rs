@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::configuration::Configuration;
 use crate::environment::Environment;
@@ -72,8 +72,8 @@ fn answer(
     fs_err::metadata(path)?;
     let program = interpreter::find(environment, &Configuration::load(environment)?);
     let program = program.ok_or_else(|| DiscoveryError::NoInterpreter { file: path.to_owned() })?;
-    let text = interrupt::run(ask(&program, path, names, options))?;
-    Ok(answer::parse(&program, path, &text)?)
+    let line = interrupt::run(ask(&program, path, names, options))?;
+    Ok(answer::parse(&program, path, &line)?)
 }
 
 /// Has a Python read a file; its answer.
@@ -82,7 +82,7 @@ async fn ask(
     file: &Path,
     names: &[String],
     options: &[&str],
-) -> Result<String, DiscoveryError> {
+) -> Result<Vec<u8>, DiscoveryError> {
     let mut command = tokio::process::Command::new(program);
     command.arg("-c").arg(START).args(options).arg(file).args(names);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).kill_on_drop(true);
@@ -90,25 +90,31 @@ async fn ask(
         // What asks the program while it is imported, as for a tag, asks this one.
         command.env("IMAGEWRIGHT_PROGRAM", own);
     }
-    let failed = |source| DiscoveryError::NotStarted { program: program.to_owned(), source };
-    let mut python = command.spawn().map_err(failed)?;
-    let mut answer = String::new();
-    let mut stdout = python.stdout.take().expect("it is a pipe");
-    tokio::time::timeout(LIMIT, stdout.read_to_string(&mut answer))
+    let unread = |source| DiscoveryError::Unread { program: program.to_owned(), source };
+    let mut python = command
+        .spawn()
+        .map_err(|source| DiscoveryError::NotStarted { program: program.to_owned(), source })?;
+    let mut stdout = BufReader::new(python.stdout.take().expect("it is a pipe"));
+    let mut line = Vec::new();
+    let answered = async {
+        // No more than a line: what the file started may hold the pipe open for ever.
+        stdout.read_until(b'\n', &mut line).await?;
+        if line.ends_with(b"\n") { Ok(None) } else { python.wait().await.map(Some) }
+    };
+    let ended = tokio::time::timeout(LIMIT, answered)
         .await
         .map_err(|_| DiscoveryError::TimedOut { file: file.to_owned(), limit: LIMIT })?
-        .map_err(failed)?;
-    if !answer.is_empty() {
-        // What it made for the answer is there as long as its standard input is open: until this process ends.
-        std::mem::forget(python);
-        return Ok(answer);
-    }
-    let status = python.wait().await.map_err(failed)?;
+        .map_err(unread)?;
     let program = program.to_owned();
-    if status.code() == Some(NO_PACKAGE) {
-        return Err(DiscoveryError::NoPackage { program });
+    match ended {
+        None => {
+            // What it made for the answer is there as long as its standard input is open: until this process ends.
+            std::mem::forget(python);
+            Ok(line)
+        }
+        Some(status) if status.code() == Some(NO_PACKAGE) => Err(DiscoveryError::NoPackage { program }),
+        Some(status) => Err(DiscoveryError::Ended { program, file: file.to_owned(), status }),
     }
-    Err(DiscoveryError::Ended { program, file: file.to_owned(), status })
 }
 
 /// Where the lock of an image is, as if its spec was a file of its own: `train.image.py` for `train.py:image`.

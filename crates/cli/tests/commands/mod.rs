@@ -5,6 +5,7 @@ mod cache;
 mod configuration;
 mod doctor;
 mod failures;
+mod flytekit_entities;
 mod lock;
 mod plan;
 mod python_files;

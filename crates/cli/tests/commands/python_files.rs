@@ -93,6 +93,25 @@ fn tasks_of_flytekit() {
 }
 
 #[test]
+fn tasks_of_one_name_have_images_of_their_own() {
+    let Some(world) = Offline::new() else { return };
+    for (module, package) in [("left", "gamma"), ("right", "beta")] {
+        let spec = spec(&world, module, &format!("['{package}']"));
+        let text = format!(
+            "from flytekit import ImageSpec, task\n\n@task(container_image={spec})\ndef fit() -> int:\n    return 1\n"
+        );
+        world.workshop.write(&format!("{module}.py"), text);
+    }
+    // What the file leaves behind has the pipe of the answer.
+    let text = "import os, time\nif os.fork() == 0:\n    os.close(1)\n    os.close(2)\n    time.sleep(100)\n    os._exit(0)\n\
+                from flytekit import workflow\nimport left, right\n\n@workflow\ndef both() -> None:\n    left.fit()\n    right.fit()\n";
+    world.workshop.write("both.py", text);
+    let mut command = command(&world, &["lock", "both.py"]);
+    let several = run_within(&mut command, Duration::from_secs(90)).expect(2);
+    several.says(&["these are 2: both.py:fit (fit), both.py:fit-2 (fit)"]);
+}
+
+#[test]
 fn what_is_wrong_in_a_file_is_told_with_its_place() {
     let Some(world) = Offline::new() else { return };
     let check = |text: &str, told: &[&str]| {
@@ -116,6 +135,11 @@ fn what_is_wrong_in_a_file_is_told_with_its_place() {
         "from imagewright import ImageSpec\nImageSpec(packages='x')\n",
         &["packages must be a list", "bad.py:2: "],
     );
+    check("input('?')\n", &["EOFError", "bad.py:1: input('?')"]);
+    world.workshop.write("a.b.py", "");
+    run(&world, &["build", "a.b.py"])
+        .expect(2)
+        .says(&["a.b.py: Python imports nothing with a dot in its name"]);
     world.workshop.run(&["build", "none.py"]).expect(2).says(&["none.py"]);
     let mut without = command(&world, &["build", "bad.py"]);
     let without = run_within(without.env_remove("PYTHONPATH"), Duration::from_mins(1)).expect(2);
