@@ -14,22 +14,26 @@ import json
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Dict, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, NoReturn, Optional, Sequence, Set, Tuple
 
 from . import ImageSpec, ImagewrightError, _requests, _spec
 
 #: How many lines of a traceback are told, the innermost.
 _MOST_FRAMES = 5
 
-#: What stays for a folder until standard input is closed.
-_KEEP = "import shutil, sys; sys.stdin.read(); shutil.rmtree(sys.argv[1], ignore_errors=True)"
+#: What stays for folders until standard input is closed.
+_KEEP = "import shutil, sys; sys.stdin.read(); [shutil.rmtree(folder, ignore_errors=True) for folder in sys.argv[1:]]"
 
 #: What the file has flytekit build while it is imported.
 _built: List[Any] = []
+
+#: Folders with what a request names.
+_kept: List[str] = []
 
 
 class Refused(Exception):
@@ -52,7 +56,16 @@ class Image:
     users: List[str]
 
     def answer(self, path: Path) -> Dict[str, Any]:
-        return {"file": str(path), "name": self.name, "for": self.users, "request": _spec._request(self.spec)}
+        return {"file": str(path), "name": self.name, "for": self.users, "request": self._request()}
+
+    def _request(self) -> Dict[str, Any]:
+        if _is_spec(self.spec):
+            return _spec._request(self.spec)
+        from . import _environments
+
+        folder = tempfile.mkdtemp(prefix="imagewright-")
+        _kept.append(folder)
+        return _environments.request(self.spec, folder)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -84,24 +97,28 @@ def main(arguments: Sequence[str]) -> None:
 def _end(ended: int) -> NoReturn:
     """Ends, also where what was imported has threads that do not.
 
-    A request may name a wheel that this process made. Until the program has ended, which closes standard input, a
-    Python that has imported nothing stays for it.
+    A request may name what this process made. Until the program has ended, which closes standard input, a Python
+    that has imported nothing stays for it.
     """
     client = sys.modules.get("imagewright._client_wheel")
-    if client is None or not client.path.cache_info().currsize:
+    if client is not None and client.path.cache_info().currsize:
+        _kept.append(os.path.dirname(client.path()))
+    if not _kept:
         os._exit(0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(ended, 0)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
-    os.execv(sys.executable, [sys.executable, "-IS", "-c", _KEEP, os.path.dirname(client.path())])
+    os.execv(sys.executable, [sys.executable, "-IS", "-c", _KEEP, *_kept])
 
 
 def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
     """The images of a file: of what ``names`` name, else of its tasks and workflows, else of its variables."""
     module = _load(path)
+    environments = _environments_of(module)
     variables = {name: value for name, value in vars(module).items() if _is_spec(value)}
+    variables.update(_images_of(path, module))
     entities = dict(_entities(module))
     configurations = dict(_configurations(module))
     found: List[Tuple[Any, Optional[str]]] = []
@@ -112,13 +129,16 @@ def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
             found += [(spec, name) for spec in configurations[name].values()]
         elif name in entities:
             found += _of_entities(path, {name: entities[name]}, configurations)
+        elif name in environments:
+            found += _of_environments(path, [environments[name]])
         else:
-            _refuse_name(path, name, [*entities, *configurations, *variables])
+            _refuse_name(path, name, [*entities, *environments, *configurations, *variables])
     if not names:
         of_file = [(spec, None) for spec in _built]
-        found = [*_of_entities(path, entities, configurations), *of_file] or _of_variables(variables)
+        of_tasks = [*_of_entities(path, entities, configurations), *_of_environments(path, environments.values())]
+        found = [*of_tasks, *of_file] or _of_variables(variables)
     if not found and not may_be_empty:
-        _refuse_empty(path, names, entities)
+        _refuse_empty(path, names, [*entities, *environments])
     return _merged(path, found, variables)
 
 
@@ -154,6 +174,8 @@ def _free(name: str, taken: Set[str]) -> str:
 
 
 def _key(path: Path, spec: Any) -> str:
+    if not _is_spec(spec):
+        return str(spec.uri)
     try:
         return _requests.key(_requests.fields(spec))
     except TypeError as error:
@@ -199,6 +221,46 @@ def _entities(module: ModuleType) -> Iterator[Tuple[str, Any]]:
             yield name, value
             if isinstance(value, LaunchPlan):
                 yield value.name, value
+
+
+def _environments_of(module: ModuleType) -> Dict[str, Any]:
+    """The environments of Flyte 2 in a module."""
+    if "flyte" not in sys.modules:
+        return {}
+    from . import _environments
+
+    return dict(_environments.environments(module))
+
+
+def _of_environments(path: Path, environments: Iterable[Any]) -> List[Tuple[Any, Optional[str]]]:
+    if not environments:
+        return []
+    from . import _environments
+
+    try:
+        return list(_environments.images(environments))
+    except ImagewrightError:
+        raise
+    except Exception as error:
+        _refuse_error(path, error)
+
+
+def _images_of(path: Path, module: ModuleType) -> Iterator[Tuple[str, Any]]:
+    """Variables of Flyte 2's images, as they are built."""
+    if "flyte" not in sys.modules:
+        return
+    from flyte import Image as FlyteImage
+
+    from . import _environments
+
+    for name, value in vars(module).items():
+        if isinstance(value, FlyteImage):
+            try:
+                image = _environments.as_built(value)
+            except Exception as error:
+                _refuse_error(path, error)
+            if image is not None:
+                yield name, image
 
 
 def _configurations(module: ModuleType) -> Iterator[Tuple[str, Dict[str, Any]]]:
@@ -312,15 +374,12 @@ def _refuse_name(path: Path, name: str, known: Sequence[str]) -> NoReturn:
     raise Refused(f"{_shown(str(path))} has no workflow, task or ImageSpec `{name}`", hint=hint)
 
 
-def _refuse_empty(path: Path, names: Sequence[str], entities: Dict[str, Any]) -> NoReturn:
+def _refuse_empty(path: Path, names: Sequence[str], entities: Sequence[str]) -> NoReturn:
     shown = _shown(str(path))
     if names:
         raise Refused(f"no task of {' and '.join(names)} in {shown} has an ImageSpec")
-    if entities:
-        raise Refused(
-            f"no task of {shown} has an ImageSpec", hint="give one to a task: `@task(container_image=ImageSpec(...))`"
-        )
-    hint = "name a file that has some"
-    if "flyte" in sys.modules:
-        hint = f"flyte builds an environment of Flyte 2, with imagewright as its builder: `flyte build {shown} ENV`"
-    raise Refused(f"{shown} has no ImageSpec, and no tasks", hint=hint)
+    if not entities:
+        raise Refused(f"{shown} has no ImageSpec, and no tasks", hint="name a file that has some")
+    is_flyte_2 = "flyte" in sys.modules and "flytekit" not in sys.modules
+    example = "TaskEnvironment(image=...)" if is_flyte_2 else "@task(container_image=ImageSpec(...))"
+    raise Refused(f"no task of {shown} has an image that is built", hint=f"give one to a task: `{example}`")

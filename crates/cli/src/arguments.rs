@@ -68,8 +68,8 @@ impl Command {
 #[derive(Debug, Args)]
 pub(crate) struct SpecArguments {
     /// The spec: a YAML or JSON file, or `-` for standard input, where a request may be (docs/python.md); or a Python
-    /// file, with names of workflows, tasks or ImageSpecs in it behind it (`train.py fit`, `train.py:image`), and without
-    /// any all that its tasks need. Of several, each has its line on standard output, in their order.
+    /// file, with names of workflows, tasks, environments or images in it behind it (`train.py fit`, `train.py:image`),
+    /// and without any all that its tasks need. Of several, each has its line on standard output, in their order.
     #[arg(required_unless_present = "all", value_name = "SPEC")]
     pub(crate) specs: Vec<PathBuf>,
     /// What the Python files below a folder have, too. Those are imported that import flytekit, flyte or imagewright.

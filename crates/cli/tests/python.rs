@@ -23,6 +23,7 @@ macro_rules! files {
 files! {
     agreement,
     client,
+    entities,
     examples,
     flyte,
     flyte_layers,

@@ -42,7 +42,7 @@ pub(crate) fn named(words: &[PathBuf]) -> Result<Vec<Named>, DiscoveryError> {
         let text = word.to_string_lossy();
         if let Some(python) = python_file(&text) {
             all.push(Named::Python(python));
-        } else if is_name(&text)
+        } else if (is_name(&text) || is_hyphenated(&text) && !word.exists())
             && let Some(Named::Python(file)) = all.last_mut()
         {
             // Also where there is a file of that name: that is `./train`.
@@ -73,6 +73,11 @@ fn python_file(text: &str) -> Option<PythonFile> {
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_alphabetic() || first == '_')
         && text.chars().all(|it| it.is_alphanumeric() || it == '_')
+}
+
+/// Whether a word can be of an environment or a launch plan, which have names that are none in Python.
+fn is_hyphenated(text: &str) -> bool {
+    is_name(&text.replace('-', "_")) && !text.starts_with('-')
 }
 
 fn no_file(name: &str) -> DiscoveryError {
@@ -110,12 +115,12 @@ mod tests {
     #[test]
     fn names_belong_to_the_python_file_before_them() {
         let words =
-            ["image.yaml", "a/train.py", "fit", "score", "-", "serve.py:image", "b.json"].map(PathBuf::from);
+            ["image.yaml", "a/train.py", "fit", "my-env", "-", "serve.py:image", "b.json"].map(PathBuf::from);
         let named = named(&words).unwrap();
         let spec = |path: &str| Named::Spec(path.into());
         let expected = vec![
             spec("image.yaml"),
-            python("a/train.py", &["fit", "score"]),
+            python("a/train.py", &["fit", "my-env"]),
             spec("-"),
             python("serve.py", &["image"]),
             spec("b.json"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::{Offline, Run, needed, run_within, small};
 
 const PACKAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../python");
-const FLOWS: &str = include_str!("entities.py");
+const FLOWS: &str = include_str!("../../../../python/tests/entities.py");
 
 /// Prints the images in a package that have a tag which flytekit makes, and whether one's task has it in its cache version.
 const IN_A_PACKAGE: &str = r"
@@ -68,61 +68,21 @@ impl World {
     }
 }
 
-/// The images without registry and tag.
-fn short(images: &BTreeSet<String>) -> String {
-    let mut short: Vec<&str> =
-        images.iter().map(|image| image.split(['/', ':']).nth_back(1).unwrap_or_default()).collect();
-    short.sort_unstable();
-    short.join(" ")
-}
-
-#[test]
-fn the_images_of_each_entity() {
-    let Some(world) = World::new() else { return };
-    for (name, expected) in [
-        ("outer", "nested"),
-        ("maps", "mapped mapped-before"),
-        ("plans", "planned"),
-        ("a_plan", "planned"),
-        ("array_of_plans", "planned"),
-        ("chooses", "otherwise then"),
-        ("fails", "failure"),
-        ("pods", "overridden overriding-side primary side"),
-        ("raws", "customized raw"),
-        ("templates", "configured in-the-file"),
-        ("configured", "configured"),
-        ("cached", "cached"),
-    ] {
-        assert_eq!(short(&world.images("name", &[name])), expected, "{name}");
-    }
-    let refused = world.run(&["name", "flows.py", "only_references"]).expect(2);
-    refused.says(&["no task of only_references in flows.py has an ImageSpec"]);
-    // Of what knows its tasks when it runs, all count; but no image that nothing leads to.
-    let all = world.images("name", &[]);
-    for (name, missing) in [("knows_later", "overriding-side"), ("is_eager", "overriding-side")] {
-        let expected = all.iter().filter(|image| !image.contains(missing)).cloned().collect();
-        assert_eq!(short(&world.images("name", &[name])), short(&expected), "{name}");
-    }
-    // Two images of one task have two locks.
-    let several = world.run(&["lock", "flows.py", "in_a_pod"]).expect(2);
-    several.says(&["flows.py:in_a_pod (in_a_pod), flows.py:in_a_pod-2 (in_a_pod)"]);
-}
-
 #[test]
 fn a_file_has_the_images_that_flytekit_packages() {
     let Some(world) = World::new() else { return };
-    let names = world.images("name", &[]);
-    assert_eq!(world.images("tag", &[]).len(), names.len());
-    let asked = world.run(&["exists", "flows.py", "raws"]).expect(1);
-    assert_eq!(asked.stdout.lines().count(), 2, "{}", asked.stdout);
     let planned = world.run(&["plan", "flows.py", "raws", "--json"]).expect(0);
-    let plans: Vec<serde_json::Value> =
-        planned.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let planned: BTreeSet<String> =
-        plans.iter().map(|plan| plan["image"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(planned, world.images("name", &["raws"]));
-
-    assert_eq!(world.images("build", &[]), names);
+    let image = |line: &str| {
+        serde_json::from_str::<serde_json::Value>(line).unwrap()["image"].as_str().unwrap().to_owned()
+    };
+    let planned: BTreeSet<String> = planned.stdout.lines().map(image).collect();
+    let tags: BTreeSet<String> =
+        planned.iter().map(|name| name.rsplit_once(':').unwrap().1.to_owned()).collect();
+    assert_eq!(tags.len(), 2);
+    assert_eq!(world.images("tag", &["raws"]), tags);
+    world.run(&["exists", "flows.py", "raws"]).expect(1);
+    let names = world.images("build", &[]);
+    assert!(planned.is_subset(&names), "{planned:?} are not all in {names:?}");
     world.run(&["exists", "flows.py"]).expect(0);
     let pushed = pushes(&world);
     let host = world.offline.registry.host();
@@ -133,6 +93,50 @@ fn a_file_has_the_images_that_flytekit_packages() {
     let printed = world.program("python", &["-c", IN_A_PACKAGE, "made.tgz", &host]);
     assert_eq!(printed.lines().map(str::to_owned).collect::<BTreeSet<_>>(), names);
     assert_eq!(pushes(&world), pushed, "no image is made again");
+}
+
+const ENVIRONMENT: &str = r#"
+import flyte
+
+image = (
+    flyte.Image.from_base("REGISTRY/base:1")
+    .clone(name="served", registry="REGISTRY", python_version=(3, 11), extendable=True)
+    .with_pip_packages("gamma", index_url="INDEX")
+    .with_source_file("flows.py", "/opt/")
+)
+first = flyte.TaskEnvironment(name="the-first", image=image)
+last = flyte.TaskEnvironment(
+    name="the-last", image=image.clone(name="last", extendable=True).with_env_vars({"A": "b"}).with_code_bundle(), depends_on=[first]
+)
+"#;
+
+/// Prints the names that flyte has for what it builds. Where nobody can be asked it takes images for built.
+const NAMES_OF_FLYTE: &str = r"
+import flyte, served
+
+class Nobody:
+    def get_checkers(self): return []
+
+flyte.init(image_builder=Nobody())
+print(*flyte.build_images(served.last).image_lookup.values(), sep='\n')
+";
+
+#[test]
+fn the_images_of_an_environment_have_the_names_that_flyte_gives_them() {
+    let Some(world) = World::new() else { return };
+    let (host, index) = (world.offline.registry.host(), world.offline.index.url());
+    world
+        .offline
+        .workshop
+        .write("served.py", ENVIRONMENT.replace("REGISTRY", &host).replace("INDEX", &index));
+    let built = world.run(&["build", "served.py", "the-last"]).expect(0);
+    let built: BTreeSet<&str> = built.stdout.lines().collect();
+    let flytes = world.program("python", &["-c", NAMES_OF_FLYTE]);
+    assert_eq!(built, flytes.lines().collect::<BTreeSet<_>>());
+    assert_eq!(built.len(), 2);
+    world.run(&["exists", "served.py", "first"]).expect(0);
+    let inspected = world.run(&["inspect", "served.py:image"]).expect(0);
+    assert!(inspected.stdout.contains("gamma 1.0"), "{}", inspected.stdout);
 }
 
 /// How often something was written to the registry.
