@@ -52,6 +52,8 @@ pub(crate) struct Job<'a> {
     pub(crate) declared: Declared,
     /// The user's files that are copied.
     pub(crate) sources: Sources,
+    /// Whether what is pinned is made at once, by this builder.
+    pub(crate) is_made_here: bool,
     pub(crate) started: Instant,
     pub(crate) fetched: Fetched,
 }
@@ -132,6 +134,7 @@ impl<'a> Job<'a> {
             built_base: None,
             declared,
             sources,
+            is_made_here: false,
             started,
             fetched: Fetched::default(),
         };

@@ -147,6 +147,7 @@ impl Machine {
         };
         let job = job.over_base(request.push).await?;
         let docker = job.docker().await?;
+        let job = Job { is_made_here: docker.is_none(), ..job };
         let inputs = job.inputs()?;
         let lock = job.lock(&inputs, made_from).await?;
         let (digest, parts, provenance) = match docker {

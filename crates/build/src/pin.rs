@@ -8,6 +8,7 @@ use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Re
 use imagewright_oci::{Digest, Platform};
 use imagewright_pypa::PackageName;
 use imagewright_spec::{Outcome, as_locked};
+use tokio::sync::SetOnce;
 
 use crate::BuildError;
 use crate::event::Stage;
@@ -129,7 +130,12 @@ impl Job<'_> {
         previous: Option<&Previous>,
     ) -> Result<BTreeSet<PackageName>, BuildError> {
         let (machine, request) = (self.machine, self.request);
-        let uv = self.machine.uv().await?;
+        let uv = SetOnce::new();
+        let finding = async {
+            let found = machine.uv().await?;
+            uv.set(found).expect("it is found once");
+            Ok::<_, BuildError>(())
+        };
         let builder = self.wheel_maker(inputs, lock.epoch);
         let locker = Locker {
             client: &machine.client,
@@ -148,6 +154,20 @@ impl Job<'_> {
             refresh: request.refresh,
             offline: request.offline,
         };
+        // A base is looked into while uv is installed.
+        let ((), there) = tokio::try_join!(finding, self.resolve_with(inputs, &locker, lock, previous))?;
+        Ok(there)
+    }
+
+    /// Resolves for each platform with what `locker` has.
+    async fn resolve_with(
+        &self,
+        inputs: &Inputs,
+        locker: &Locker<'_>,
+        lock: &mut Lock,
+        previous: Option<&Previous>,
+    ) -> Result<BTreeSet<PackageName>, BuildError> {
+        let (machine, request) = (self.machine, self.request);
         let (earlier, previous) = (previous, previous.filter(|_| self.prefers_earlier()));
         let keeping = previous.map(Previous::keeping).unwrap_or_default();
         let mut everywhere: Option<BTreeSet<PackageName>> = None;
@@ -158,7 +178,7 @@ impl Job<'_> {
             let pinned = previous.and_then(|previous| Some((previous, previous.lock.platform(platform)?)));
             let upgrade = match pinned {
                 Some((Previous { is_foreign: true, place, .. }, pinned)) => {
-                    request.upgrade.with(self.unconfirmed(&locker, pinned, place).await)
+                    request.upgrade.with(self.unconfirmed(locker, pinned, place).await)
                 }
                 _ => request.upgrade.clone(),
             };
@@ -170,8 +190,13 @@ impl Job<'_> {
                     },
                 );
             let pinned = pinned.as_ref();
+            let ground = locker.ground(&self.recipe, platform, pinned).await?;
+            if let Some(compiler) = ground.compiler().filter(|_| self.compiles(inputs)) {
+                self.producer(self.shelves(), inputs, lock.epoch).unpack_ahead(compiler);
+            }
+            // Boxed, because it is a large future.
             let Locked { lock: mut pinned, there, warnings, .. } =
-                locker.lock(&self.recipe, platform, pinned).await?;
+                Box::pin(locker.lock(&self.recipe, platform, ground)).await?;
             everywhere = Some(match everywhere {
                 None => there.into_iter().collect(),
                 Some(mut others) => {
@@ -186,6 +211,11 @@ impl Job<'_> {
             lock.platforms.insert(platform.to_string(), pinned);
         }
         Ok(everywhere.unwrap_or_default())
+    }
+
+    /// Whether there will be something to compile, as far as that can be told before it is known what.
+    fn compiles(&self, inputs: &Inputs) -> bool {
+        self.is_made_here && !inputs.asked.requirements.is_empty()
     }
 
     /// What steps came to before, but for what is to be chosen anew.

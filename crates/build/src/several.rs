@@ -1,7 +1,5 @@
 //! Several images side by side in one process: each once, and those first that others are on top of.
 
-use std::num::NonZeroUsize;
-
 use futures_util::StreamExt as _;
 use futures_util::stream::{self, FuturesUnordered};
 use imagewright_spec::BuilderName;
@@ -13,9 +11,10 @@ use crate::native::{BuildRequest, Machine};
 use crate::report::BuildReport;
 use crate::schedule::{Schedule, State};
 
-/// The fewest and the most images that are under way at once. What is made for them is bounded by the machine
-/// ([`Workplace`](crate::Workplace)); this bounds the resolvers, each of which is a process.
-const AT_ONCE: (usize, usize) = (4, 8);
+/// How many images are under way at once. What is made for them is bounded by the machine
+/// ([`Workplace`](crate::Workplace)); this bounds the resolvers, each of which is a process that waits for the network
+/// most of its time, so that there is something to make as long as there are images.
+const AT_ONCE: usize = 16;
 
 /// One of several images to build.
 #[derive(Clone, Debug)]
@@ -59,9 +58,8 @@ pub async fn build_all(orders: &[Order]) -> Outcomes {
     let mut states = vec![State::Waiting; orders.len()];
     let mut failed_first = None;
     let mut running = FuturesUnordered::new();
-    let at_once = at_once(orders);
     loop {
-        while failed_first.is_none() && running.len() < at_once {
+        while failed_first.is_none() && running.len() < AT_ONCE {
             let Some(next) = schedule.next(&states, running.is_empty()) else { break };
             states[next] = State::Running;
             running.push(async move { (next, orders[next].build().await) });
@@ -87,19 +85,14 @@ pub async fn build_all(orders: &[Order]) -> Outcomes {
 /// Whether each of several images exists.
 pub async fn exist_all(orders: &[Order]) -> Vec<Result<Existence, BuildError>> {
     let answers = orders.iter().map(|order| order.machine.exists(&order.request));
-    stream::iter(answers).buffered(at_once(orders)).collect().await
+    stream::iter(answers).buffered(AT_ONCE).collect().await
 }
 
 /// What the build of each of several images would do.
 pub async fn forecast_all(orders: &[Order]) -> Vec<Result<Forecast, BuildError>> {
     // Boxed, because each is a large future.
     let forecasts = orders.iter().map(|order| Box::pin(order.machine.forecast(&order.request)));
-    stream::iter(forecasts).buffered(at_once(orders)).collect().await
-}
-
-fn at_once(orders: &[Order]) -> usize {
-    let threads = orders.first().map_or(1, |order| NonZeroUsize::get(order.machine.threads));
-    (2 * threads).clamp(AT_ONCE.0, AT_ONCE.1)
+    stream::iter(forecasts).buffered(AT_ONCE).collect().await
 }
 
 impl Order {

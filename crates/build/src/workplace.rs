@@ -15,11 +15,14 @@ use tokio::sync::{OnceCell, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use bases::Bases;
 
+use crate::bytecode::CompilerPool;
+
 /// What all builds of one process share; every clone is the same.
 #[derive(Clone, Debug, Default)]
 pub struct Workplace {
     pub(crate) line: Line,
     pub(crate) memory: Memory,
+    pub(crate) compilers: CompilerPool,
     pub(crate) uv: Arc<OnceCell<Uv>>,
     pub(crate) bases: Bases,
     pub(crate) made: MadeNow,

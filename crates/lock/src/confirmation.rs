@@ -50,7 +50,7 @@ impl Locker<'_> {
 
     async fn are_confirmed(&self, archives: &[&InterpreterArchive]) -> Result<bool, LockError> {
         for archive in archives {
-            if !self.archives().confirms(archive).await? {
+            if !self.archives().await.confirms(archive).await? {
                 return Ok(false);
             }
         }

@@ -51,7 +51,7 @@ impl Locker<'_> {
                 let kept = previous.and_then(|previous| added_before(previous, *version, &triple));
                 match kept {
                     Some(archive) => added(archive.clone()),
-                    None => added(self.archives().interpreter(*version, &triple).await?),
+                    None => added(self.archives().await.interpreter(*version, &triple).await?),
                 }
             }
         })
@@ -91,18 +91,18 @@ impl Locker<'_> {
             InterpreterSource::Archive { archive } => archive.version,
             InterpreterSource::Base | InterpreterSource::Debian => interpreter.minor.into(),
         };
-        let source = CompilerSource::Archives { archives: self.archives().compilers(wanted).await? };
+        let source = CompilerSource::Archives { archives: self.archives().await.compilers(wanted).await? };
         let minor = interpreter.minor;
         let identity = source.identity(minor).expect("this machine's archive is there");
         Ok(CompilerLock { identity, minor, source })
     }
 
-    pub(crate) fn archives(&self) -> ArchiveResolver<'_> {
+    pub(crate) async fn archives(&self) -> ArchiveResolver<'_> {
         ArchiveResolver {
             store: self.store,
             downloads: self.downloads,
             mirror: self.python_mirror,
-            uv: self.uv,
+            uv: self.uv().await,
             host: self.host,
         }
     }

@@ -54,7 +54,7 @@ pub use error::LockError;
 pub use implied::is_implied;
 pub use lease::lease;
 pub use local::{LocalImageError, OpenedImage};
-pub use locker::{Locked, Locker, locked_base};
+pub use locker::{Ground, Locked, Locker, locked_base};
 pub use results::{AptResult, Results, SystemPackage};
 pub use threshold::{BUCKETS, LEAST_THRESHOLD, MOST_COPY_LAYERS, MOST_LAYERS, copy_layers, threshold};
 pub use upgrade::{Pin, Upgrade};

@@ -8,6 +8,7 @@ use imagewright_pypa::{Libc, PackageName, PythonMinor, StatedVersion, TargetPyth
 use imagewright_recipe::{Base, Recipe};
 use imagewright_registry::Client;
 use imagewright_store::Store;
+use tokio::sync::SetOnce;
 
 use crate::LockError;
 use crate::archive::PythonMirror;
@@ -17,7 +18,7 @@ use crate::base_image::{BaseImage, BuiltBase};
 use crate::choice::{InterpreterChoice, choose};
 use crate::completion::complete;
 use crate::debian::{DebianResolver, Purpose, debian_artifact};
-use crate::document::{BaseLock, Distribution, PlatformLock};
+use crate::document::{BaseLock, CompilerLock, Distribution, PlatformLock};
 use crate::download::Downloads;
 use crate::facts::Installed;
 use crate::implied::implied;
@@ -37,8 +38,8 @@ pub struct Locker<'a> {
     pub store: &'a Store,
     /// For wheels.
     pub downloads: &'a Downloads,
-    /// The resolver of Python packages.
-    pub uv: &'a Uv,
+    /// The resolver of Python packages, once it is found: what is pinned before them does not wait for that.
+    pub uv: &'a SetOnce<Uv>,
     /// The machine.
     pub host: &'a Host,
     /// What is asked for in Python packages, and the indexes for it.
@@ -61,6 +62,24 @@ pub struct Locker<'a> {
     pub refresh: Refresh,
     /// Whether only what is in caches may be used.
     pub offline: bool,
+}
+
+/// What the Python packages of an image are installed on: base, interpreter and compiler, pinned.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    base: BaseImage,
+    choice: InterpreterChoice,
+    /// What is pinned so far.
+    root: PlatformLock,
+    /// What of an earlier lock is kept where it still serves.
+    previous: Option<PlatformLock>,
+}
+
+impl Ground {
+    /// The compiler of bytecode, when there will be any.
+    pub fn compiler(&self) -> Option<&CompilerLock> {
+        self.root.compiler.as_ref()
+    }
 }
 
 /// What was pinned, and what was learnt on the way.
@@ -87,16 +106,17 @@ struct Earlier<'a> {
 const OWN_LAYERS: usize = 5;
 
 impl Locker<'_> {
-    /// Pins everything that `recipe` asks for on `platform`; what `previous` has is kept where it still serves.
-    pub async fn lock(
+    /// Pins what comes before the packages that `recipe` asks for on `platform`; what `previous` has is kept where it
+    /// still serves.
+    pub async fn ground(
         &self,
         recipe: &Recipe,
         platform: &Platform,
         previous: Option<&PlatformLock>,
-    ) -> Result<Locked, LockError> {
-        let previous = previous.filter(|_| self.refresh == Refresh::WhenOld);
-        let previous = previous.map(|previous| self.upgrade.released(previous));
-        let previous = previous.as_ref();
+    ) -> Result<Ground, LockError> {
+        let kept = previous.filter(|_| self.refresh == Refresh::WhenOld);
+        let kept = kept.map(|previous| self.upgrade.released(previous));
+        let previous = kept.as_ref();
         let pinned = self.pin_base(recipe, platform, previous).await?;
         let directory = self.host.working_directory();
         let base = locked_base(self.client, &self.debian, &pinned, platform, directory, self.homes).await?;
@@ -107,10 +127,6 @@ impl Locker<'_> {
         } else {
             None
         };
-        let earlier = previous.map(|previous| Earlier {
-            packages: &previous.packages,
-            is_over_this_base: previous.base.is_of_same_name(&pinned),
-        });
         let root = PlatformLock {
             base: pinned,
             interpreter,
@@ -123,6 +139,21 @@ impl Locker<'_> {
             // What is built may need what apt has chosen before.
             results: previous.map(|previous| previous.results.clone()).unwrap_or_default(),
         };
+        Ok(Ground { base, choice, root, previous: kept })
+    }
+
+    /// Pins the packages on top of `ground`, and with them everything that `recipe` asks for on `platform`.
+    pub async fn lock(
+        &self,
+        recipe: &Recipe,
+        platform: &Platform,
+        ground: Ground,
+    ) -> Result<Locked, LockError> {
+        let Ground { base, choice, root, previous } = ground;
+        let earlier = previous.as_ref().map(|previous| Earlier {
+            packages: &previous.packages,
+            is_over_this_base: previous.base.is_of_same_name(&root.base),
+        });
         let resolution = self.resolve(platform, &base, &choice, &root, earlier).await?;
         let PythonResolution { packages, kept, there, warnings } = resolution;
         let packages = complete(self.downloads, packages).await?;
@@ -151,6 +182,11 @@ impl Locker<'_> {
             ..root
         };
         Ok(Locked { lock, base, there, warnings })
+    }
+
+    /// The resolver of Python packages; waits until it is found.
+    pub(crate) async fn uv(&self) -> &Uv {
+        self.uv.wait().await
     }
 
     /// Pins the base: at what the previous lock has, while the spec still asks for the same.
@@ -226,7 +262,7 @@ impl Locker<'_> {
         };
         let implied = implied(&asked.requirements, minor, is_given);
         asked.requirements.extend(implied);
-        // uv asks some Python for its bearings; the compiler is one that it finds at once, when it is there.
+        // uv asks some Python for its bearings; the compiler is one, when it is there.
         let bearings = match &root.compiler {
             Some(lock) => self.store.root(&lock.root_id())?.map(|root| lock.program(&root)),
             None => None,

@@ -100,8 +100,8 @@ impl Job {
     /// How often it is measured.
     pub(super) fn runs(self) -> usize {
         match self {
-            Self::Cold | Self::TenDisjoint | Self::TenSharing => 3,
-            Self::PlusOne | Self::Nothing | Self::Again => 5,
+            Self::Cold | Self::TenSharing => 3,
+            Self::PlusOne | Self::Nothing | Self::Again | Self::TenDisjoint => 5,
             Self::Torch => 1,
             Self::Python => 15,
         }

@@ -21,7 +21,8 @@ pub(super) fn section(job: Job, sides: &[Side]) -> String {
         }
         [together, other] if !job.ten().is_empty() => {
             let ratio = median(&together.samples) / median(&other.samples);
-            format!("\nAll ten at once take {ratio:.2} times as long.\n")
+            let (least, most) = spread(&together.samples, &other.samples);
+            format!("\nAll ten at once take {ratio:.2} times as long; run by run, {least:.2} to {most:.2}.\n")
         }
         _ => String::new(),
     };
@@ -57,6 +58,12 @@ fn median(samples: &[Sample]) -> f64 {
     if seconds.len() % 2 == 1 { seconds[middle] } else { f64::midpoint(seconds[middle - 1], seconds[middle]) }
 }
 
+/// The least and the greatest ratio of runs that took turns.
+fn spread(samples: &[Sample], others: &[Sample]) -> (f64, f64) {
+    let ratios = samples.iter().zip(others).map(|(one, other)| one.seconds / other.seconds);
+    ratios.fold((f64::INFINITY, 0.0), |(least, most), ratio| (ratio.min(least), ratio.max(most)))
+}
+
 fn megabytes(bytes: u64) -> String {
     let tenths = bytes / 100_000;
     format!("{}.{} MB", tenths / 10, tenths % 10)
@@ -77,6 +84,13 @@ mod tests {
             "head\n<!-- cold -->\nnew\n<!-- end of cold -->\ntail\n"
         );
         assert!(replace(&path, Job::Torch, "new\n").is_err());
+    }
+
+    #[test]
+    fn each_run_has_its_own_ratio() {
+        let samples = [3.0, 1.0].map(|seconds| Sample { seconds, ..Sample::default() });
+        let others = [4.0, 2.0].map(|seconds| Sample { seconds, ..Sample::default() });
+        assert_eq!(spread(&samples, &others), (0.5, 0.75));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod error;
 mod kept;
+mod pool;
 mod process;
 mod scratch;
 mod tasks;
@@ -22,7 +23,7 @@ use imagewright_store::{Condition, DocumentKind, Flag, Store};
 
 pub use error::BytecodeError;
 pub(crate) use kept::{Kept, Merged};
-use process::Process;
+pub(crate) use pool::CompilerPool;
 use scratch::Scratch;
 use tasks::{Source, Task, tasks, tasks_of};
 
@@ -41,6 +42,8 @@ pub(crate) struct Compiler {
     pub(crate) identity: String,
     /// How many processes work at once.
     pub(crate) threads: NonZeroUsize,
+    /// Those that run.
+    pub(crate) pool: CompilerPool,
 }
 
 impl Compiler {
@@ -112,7 +115,7 @@ impl Compiler {
 
     fn work(&self, work: &Work<'_>) -> Result<(), BytecodeError> {
         let Some(mut task) = work.next() else { return Ok(()) };
-        let mut process = Process::start(&self.command)?;
+        let mut process = self.pool.take(&self.command, self.threads)?;
         loop {
             process.send(&task)?;
             process.receive(&task, |path, content| {
@@ -121,9 +124,11 @@ impl Compiler {
             })?;
             match work.next() {
                 Some(following) => task = following,
-                None => return Ok(()),
+                None => break,
             }
         }
+        process.give_back();
+        Ok(())
     }
 }
 
@@ -174,6 +179,7 @@ mod tests {
             command: vec!["/nowhere".into()],
             identity: String::new(),
             threads: NonZeroUsize::MIN,
+            pool: CompilerPool::default(),
         };
         let _held = store.try_lease(&compiler.key(&wheel, &scheme)).unwrap().unwrap();
         let abandoned = Abandoned::default();

@@ -42,6 +42,12 @@ impl Process {
         Ok(Self { child, input, output })
     }
 
+    /// Tells processes apart.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Hands over the sources of a task.
     pub(super) fn send(&mut self, task: &Task<'_>) -> Result<(), BytecodeError> {
         let sent = write_length(&mut self.input, task.modules.len());

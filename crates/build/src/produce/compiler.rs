@@ -18,10 +18,23 @@ use crate::bytecode::Compiler;
 use imagewright_lock::lease;
 
 impl Producer {
-    /// The compiler of a lock, ready to be started.
-    pub(super) async fn compiler(&self, lock: &CompilerLock) -> Result<Compiler, BuildError> {
+    /// The compiler of a lock that has one, ready to be started.
+    pub(super) async fn compiler_of(
+        &self,
+        lock: Option<&CompilerLock>,
+    ) -> Result<Option<Compiler>, BuildError> {
+        let Some(lock) = lock else { return Ok(None) };
         let command = lock.command(&self.compiler_root(lock).await?);
-        Ok(Compiler { command, identity: lock.identity.clone(), threads: self.threads })
+        let (identity, pool) = (lock.identity.clone(), self.workplace.compilers.clone());
+        Ok(Some(Compiler { command, identity, threads: self.threads, pool }))
+    }
+
+    /// Unpacks a compiler while packages are being resolved, if the store does not have it yet.
+    ///
+    /// What fails is asked for again when a layer needs it, and fails then.
+    pub(crate) fn unpack_ahead(&self, lock: &CompilerLock) {
+        let (producer, lock) = (self.clone(), lock.clone());
+        drop(tokio::spawn(async move { producer.compiler_root(&lock).await }));
     }
 
     /// A file that starts the compiler of a lock, for programs that want the path of a Python.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use imagewright_debian::{
     DebianPackage, PackageRecord, Spool, UnpackedPackage, database_layer, package_layer, unpack_packages,
 };
@@ -61,11 +61,13 @@ impl Producer {
 
     /// The files of packages: all of them before the first is unpacked.
     pub(super) async fn debian_files(&self, packages: &[DebianPackage]) -> Result<Files, BuildError> {
-        let fetched = packages.iter().map(|package| async move {
-            let artifact = debian_artifact(&self.downloads, &self.mirrors, package).await?;
-            Ok::<_, BuildError>((artifact.digest, artifact.path))
-        });
+        let fetched: Vec<_> = packages.iter().map(|package| self.debian_file(package).boxed()).collect();
         stream::iter(fetched).buffer_unordered(FETCHES).try_collect().await
+    }
+
+    async fn debian_file(&self, package: &DebianPackage) -> Result<(Digest, PathBuf), BuildError> {
+        let artifact = debian_artifact(&self.downloads, &self.mirrors, package).await?;
+        Ok((artifact.digest, artifact.path))
     }
 
     /// Takes packages apart, in their order.

@@ -18,10 +18,7 @@ impl Producer {
         group: &InterpreterGroup,
     ) -> Result<LayerRecord, BuildError> {
         let artifact = interpreter_artifact(&self.downloads, &self.python_mirror, &group.archive).await?;
-        let compiler = match &group.compiler {
-            Some(lock) => Some(self.compiler(lock).await?),
-            None => None,
-        };
+        let compiler = self.compiler_of(group.compiler.as_ref()).await?;
         let _share = self.workplace.memory.take(Memory::PACKAGES).await;
         let (producer, group, definition) = (self.clone(), group.clone(), definition.clone());
         blocking(move || {

@@ -25,11 +25,8 @@ impl Producer {
         group: &WheelGroup,
     ) -> Result<LayerRecord, BuildError> {
         let fetched = group.packages.iter().map(|package| self.fetch(package));
-        let artifacts: Vec<ArtifactFile> = stream::iter(fetched).buffered(FETCHES).try_collect().await?;
-        let compiler = match &group.compiler {
-            Some(lock) => Some(self.compiler(lock).await?),
-            None => None,
-        };
+        let fetched = stream::iter(fetched).buffered(FETCHES).try_collect::<Vec<ArtifactFile>>();
+        let (artifacts, compiler) = tokio::try_join!(fetched, self.compiler_of(group.compiler.as_ref()))?;
         let _share = self.workplace.memory.take(Memory::WHEELS).await;
         let abandoned = Abandoned::default();
         let compiler = compiler.map(|compiler| (compiler, abandoned.flag()));

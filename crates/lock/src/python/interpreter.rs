@@ -7,7 +7,7 @@ use crate::uv::Host;
 
 /// The first Python on `PATH` that is a program and no script.
 ///
-/// Version managers put scripts there that take 0.1 s to find the real one, on every start.
+/// What uv learns of a program it remembers; a script it asks again on every start, which takes a quarter of a second.
 pub(super) fn on_path(host: &Host) -> Option<PathBuf> {
     let names =
         ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10", "python3.9"];

@@ -22,7 +22,7 @@ pub struct PythonRequest<'a> {
     pub refresh: Refresh,
     /// Whether only what is in the cache may be used.
     pub offline: bool,
-    /// A Python of this machine that uv may ask for its own bearings; searched for on `PATH` when absent.
+    /// A Python that uv may ask for its own bearings where `PATH` has none.
     pub interpreter: Option<&'a Path>,
     /// A folder of ours, where uv keeps index pages and metadata between resolutions.
     pub cache: &'a Path,

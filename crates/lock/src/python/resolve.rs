@@ -163,8 +163,8 @@ impl<'a> Question<'a> {
         if !further.contains(&"--universal") {
             arguments.extend(["--python-platform".to_owned(), self.platform.to_owned()]);
         }
-        let on_path = || interpreter::on_path(self.request.host);
-        if let Some(python) = self.request.interpreter.map(Path::to_owned).or_else(on_path) {
+        let given = || self.request.interpreter.map(Path::to_owned);
+        if let Some(python) = interpreter::on_path(self.request.host).or_else(given) {
             arguments.extend(["--python".to_owned(), python.display().to_string()]);
         }
         arguments.extend(further.iter().map(|&word| word.to_owned()));

@@ -26,7 +26,7 @@ pub(crate) struct Building<'a> {
     pub(crate) locker: &'a Locker<'a>,
     pub(crate) root: BuildRoot<'a>,
     pub(crate) target: &'a TargetPython,
-    /// A Python of this machine that uv may ask for its own bearings.
+    /// A Python that uv may ask for its own bearings where this machine has none.
     pub(crate) bearings: Option<&'a Path>,
     /// What was pinned before.
     pub(crate) previous: &'a [LockedPackage],
@@ -84,14 +84,14 @@ impl<'a> Building<'a> {
         asked: &Asked,
         installed: &[(PackageName, Version)],
     ) -> Result<PythonResolution, LockError> {
-        let Locker { store, uv, .. } = self.locker;
+        let Locker { store, .. } = self.locker;
         let (cache, scratch, wheels) = (store.cache("uv")?, store.scratch_directory()?, Wheels::new(store)?);
         let python = self.python_for(project).await;
         let request = PythonRequest {
             interpreter: python.as_deref(),
             ..self.request(asked, installed, self.previous, &wheels, (&cache, scratch.path()))
         };
-        let ProjectPins { pins, warnings } = pins(uv, &request, project).await?;
+        let ProjectPins { pins, warnings } = pins(self.locker.uv().await, &request, project).await?;
         let mut resolution = PythonResolution { warnings, ..PythonResolution::default() };
         let mut lines: Vec<(Option<Index>, Vec<Requirement>)> = Vec::new();
         for pin in pins {
@@ -222,11 +222,11 @@ impl<'a> Building<'a> {
         previous: &[LockedPackage],
         wheels: &Wheels,
     ) -> Result<Result<PythonResolution, PythonError>, LockError> {
-        let Locker { store, uv, .. } = self.locker;
+        let store = self.locker.store;
         let scratch = store.scratch_directory()?;
         let cache = store.cache("uv")?;
         let request = self.request(asked, installed, previous, wheels, (&cache, scratch.path()));
-        Ok(resolve(uv, &request).await)
+        Ok(resolve(self.locker.uv().await, &request).await)
     }
 
     fn request<'r>(
@@ -255,11 +255,11 @@ impl<'a> Building<'a> {
     /// Whether a requirement is one for the target: nothing is built for another.
     async fn is_wanted(&self, source: &SourceRequirement, wheels: &Wheels) -> Result<bool, LockError> {
         let Some(marker) = &source.marker else { return Ok(true) };
-        let Locker { store, uv, .. } = self.locker;
+        let store = self.locker.store;
         let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
         let asked = Asked { indexes: self.locker.asked.indexes.clone(), ..Asked::default() };
         let request = self.request(&asked, &[], &[], wheels, (&cache, scratch.path()));
-        Ok(holds(uv, &request, marker).await?)
+        Ok(holds(self.locker.uv().await, &request, marker).await?)
     }
 
     /// Builds what a requirement names; it is about the wheel then.
@@ -302,11 +302,13 @@ impl<'a> Building<'a> {
         wheels: &mut Wheels,
         stack: &Stack,
     ) -> Result<bool, LockError> {
-        let Locker { store, uv, downloads, .. } = self.locker;
+        let Locker { store, downloads, .. } = self.locker;
         let (cache, scratch) = (store.cache("uv")?, store.scratch_directory()?);
         let request = self.request(asked, &[], previous, wheels, (&cache, scratch.path()));
         let pages = IndexPages { store, downloads };
-        let Some(found) = sdist(uv, &request, pages, lacking).await? else { return Ok(false) };
+        let Some(found) = sdist(self.locker.uv().await, &request, pages, lacking).await? else {
+            return Ok(false);
+        };
         let pin = self.fetcher().pin(&found).await?;
         let (wheel, build) = self.build(pin, None, stack).await?;
         wheels.add(store, Place::Index, &wheel, build)?;
