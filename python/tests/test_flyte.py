@@ -7,11 +7,11 @@ import os
 import subprocess
 import sys
 import threading
-import urllib.request
 from pathlib import Path
 from typing import Any, Dict
 
 import pytest
+from images import digest
 
 flyte = pytest.importorskip("flyte")
 
@@ -74,15 +74,6 @@ def inside(image: str, program: str) -> Dict[str, Any]:
     return answer
 
 
-def manifest(image: str) -> str:
-    host, rest = image.split("/", 1)
-    name, tag = rest.rsplit(":", 1)
-    asked = urllib.request.Request(f"http://{host}/v2/{name}/manifests/{tag}", method="HEAD")
-    asked.add_header("Accept", "application/vnd.oci.image.manifest.v1+json")
-    with urllib.request.urlopen(asked) as answer:
-        return str(answer.headers["Docker-Content-Digest"])
-
-
 def test_an_image_is_built_pushed_and_runs_its_task(
     flytes: Path, registry: str, bases: str, network: None, unique: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,7 +113,7 @@ def test_an_image_is_built_pushed_and_runs_its_task(
         "image": image.uri,
     }
     # Another process finds it in the registry, and builds nothing; it may be forced to.
-    before = manifest(image.uri)
+    before = digest(image.uri)
     program = (
         "import sys, flyte, pathlib\n"
         "from flyte._internal.imagebuild.image_builder import ImageBuildEngine as engine\n"
@@ -138,7 +129,7 @@ def test_an_image_is_built_pushed_and_runs_its_task(
     )
     assert found.stdout.split() == [image.uri, "None"]
     flyte.build(image, force=True)
-    assert manifest(image.uri) == before
+    assert digest(image.uri) == before
 
 
 PROJECT = """\

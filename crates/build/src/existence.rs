@@ -3,7 +3,7 @@
 use imagewright_oci::{
     Descriptor, Digest, ImageConfig, ImageIndex, ImageManifest, ImageReference, Manifest, Platform,
 };
-use imagewright_registry::Client;
+use imagewright_registry::{Client, RegistryError};
 use imagewright_spec::{Declared, Outcome, as_locked};
 use imagewright_store::{Store, TagRecord};
 use serde::Serialize;
@@ -55,6 +55,57 @@ pub(crate) struct Wanted<'a> {
     pub(crate) lock: Option<&'a GivenLock>,
 }
 
+/// What a registry has under a digest.
+#[derive(Debug)]
+pub(crate) enum There {
+    /// An image, with its configuration.
+    Image { manifest: Box<ImageManifest>, config: Box<ImageConfig> },
+    /// Images for several platforms.
+    Index(ImageIndex),
+}
+
+impl There {
+    pub(crate) async fn read(
+        client: &Client,
+        reference: &ImageReference,
+        digest: Digest,
+    ) -> Result<Option<Self>, BuildError> {
+        let pinned = reference.with_digest(digest);
+        let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown(reference))? else {
+            return Ok(None);
+        };
+        let manifest = Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
+            .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
+        let manifest = match manifest {
+            Manifest::Index(index) => return Ok(Some(Self::Index(index))),
+            Manifest::Image(manifest) => manifest,
+        };
+        let bytes = client.fetch_bytes(reference, &manifest.config).await.map_err(unknown(reference))?;
+        let config = serde_json::from_slice(&bytes)
+            .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
+        Ok(Some(Self::Image { manifest, config }))
+    }
+
+    /// The platforms that it is for, where those are not all that are wanted.
+    pub(crate) fn lacks(&self, platforms: &[Platform]) -> Option<Vec<Platform>> {
+        match self {
+            Self::Image { config, .. } => {
+                let is_it = matches!(platforms, [wanted] if wanted.accepts(&config.platform));
+                (!is_it).then(|| vec![config.platform.clone()])
+            }
+            Self::Index(index) => {
+                let is_it = platforms.iter().all(|wanted| index.for_platform(wanted).is_some());
+                (!is_it).then(|| index.platforms())
+            }
+        }
+    }
+}
+
+/// The registry did not say what is under a tag.
+pub(crate) fn unknown(reference: &ImageReference) -> impl Fn(RegistryError) -> BuildError + '_ {
+    |source| BuildError::UnknownExistence { reference: reference.clone(), source: Box::new(source) }
+}
+
 /// Asks the registry for `reference`: one HEAD, and one GET of the manifest if this machine did not push it.
 pub(crate) async fn at_tag(
     client: &Client,
@@ -63,9 +114,7 @@ pub(crate) async fn at_tag(
     platforms: &[Platform],
     wanted: Wanted<'_>,
 ) -> Result<AtTag, BuildError> {
-    let unknown =
-        |source| BuildError::UnknownExistence { reference: reference.clone(), source: Box::new(source) };
-    let Some(descriptor) = client.head_manifest(reference).await.map_err(unknown)? else {
+    let Some(descriptor) = client.head_manifest(reference).await.map_err(unknown(reference))? else {
         return Ok(AtTag::missing(Vec::new()));
     };
     let recorded = store.tag(reference, platforms)?.filter(|record| record.manifest == descriptor.digest);
@@ -73,33 +122,21 @@ pub(crate) async fn at_tag(
     if let Some(Ok(origin)) = recorded.as_ref().map(Provenance::recorded) {
         return Ok(wanted.at_tag(descriptor.digest, origin.as_ref()));
     }
-    let pinned = reference.with_digest(descriptor.digest);
-    let Some(fetched) = client.get_manifest(&pinned).await.map_err(unknown)? else {
+    let Some(there) = There::read(client, reference, descriptor.digest).await? else {
         return Ok(AtTag::missing(Vec::new()));
     };
-    let manifest = Manifest::parse(&fetched.descriptor.media_type, &fetched.bytes)
-        .map_err(|source| BuildError::ForeignManifest { reference: reference.clone(), source })?;
+    if let Some(others) = there.lacks(platforms) {
+        return Ok(AtTag::missing(others));
+    }
     let foreign = |source| BuildError::ForeignAnnotation { reference: reference.clone(), source };
-    let origin = match manifest {
-        Manifest::Image(manifest) => {
-            let bytes = client.fetch_bytes(reference, &manifest.config).await.map_err(unknown)?;
-            let has: ImageConfig = serde_json::from_slice(&bytes)
-                .map_err(|source| BuildError::ForeignConfig { reference: reference.clone(), source })?;
-            if !matches!(platforms, [wanted] if wanted.accepts(&has.platform)) {
-                return Ok(AtTag::missing(vec![has.platform]));
+    let origin = match there {
+        There::Image { manifest, config } => match Provenance::of(&manifest.annotations).map_err(foreign)? {
+            Some(origin) => Some(origin),
+            None => {
+                provenance_of_labels(&config.config.labels.unwrap_or_default(), reference).map_err(foreign)?
             }
-            match Provenance::of(&manifest.annotations).map_err(foreign)? {
-                Some(origin) => Some(origin),
-                None => provenance_of_labels(&has.config.labels.unwrap_or_default(), reference)
-                    .map_err(foreign)?,
-            }
-        }
-        Manifest::Index(index) => {
-            if !platforms.iter().all(|wanted| index.for_platform(wanted).is_some()) {
-                return Ok(AtTag::missing(index.platforms()));
-            }
-            Provenance::of(&index.annotations).map_err(foreign)?
-        }
+        },
+        There::Index(index) => Provenance::of(&index.annotations).map_err(foreign)?,
     };
     // An image that says nothing was made by another builder from the same tag, which is all there is to ask.
     let answer = wanted.at_tag(descriptor.digest, origin.as_ref());

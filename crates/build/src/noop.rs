@@ -6,7 +6,7 @@ use imagewright_oci::ImageReference;
 use imagewright_spec::{BaseImage, ImageSpec};
 
 use crate::BuildError;
-use crate::existence::Existence;
+use crate::existence::{Existence, There, unknown};
 use crate::native::Machine;
 use crate::report::{BuildReport, BuildStatus};
 
@@ -39,15 +39,16 @@ pub(crate) fn name_base(spec: &ImageSpec) -> Result<BuildReport, BuildError> {
 }
 
 impl Machine {
-    /// Whether the base is there, which is asked when somebody asks.
+    /// Whether the base is there for the spec's platforms, which is asked when somebody asks.
     pub(crate) async fn base_exists(&self, spec: &ImageSpec) -> Result<Existence, BuildError> {
         let reference = base_reference(spec)?;
-        let found = self.client.head_manifest(reference).await.map_err(|source| {
-            BuildError::UnknownExistence { reference: reference.clone(), source: Box::new(source) }
-        })?;
-        Ok(match found {
-            Some(descriptor) => Existence::Exists { digest: descriptor.digest },
-            None => Existence::Missing { platforms: Vec::new() },
-        })
+        let missing = |platforms| Ok(Existence::Missing { platforms });
+        let Some(found) = self.client.head_manifest(reference).await.map_err(unknown(reference))? else {
+            return missing(Vec::new());
+        };
+        let Some(there) = There::read(&self.client, reference, found.digest).await? else {
+            return missing(Vec::new());
+        };
+        there.lacks(&spec.platforms).map_or(Ok(Existence::Exists { digest: found.digest }), missing)
     }
 }

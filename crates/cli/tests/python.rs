@@ -26,6 +26,7 @@ files! {
     entities,
     examples,
     flyte,
+    flyte_build,
     flyte_layers,
     flytekit,
     flytekit_originals,

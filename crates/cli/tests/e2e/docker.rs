@@ -138,6 +138,7 @@ fn the_noop_builder_names_the_base() {
     assert!(world.registry.requests().is_empty(), "nobody was to be asked");
     assert_eq!(world.workshop.build("image.yaml", &[]).text("status"), "named");
     world.workshop.run(&["exists", "image.yaml"]).expect(0);
+    world.workshop.run(&["exists", "image.yaml", "--platform", "linux/arm64"]).expect(1);
     world.workshop.run(&["plan", "image.yaml"]).expect(2).says(&["builds nothing", "hint:"]);
     world.workshop.write("image.yaml", "packages: [six]\nbuilder: noop\n");
     world.workshop.run(&["build", "image.yaml"]).expect(2).says(&["base_image", "hint:"]);

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use imagewright_pypa::{PackageName, TargetPython, Version};
-use imagewright_recipe::PackagesStep;
+use imagewright_recipe::{PackagesStep, expand_variables};
 use imagewright_spec::ProjectLock;
 use imagewright_spec::requirements::{
     LineKind, OptionValue, RequirementLine, RequirementsFile, editable_target, parse, read, read_constraints,
@@ -40,6 +40,7 @@ pub struct Asked {
 impl Asked {
     /// Reads the step's files and this machine's index settings.
     pub fn of(step: &PackagesStep, host: &Host) -> Result<Self, PythonError> {
+        let step = &with_values(step, host);
         let mut asked = Self::default();
         let lock = step.requirements_file.as_ref().and_then(|file| Some((file, ProjectLock::of(file)?)));
         if let (Some(file), None) = (&step.requirements_file, lock) {
@@ -225,6 +226,17 @@ fn with(step: &PackagesStep, host: &Host) -> Result<Vec<Requirement>, PythonErro
         Requirement::of_field(&text, "client")
     });
     Ok(with.requirements.into_iter().chain(client).collect())
+}
+
+/// The step with the values of variables in its indexes, as the shell of a Dockerfile's `RUN` puts them there.
+fn with_values(step: &PackagesStep, host: &Host) -> PackagesStep {
+    let value = |name: &str| host.variable(name).filter(|value| !value.is_empty()).map(str::to_owned);
+    let expanded = |text: &String| expand_variables(text, &value);
+    PackagesStep {
+        index: step.index.as_ref().map(expanded),
+        extra_indexes: step.extra_indexes.iter().map(expanded).collect(),
+        ..step.clone()
+    }
 }
 
 /// uv takes a word that is no URL for a path, and says later that some other file is missing.

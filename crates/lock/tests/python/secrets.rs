@@ -44,10 +44,15 @@ async fn is_in_no_argument_no_lock_and_no_message() {
 }
 
 #[tokio::test]
-async fn a_variable_of_a_requirements_file_is_not_shown() {
+async fn a_variable_is_not_shown() {
     let Some(mut machine) = Machine::new() else { return };
     let index = index();
     set(&mut machine, "TOKEN", PASSWORD);
+    for written in ["$TOKEN", "${TOKEN}"] {
+        let found = machine.resolve(&Ask::of(&["beta"], &index.url_with("user", written))).await.unwrap();
+        assert_eq!(pins(&found), ["alpha==1.0", "beta==1.0"]);
+        assert!(!format!("{:?}", found.packages).contains(PASSWORD));
+    }
     let line =
         |file: &str| format!("http://user:${{TOKEN}}@{}/files/{file}-py3-none-any.whl\n", index.address);
     machine.write("project/requirements.txt", line("alpha-1.0"));
