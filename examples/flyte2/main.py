@@ -12,7 +12,7 @@ from typing import List
 import flyte
 
 image = (
-    flyte.Image.from_debian_base(python_version=(3, 12), name="newest")
+    flyte.Image.from_debian_base(name="newest")
     .with_pip_packages("packaging")
     .with_env_vars({"LOG_LEVEL": "info"})
     .with_source_file(Path(__file__).with_name("settings.toml"), "/opt/")

@@ -29,9 +29,7 @@ class ImagewrightImageChecker:
     """Says whether an image is in its registry; imagewright's registry client is asked, and nobody else."""
 
     @classmethod
-    async def image_exists(
-        cls, repository: str, tag: str, arch: Tuple[str, ...] = ("linux/amd64",)
-    ) -> Optional[str]:
+    async def image_exists(cls, repository: str, tag: str, arch: Tuple[str, ...] = ("linux/amd64",)) -> Optional[str]:
         """The name of the image, or None where it is to be built.
 
         flyte takes an image that nobody can say anything of for one that exists. Here it is built: that finds out, or
@@ -40,9 +38,7 @@ class ImagewrightImageChecker:
         try:
             image = f"{_in_registry(repository)}:{tag}"
             spec = {"builder": "noop", "base_image": image, "platform": ",".join(arch)}
-            answer = await asyncio.to_thread(
-                _program.call, ["exists", "-", "--json"], spec=spec, answers=(0, 1, 4, 6)
-            )
+            answer = await asyncio.to_thread(_program.call, ["exists", "-", "--json"], spec=spec, answers=(0, 1, 4, 6))
         except (ImageBuildError, ImagewrightError):
             return None
         return image if json.loads(answer)["answer"] == "exists" else None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from images import digest
+from images import digest, manifest
 
 flyte = pytest.importorskip("flyte")
 
@@ -152,18 +152,24 @@ py-modules = ["app"]
 
 SCRIPT = """\
 # /// script
-# dependencies = ["pluggy"]
+# dependencies = ["pluggy", "file://tool"]
 # ///
 """
+
+
+def project_of(folder: Path, name: str) -> None:
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(PROJECT.replace("app", name))
+    (folder / f"{name}.py").write_text(f"import six\nNAME = '{name}'\n")
 
 
 def test_a_project_and_a_script_in_the_background(
     flytes: Path, registry: str, bases: str, network: None, unique: str
 ) -> None:
     app = flytes / "app"
-    app.mkdir()
-    (app / "pyproject.toml").write_text(PROJECT)
-    (app / "app.py").write_text("import six\nNAME = 'app'\n")
+    project_of(app, "app")
+    # One without a lock.
+    project_of(flytes / "tool", "tool")
     (flytes / "script.py").write_text(SCRIPT)
     subprocess.run([Path(sys.executable).with_name("uv"), "lock", "--quiet"], cwd=app, check=True)
     image = (
@@ -176,8 +182,11 @@ def test_a_project_and_a_script_in_the_background(
     for thread in threading.enumerate():
         if thread.name == image.uri:
             thread.join()
-    names = "import app, six, iniconfig, pluggy, json; print(json.dumps({'name': app.NAME}))"
-    assert inside(image.uri, names) == {"name": "app"}
+    names = "import app, tool, six, iniconfig, pluggy, json; print(json.dumps({'names': [app.NAME, tool.NAME]}))"
+    assert inside(image.uri, names) == {"names": ["app", "tool"]}
+    before = manifest(image.uri)["layers"]
+    flyte.build(image, force=True)
+    assert manifest(image.uri)["layers"] == before, "where it is locked is in no layer"
 
 
 def test_failures_are_those_that_flyte_knows(flytes: Path, registry: str, unique: str) -> None:

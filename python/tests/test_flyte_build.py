@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import json
 import os
 import sys
@@ -22,6 +23,9 @@ from flyte._image import AptPackages, PythonWheels, resolve_code_bundle_layer  #
 from imagewright import _program  # noqa: E402
 from imagewright._flyte import ImagewrightImageChecker  # noqa: E402
 from imagewright._flyte_names import logger  # noqa: E402
+
+#: The Python of the tests' base.
+PYTHON = (3, 11)
 
 SETTINGS = """\
 [registries.mirrors]
@@ -94,10 +98,10 @@ def flytes(project: Path, registry: str, network: None, unique: str) -> Path:
     bases = os.environ.get("IMAGEWRIGHT_TEST_BASES")
     if not bases:
         pytest.skip("IMAGEWRIGHT_TEST_BASES is not set")
-    base = flyte.Image.from_debian_base(python_version=(3, 11)).base_image
-    host, name = base.split("/", 1)
-    assert host == "ghcr.io"
-    rename(f"{bases}/debian-python:bookworm", f"{registry}/{unique}/{name}")
+    for version in {PYTHON, sys.version_info[:2]}:
+        host, name = flyte.Image.from_debian_base(python_version=version).base_image.split("/", 1)
+        assert host == "ghcr.io"
+        rename(f"{bases}/debian-python:bookworm", f"{registry}/{unique}/{name}")
     (project / "imagewright.toml").write_text(SETTINGS.format(registry=registry, unique=unique))
     flyte.init(root_dir=project, image_builder="imagewright")
     return project
@@ -108,7 +112,9 @@ def poem(folder: Path) -> Path:
     folder.mkdir()
     asked = {"dependencies": ["iniconfig==2.0.0"], "requires-python": ">=3.9"}
     relevant = json.dumps({"project": asked, "tool": {"poetry": {}}}, sort_keys=True)
-    (folder / "poetry.lock").write_text(POEM_LOCK.format(hash=hashlib.sha256(relevant.encode()).hexdigest(), wheel=INICONFIG))
+    (folder / "poetry.lock").write_text(
+        POEM_LOCK.format(hash=hashlib.sha256(relevant.encode()).hexdigest(), wheel=INICONFIG)
+    )
     (folder / "poem.py").write_text("LINES = 14\n")
     (folder / "pyproject.toml").write_text(POEM)
     return folder / "pyproject.toml"
@@ -136,9 +142,9 @@ def test_every_kind_of_layer(flytes: Path, registry: str, unique: str, monkeypat
     wheel(flytes / "private", "secret", "2.0")
     __import__("bundled")
     image = flyte.Image.from_debian_base(
-        python_version=(3, 11), registry=registry, name=unique, platform=("linux/amd64",)
+        python_version=PYTHON, registry=registry, name=unique, platform=("linux/amd64",)
     )
-    for layer in flyte.Image.from_debian_base(python_version=(3, 11), install_flyte=False)._layers:
+    for layer in flyte.Image.from_debian_base(python_version=PYTHON, install_flyte=False)._layers:
         # A compiler is much to download; the image has another package.
         if not isinstance(layer, AptPackages):
             image = image.clone(addl_layer=layer)
@@ -182,7 +188,7 @@ def test_two_platforms_and_what_is_missing(flytes: Path, registry: str, unique: 
     base = f"{registry}/{unique}/both:1"
     for_two_platforms(f"{bases}/debian-python:bookworm", base)
     both = flyte.Image.from_base(base).clone(
-        registry=registry, name=unique, python_version=(3, 11), platform=("linux/amd64", "linux/arm64"), extendable=True
+        registry=registry, name=unique, python_version=PYTHON, platform=("linux/amd64", "linux/arm64"), extendable=True
     )
     both = both.with_pip_packages("markupsafe==2.1.5")
     flyte.build(both)
@@ -206,6 +212,28 @@ def test_two_platforms_and_what_is_missing(flytes: Path, registry: str, unique: 
     assert exists(("linux/amd64", "linux/arm64")) is None
 
 
+def test_the_example_runs_its_task(flytes: Path, registry: str, unique: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(__file__).parents[2] / "examples" / "flyte2"
+    monkeypatch.syspath_prepend(str(folder))
+    example = importlib.import_module("main")
+    sys.modules.pop("main")
+    image = (
+        # The base of the tests has no flyte, and is for one platform.
+        example.image.clone(
+            registry=registry, name=unique, python_version=PYTHON, platform="linux/amd64", extendable=True
+        )
+        .with_pip_packages(f"flyte=={flyte.__version__}")
+        .with_source_file(folder / "main.py", "/opt/")
+    )
+    flyte.build(image)
+    program = (
+        "import json, os, sys; sys.path.insert(0, '/opt'); import main; "
+        "print(json.dumps([main.newest.func(['1.9', '1.10']), os.environ['LOG_LEVEL'], open('/opt/settings.toml').read()]))"
+    )
+    told = json.loads(_program.call(["run", image.uri, "--", "python", "-c", program]))
+    assert told == ["1.10", "info", (folder / "settings.toml").read_text()]
+
+
 YAML = """\
 name: {name}
 registry: {registry}
@@ -227,7 +255,7 @@ def test_the_same_spec_in_yaml_is_the_same_recipe(flytes: Path, registry: str, u
     (flytes / "requirements.txt").write_text("toolz==1.0.0\n")
     image = (
         flyte.Image.from_base(base)
-        .clone(registry=registry, name=unique, python_version=(3, 11), extendable=True)
+        .clone(registry=registry, name=unique, python_version=PYTHON, extendable=True)
         .with_requirements("requirements.txt")
         .with_env_vars({"GREETING": "hello"})
         .with_commands(["echo $GREETING > /opt/said", "touch /opt/touched"])
@@ -267,7 +295,7 @@ def test_what_fails_in_the_background_is_logged(
     flytes: Path, registry: str, unique: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     image = flyte.Image.from_base("localhost:1/base:1").clone(
-        name=unique, registry=registry, python_version=(3, 11), extendable=True
+        name=unique, registry=registry, python_version=PYTHON, extendable=True
     )
     broken = [image.with_pip_packages("six"), image.with_dockerignore(flytes / "none")]
     logger.addHandler(caplog.handler)
