@@ -181,6 +181,9 @@ fn layer_kind(error: &LayerError) -> FailureKind {
 fn debian_kind(error: &DebianError) -> FailureKind {
     match error {
         DebianError::Deb { problem: DebProblem::Read(source), .. } => content_kind(source),
+        DebianError::Open { .. }
+        | DebianError::Write { .. }
+        | DebianError::Deb { problem: DebProblem::Spool { .. }, .. } => FailureKind::Machine,
         DebianError::UnknownSuite { .. }
         | DebianError::Platform { .. }
         | DebianError::PackageName { .. }
@@ -192,7 +195,6 @@ fn debian_kind(error: &DebianError) -> FailureKind {
         | DebianError::PackageText { .. }
         | DebianError::Certificate { .. }
         | DebianError::Deb { .. } => FailureKind::Resolution,
-        DebianError::Open { .. } | DebianError::Write { .. } => FailureKind::Machine,
         DebianError::Fetch { source: FetchError::Transfer { source }, .. } => {
             source.downcast_ref().map_or(FailureKind::Network, download_kind)
         }

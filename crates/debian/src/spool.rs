@@ -6,6 +6,8 @@ use fs_err::File;
 use fs_err::os::unix::fs::FileExt as _;
 use imagewright_layer::Content;
 
+use crate::DebProblem;
+
 /// Contents shorter than this stay in memory.
 const SHORT: u64 = 32 << 10;
 const BUFFER: u64 = 64 << 10;
@@ -29,9 +31,9 @@ impl Spool {
     /// Takes `size` bytes from `reader`.
     ///
     /// What is short stays in memory, and so do configuration files, whose hashes dpkg's database has.
-    pub(crate) fn take(&self, path: &str, size: u64, reader: &mut dyn Read) -> io::Result<Content> {
+    pub(crate) fn take(&self, path: &str, size: u64, reader: &mut dyn Read) -> Result<Content, DebProblem> {
         if size < SHORT || path.starts_with("etc/") {
-            return in_memory(reader);
+            return Ok(in_memory(reader)?);
         }
         let start = self.end.fetch_add(size, Ordering::Relaxed);
         let mut buffer = vec![0; usize::try_from(size.min(BUFFER)).unwrap_or(usize::MAX)];
@@ -39,7 +41,8 @@ impl Spool {
         while taken < size {
             let length = usize::try_from(size - taken).unwrap_or(usize::MAX).min(buffer.len());
             reader.read_exact(&mut buffer[..length])?;
-            self.file.write_all_at(&buffer[..length], start + taken)?;
+            let written = self.file.write_all_at(&buffer[..length], start + taken);
+            written.map_err(|source| DebProblem::Spool { source })?;
             taken += length as u64;
         }
         let range = Range { file: Arc::clone(&self.file), position: start, end: start + size };
@@ -92,5 +95,13 @@ mod tests {
         let long = vec![0; 40_000];
         assert!(spool.take("usr/lib/x", 40_000, &mut &long[1..]).is_err());
         assert!(matches!(spool.take("etc/x", 40_000, &mut &long[..]).unwrap(), Content::Bytes(_)));
+    }
+
+    #[test]
+    fn a_full_disk_is_no_fault_of_the_package() {
+        let file = File::options().read(true).write(true).open("/dev/full").unwrap();
+        let error = Spool::new(file).take("usr/lib/x", 40_000, &mut &vec![0; 40_000][..]).unwrap_err();
+        let DebProblem::Spool { source } = &error else { panic!("{error:?}") };
+        assert_eq!(source.kind(), io::ErrorKind::StorageFull);
     }
 }

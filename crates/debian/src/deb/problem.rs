@@ -9,6 +9,12 @@ pub enum DebProblem {
     /// It is damaged, cut off, or not compressed as its names say.
     #[error("it cannot be read")]
     Read(#[from] io::Error),
+    /// What is in it cannot be put aside until its layer is made.
+    #[error("its content cannot be written")]
+    Spool {
+        /// Why.
+        source: io::Error,
+    },
     /// It does not begin as an `ar` archive, or a member's header is wrong.
     #[error("it is not an archive of the `ar` format")]
     Archive,
