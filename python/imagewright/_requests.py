@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 def request(spec: Any) -> dict[str, Any]:
     """What the program is asked of a spec: its fields, and what it cannot say of the modules of this process."""
     found: dict[str, Any] = {"spec": fields(spec), "id": spec.id}
-    if found["spec"].get("source_copy_mode") == "LOADED_MODULES" and spec.source_root is not None:
-        found["loaded_modules"] = loaded_modules(spec.source_root)
+    roots = _roots_of_modules(found["spec"])
+    if roots:
+        found["loaded_modules"] = sorted({file for root in roots for file in loaded_modules(root)})
     return found
+
+
+def _roots_of_modules(spec: dict[str, Any]) -> list[str]:
+    """Where a spec, and those that make its bases, have the modules that they copy; each takes those in its own."""
+    base = spec.get("base_image")
+    roots = _roots_of_modules(base) if isinstance(base, dict) else []
+    root = spec.get("source_root")
+    return [*roots, root] if root is not None and spec.get("source_copy_mode") == "LOADED_MODULES" else roots
 
 
 def fields(spec: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Dict, Iterator, List, Optional, Type
 
 import flytekit
@@ -459,6 +460,20 @@ def test_loaded_modules_are_those_of_flytekit(root: str) -> None:
     modules = list(sys.modules.values())
     expected = sorted(script_mode.list_imported_modules_as_files(root, modules))
     assert _requests.loaded_modules(root, modules) == expected
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_base_has_its_loaded_modules_too(kind: Type[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["below", "above"]:
+        module = ModuleType(f"loaded_{name}")
+        module.__file__ = str(tmp_path / name / "x.py")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    loaded: Dict[str, Any] = {"source_copy_mode": CopyFileDetection.LOADED_MODULES}
+    below = kind(name="below", source_root=str(tmp_path / "below"), **loaded)
+    asked = _requests.request(kind(name="top", base_image=below))
+    assert asked["loaded_modules"] == [str(tmp_path / "below" / "x.py")]
+    both = _requests.request(kind(name="top", base_image=below, source_root=str(tmp_path / "above"), **loaded))
+    assert both["loaded_modules"] == [str(tmp_path / name / "x.py") for name in ["above", "below"]]
 
 
 def test_the_wheel_for_images_works_without_flytekit(tmp_path: Path) -> None:
