@@ -6,7 +6,7 @@ use imagewright_lock::python::Refresh;
 use imagewright_lock::uv::{Uv, UvSearch, locate};
 use imagewright_lock::{Lock, Locked, LockedInputs, Locker, Pin, PlatformLock, Results, Upgrade};
 use imagewright_oci::{Digest, Platform};
-use imagewright_pypa::PackageName;
+use imagewright_pypa::{PackageName, WheelFilename};
 use imagewright_spec::{Outcome, as_locked};
 use tokio::sync::SetOnce;
 
@@ -54,7 +54,7 @@ impl Job<'_> {
         let wanted = self.locked_inputs();
         let previous = if let Some(GivenLock { lock, place }) = &request.lock {
             let changed = lock.uncovered(&wanted, &self.recipe.platforms);
-            let is_kept = self.may_keep_given();
+            let is_kept = self.may_keep_given() && !self.lacks_client(lock);
             if changed.is_empty() && (request.frozen || is_kept) {
                 self.machine.reporter.started(Stage::Lock, place.clone());
                 // Nothing is resolved, but wheels may be fetched with these settings.
@@ -120,6 +120,19 @@ impl Job<'_> {
     fn may_keep_given(&self) -> bool {
         let BuildRequest { upgrade, refresh, .. } = self.request;
         *upgrade == Upgrade::Nothing && *refresh == Refresh::WhenOld && self.built_base.is_none()
+    }
+
+    /// Whether a lock was made without the wheel of the front end, which no digest says.
+    pub(crate) fn lacks_client(&self, lock: &Lock) -> bool {
+        let client = self.request.client.as_ref().and_then(|path| path.file_name()?.to_str());
+        // What is called otherwise is no wheel, which who installs it says.
+        let Some(client) = client.and_then(|name| name.parse::<WheelFilename>().ok()) else { return false };
+        let has = |platform: &Platform| {
+            let Some(PlatformLock { packages, kept, .. }) = lock.platform(platform) else { return false };
+            let mut names = packages.iter().map(|it| &it.name).chain(kept.iter().map(|it| &it.name));
+            names.any(|name| name == client.name())
+        };
+        !self.recipe.platforms.iter().all(has)
     }
 
     /// Resolves for each platform. What of a front end's packages is there already on all of them is told.

@@ -241,3 +241,25 @@ fn loaded_modules_are_copied_and_nothing_else_of_the_root() {
     let missing = ask(&[&workshop.project().join("src/gone.py")]);
     workshop.run_on(&missing, &["build", "-"]).expect(2).says(&["source_root: there is no `src/gone.py`"]);
 }
+
+#[test]
+fn a_lock_of_somebody_else_gets_the_front_ends_wheel() {
+    let Some(world) = Offline::new() else { return };
+    let workshop = &world.workshop;
+    world.spec(&["alpha==1.0"]);
+    workshop.run(&["lock", "image.yaml"]).expect(0);
+    // What the lock has stays, though there is a newer one.
+    world.index.add(&small("setuptools", "81.0"));
+    let asked = request(&world, &["alpha==1.0"], &json!({ "client": client(&world, "1.0") }));
+    let build = |further: &[&str]| {
+        let words = [&["build", "-", "--json", "--lock", "image.lock"], further].concat();
+        Report::parse(&workshop.run_on(&asked, &words).expect(0).stdout)
+    };
+    let first = build(&[]);
+    assert_eq!(first.packages(), ["alpha 1.0", "client 1.0", "pip 26.0", "setuptools 80.0"]);
+    assert_eq!(build(&[]).text("status"), "exists");
+    // Where it is insisted on, it is all there is.
+    let frozen = build(&["--frozen", "--force"]);
+    assert_eq!(frozen.packages(), ["alpha 1.0", "pip 26.0", "setuptools 80.0"]);
+    assert_eq!(build(&[]).text("status"), "exists");
+}
