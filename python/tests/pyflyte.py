@@ -10,7 +10,7 @@ import tarfile
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from flyteidl.admin import task_pb2
 
@@ -29,16 +29,21 @@ def pyflyte(*arguments: str, code: int = 0, **environment: str) -> str:
     return run.stdout
 
 
-def images(package: Path) -> Dict[str, str]:
-    """The images of a package's tasks."""
+def containers(package: Path) -> Dict[str, Any]:
+    """The containers of a package's tasks."""
     found = {}
     with tarfile.open(package) as archive:
         for member in archive.getmembers():
             content = archive.extractfile(member)
             if member.name.endswith("_1.pb") and content is not None:
                 template = task_pb2.TaskSpec.FromString(content.read()).template
-                found[template.id.name] = template.container.image
+                found[template.id.name] = template.container
     return found
+
+
+def images(package: Path) -> Dict[str, str]:
+    """The images of a package's tasks."""
+    return {name: container.image for name, container in containers(package).items()}
 
 
 def tags(registry: str, name: str) -> List[str]:

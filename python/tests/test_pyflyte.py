@@ -24,6 +24,11 @@ def other() -> int:
     return 2
 
 
+@task(container_image="{{{{.image.other}}}}")
+def whole() -> int:
+    return 2
+
+
 @task
 def plain() -> int:
     return 3
@@ -33,6 +38,7 @@ def plain() -> int:
 def flow() -> int:
     own()
     other()
+    whole()
     return plain()
 """
 
@@ -58,12 +64,18 @@ def test_an_image_of_the_command_line_may_be_a_spec(flow: Path, unique: str, reg
     package = ["--pkgs", "flow", "package", "--source", ".", "--fast", "--output", "flow.tgz"]
     pyflyte(*package, "--image", "default.yaml", "--image", "other=other.yaml")
     named = images(flow / "flow.tgz")
-    for task, name in (("plain", f"{unique}-default"), ("other", f"{unique}-other"), ("own", unique)):
+    for task, name in (
+        ("plain", f"{unique}-default"),
+        ("other", f"{unique}-other"),
+        ("whole", f"{unique}-other"),
+        ("own", unique),
+    ):
         [tag] = tags(registry, name)
         assert named[f"flow.{task}"] == f"{registry}/{name}:{tag}"
 
     pyflyte(*package, "--force", "--image", "default.yaml", "--image", "other=registry.example/other:1")
-    assert images(flow / "flow.tgz")["flow.other"] == "registry.example/other:1"
+    named = images(flow / "flow.tgz")
+    assert named["flow.other"] == named["flow.whole"] == "registry.example/other:1"
 
 
 def test_run_remote_builds_before_it_asks_the_backend(flow: Path, unique: str, registry: str) -> None:

@@ -25,6 +25,7 @@ files! {
     client,
     entities,
     examples,
+    execution,
     flyte,
     flyte_build,
     flyte_layers,
