@@ -1,4 +1,5 @@
-//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`, `python`, `bench`.
+//! The habits of this project, one file for each verb: `cargo xtask test`, `lint`, `tidy`, `bases`, `peers`, `python`,
+//! `originals`, `bench`.
 
 #![expect(clippy::print_stderr, reason = "this program speaks to the person who runs it")]
 
@@ -16,6 +17,7 @@ mod debian;
 mod keep;
 mod lint;
 mod oracle;
+mod originals;
 mod peers;
 mod python;
 mod source;
@@ -42,6 +44,7 @@ enum Verb {
     Peers(peers::Arguments),
     /// Install the Python package of this checkout beside flytekit and flyte, and print the interpreter.
     Python,
+    Originals(originals::Arguments),
     Bench(bench::Arguments),
     #[command(hide = true)]
     Keep(keep::Arguments),
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Bases => bases::run().map(|()| ExitCode::SUCCESS),
         Verb::Peers(arguments) => peers::run(&arguments),
         Verb::Python => python::run(),
+        Verb::Originals(arguments) => originals::run(&arguments),
         Verb::Bench(arguments) => bench::run(&arguments),
         Verb::Keep(arguments) => keep::run(&arguments),
     };

@@ -6,10 +6,11 @@ use std::process::Stdio;
 use anyhow::{Context, Result};
 
 use crate::process::{command, find, read, run};
+use crate::python;
 use crate::workspace::Workspace;
 
 /// What is installed. The environment is kept until this list or the interpreter changes.
-const REQUIREMENTS: [&str; 4] = ["flytekit==1.16.31", "packaging", "pyyaml", "uv"];
+const REQUIREMENTS: [&str; 4] = [python::FLYTEKIT, "packaging", "pyyaml", "uv"];
 
 /// Makes the environment, or finds it complete, and returns its interpreter.
 pub(crate) fn ensure(workspace: &Workspace) -> Result<PathBuf> {

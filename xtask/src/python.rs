@@ -10,10 +10,12 @@ use crate::oracle;
 use crate::process::{cargo, command, run as run_command, step};
 use crate::workspace::Workspace;
 
+/// The flytekit that everything is tested with.
+pub(crate) const FLYTEKIT: &str = "flytekit==1.16.31";
+
 /// What stands beside the wheel: what its plugins are for, and what tests and checks its types. In the pods of later
 /// versions of kubernetes an image cannot be a spec.
-const REQUIREMENTS: [&str; 6] =
-    ["flytekit==1.16.31", "flyte==2.12.1", "kubernetes<36", "mypy", "pyright", "pytest"];
+const REQUIREMENTS: [&str; 6] = [FLYTEKIT, "flyte==2.12.1", "kubernetes<36", "mypy", "pyright", "pytest"];
 
 /// A virtual environment with all that the wheel needs, and the wheel when it is installed.
 #[derive(Debug)]
@@ -50,21 +52,9 @@ impl Environment {
         self.oracle.with_file_name("uv")
     }
 
-    /// Builds the wheel of this checkout as `pip install .` does, but with the profile of the tests, and installs it.
+    /// Builds the wheel of this checkout, and installs it.
     pub(crate) fn install_wheel(&self, workspace: &Workspace) -> Result<()> {
-        let wheels = workspace.cache("wheels");
-        if wheels.exists() {
-            fs_err::remove_dir_all(&wheels)?;
-        }
-        run_command(
-            oracle::pip(&self.oracle)
-                .args(["wheel", "--no-deps", "--wheel-dir"])
-                .args([wheels.as_path(), workspace.root.as_path()])
-                .env("MATURIN_PEP517_ARGS", "--profile dev")
-                .env("CARGO", cargo().get_program())
-                .env("CARGO_TARGET_DIR", &workspace.target),
-        )?;
-        let wheel = fs_err::read_dir(&wheels)?.next().context("pip made no wheel")??.path();
+        let wheel = build_wheel(workspace, &self.oracle)?;
         self.install([OsStr::new("--reinstall-package=imagewright"), wheel.as_os_str()])
     }
 
@@ -76,6 +66,23 @@ impl Environment {
                 .args(words),
         )
     }
+}
+
+/// Builds the wheel of this checkout as `pip install .` does, but with the profile of the tests.
+pub(crate) fn build_wheel(workspace: &Workspace, oracle: &Path) -> Result<PathBuf> {
+    let wheels = workspace.cache("wheels");
+    if wheels.exists() {
+        fs_err::remove_dir_all(&wheels)?;
+    }
+    run_command(
+        oracle::pip(oracle)
+            .args(["wheel", "--no-deps", "--wheel-dir"])
+            .args([wheels.as_path(), workspace.root.as_path()])
+            .env("MATURIN_PEP517_ARGS", "--profile dev")
+            .env("CARGO", cargo().get_program())
+            .env("CARGO_TARGET_DIR", &workspace.target),
+    )?;
+    Ok(fs_err::read_dir(&wheels)?.next().context("pip made no wheel")??.path())
 }
 
 /// Prints where the interpreter is.
