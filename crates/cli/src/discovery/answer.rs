@@ -20,8 +20,8 @@ pub(crate) struct Found {
     pub(crate) place: PathBuf,
     /// The request, as JSON.
     pub(crate) request: String,
-    /// The spec in it, which tells it from others.
-    pub(super) spec: serde_json::Value,
+    /// What tells it from others.
+    pub(super) identity: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -67,10 +67,18 @@ fn found(file: &Path, image: Image<'_>) -> Found {
     Found {
         title: format!("{}:{name}{}", file.display(), shown(&users)),
         place: place(file, &name),
-        spec: serde_json::from_str::<serde_json::Value>(request.get())
-            .map_or_else(|_| serde_json::Value::Null, |mut it| it["spec"].take()),
+        identity: identity(request),
         request: request.get().to_owned(),
     }
+}
+
+/// Its spec and id. The folder with its source may be a copy that only this answer has; the id depends on what is in it.
+fn identity(request: &RawValue) -> serde_json::Value {
+    let mut request: serde_json::Value = serde_json::from_str(request.get()).expect("it was parsed before");
+    if let Some(spec) = request["spec"].as_object_mut() {
+        spec.remove("source_root");
+    }
+    serde_json::json!([request["spec"], request["id"]])
 }
 
 /// The first few tasks, without their modules, and how many there are besides.

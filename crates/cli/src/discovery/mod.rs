@@ -51,7 +51,7 @@ pub(crate) fn found_below(environment: &Environment, folder: &Path) -> Result<Ve
     for file in folder::files(folder)? {
         for found in answer(environment, &file, &[], &["--may-be-empty"])? {
             // Files that import one another have the same images.
-            if !all.iter().any(|other| other.spec == found.spec) {
+            if !all.iter().any(|other| other.identity == found.identity) {
                 all.push(found);
             }
         }

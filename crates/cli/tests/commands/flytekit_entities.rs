@@ -125,16 +125,18 @@ print(*flyte.build_images(served.last).image_lookup.values(), sep='\n')
 fn the_images_of_an_environment_have_the_names_that_flyte_gives_them() {
     let Some(world) = World::new() else { return };
     let (host, index) = (world.offline.registry.host(), world.offline.index.url());
-    world
-        .offline
-        .workshop
-        .write("served.py", ENVIRONMENT.replace("REGISTRY", &host).replace("INDEX", &index));
+    let text = ENVIRONMENT.replace("REGISTRY", &host).replace("INDEX", &index);
+    world.offline.workshop.write("served.py", &text);
     let built = world.run(&["build", "served.py", "the-last"]).expect(0);
     let built: BTreeSet<&str> = built.stdout.lines().collect();
     let flytes = world.program("python", &["-c", NAMES_OF_FLYTE]);
     assert_eq!(built, flytes.lines().collect::<BTreeSet<_>>());
     assert_eq!(built.len(), 2);
     world.run(&["exists", "served.py", "first"]).expect(0);
+    world.offline.workshop.write("folder/served.py", text);
+    world.offline.workshop.write("folder/again.py", "import flyte\nfrom served import first, last\n");
+    let all = world.run(&["name", "--all", "folder"]).expect(0);
+    assert_eq!(all.stdout.lines().count(), 2, "{}", all.stdout);
     let inspected = world.run(&["inspect", "served.py:image"]).expect(0);
     assert!(inspected.stdout.contains("gamma 1.0"), "{}", inspected.stdout);
 }
