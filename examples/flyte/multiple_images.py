@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import List
 
-from flytekit import ImageSpec, task, workflow
+from flytekit import task, workflow
+from imagewright import ImageSpec
 
 tables = ImageSpec(name="flyte-example-tables", packages=["pandas"])
 models = ImageSpec(name="flyte-example-models", packages=["scikit-learn"])

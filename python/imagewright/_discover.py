@@ -118,7 +118,7 @@ def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
     module = _load(path)
     environments = _environments_of(module)
     variables = {name: value for name, value in vars(module).items() if _is_spec(value)}
-    variables.update(_images_of(path, module))
+    variables.update(_images_of(path, module, names))
     entities = dict(_entities(module))
     configurations = dict(_configurations(module))
     found: List[Tuple[Any, Optional[str]]] = []
@@ -136,7 +136,7 @@ def images(path: Path, names: Sequence[str], may_be_empty: bool) -> List[Image]:
     if not names:
         of_file = [(spec, None) for spec in _built]
         of_tasks = [*_of_entities(path, entities, configurations), *_of_environments(path, environments.values())]
-        found = [*of_tasks, *of_file] or _of_variables(variables)
+        found = [*of_tasks, *of_file] or _of_variables(path, variables)
     if not found and not may_be_empty:
         _refuse_empty(path, names, [*entities, *environments])
     return _merged(path, found, variables)
@@ -182,10 +182,11 @@ def _key(path: Path, spec: Any) -> str:
         raise Refused(f"{_shown(str(path))}: the ImageSpec `{spec.name}` has what no spec can have: {error}") from None
 
 
-def _of_variables(variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
+def _of_variables(path: Path, variables: Dict[str, Any]) -> List[Tuple[Any, Optional[str]]]:
     """Those of a module without tasks; the base of another is built with it."""
-    bases = [spec.base_image for spec in variables.values()]
-    return [(spec, None) for spec in variables.values() if not any(spec is base for base in bases)]
+    of_others = (spec.base_image for spec in variables.values())
+    bases = {_key(path, base) for base in of_others if _is_spec(base)}
+    return [(spec, None) for spec in variables.values() if _key(path, spec) not in bases]
 
 
 def _of_entities(
@@ -245,8 +246,8 @@ def _of_environments(path: Path, environments: Iterable[Any]) -> List[Tuple[Any,
         _refuse_error(path, error)
 
 
-def _images_of(path: Path, module: ModuleType) -> Iterator[Tuple[str, Any]]:
-    """Variables of Flyte 2's images, as they are built."""
+def _images_of(path: Path, module: ModuleType, names: Sequence[str]) -> Iterator[Tuple[str, Any]]:
+    """Variables of Flyte 2's images, as they are built. One that cannot be need not be, where nobody names it."""
     if "flyte" not in sys.modules:
         return
     from flyte import Image as FlyteImage
@@ -257,6 +258,10 @@ def _images_of(path: Path, module: ModuleType) -> Iterator[Tuple[str, Any]]:
         if isinstance(value, FlyteImage):
             try:
                 image = _environments.as_built(value)
+            except ImagewrightError:
+                if name in names:
+                    raise
+                continue
             except Exception as error:
                 _refuse_error(path, error)
             if image is not None:

@@ -36,13 +36,18 @@ def fields(spec: Any) -> dict[str, Any]:
         name: value
         # Also those that only a newer flytekit has: the program refuses what it does not know.
         for name in _fields.names(type(spec))
-        if (value := getattr(spec, name)) is not None and value != getattr(type(spec), name, None)
+        if (value := getattr(spec, name)) is not None and value != _default(type(spec), name)
     }
     if not isinstance(found.get("base_image", ""), str):
         found["base_image"] = fields(found["base_image"])
     if "source_copy_mode" in found:
         found["source_copy_mode"] = found["source_copy_mode"].name
     return found
+
+
+def _default(kind: type, name: str) -> Any:
+    """What a field is where nobody sets it: for the class that has it first, as a subclass may set another."""
+    return next((vars(cls)[name] for cls in reversed(kind.__mro__) if name in vars(cls)), None)
 
 
 def loaded_modules(source_root: str, modules: Iterable[ModuleType] | None = None) -> list[str]:

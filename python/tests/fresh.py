@@ -47,10 +47,12 @@ class Fresh:
         """What one of its programs says on that machine."""
         path = f"{self.folder}/bin:{SYSTEM}"
         namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
+        # What is installed is used, and nothing that the tests have besides.
+        inherited = {name: value for name, value in os.environ.items() if name != "IMAGEWRIGHT_UV"}
         command = [*namespace, "sh", "-c", WITHOUT, " ".join(engines_on(path))]
         run = subprocess.run(
             [*command, str(self.folder / "bin" / program), *arguments],
-            env={**os.environ, "PATH": path, "DOCKER_HOST": "unix:///nonexistent", **environment},
+            env={**inherited, "PATH": path, "DOCKER_HOST": "unix:///nonexistent", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

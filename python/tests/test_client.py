@@ -298,7 +298,7 @@ def test_import_is_light() -> None:
 
 
 def test_the_first_tag_comes_at_once(project: Path) -> None:
-    """A process is started and a page of JSON is read: the issue is whether anything else is done."""
+    """A process is started and a page of JSON is read, and no more: `cargo xtask bench python` says how long that takes."""
     spec = ImageSpec(packages=["six"])
     best = min(_seconds(lambda: ImageSpec(packages=["six"]).tag) for _ in range(5))
     assert spec.tag

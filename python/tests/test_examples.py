@@ -1,4 +1,7 @@
-"""The examples of Flyte: built as a user builds them, and their tasks run inside their images."""
+"""The examples of Flyte, one for each page of its guide about ImageSpec, several images, and raw containers.
+
+They are built as a user builds them, and their tasks run inside their images.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from images import digest, manifest
+from images import digest, manifest, rename
+from pyflyte import tags
 
 flyte = pytest.importorskip("flyte")
 
@@ -98,6 +99,7 @@ def test_an_image_is_built_pushed_and_runs_its_task(
     )
     flyte.build(image, dry_run=True)
     assert "toolz==1.0.0" in capsys.readouterr().out
+    assert tags(registry, unique) == []
     built = flyte.build(image)
     assert built.uri == image.uri
     assert inside(image.uri, INSIDE) == {
@@ -128,6 +130,7 @@ def test_an_image_is_built_pushed_and_runs_its_task(
         [sys.executable, "-c", program, name, tag, "none"], capture_output=True, text=True, check=True
     )
     assert found.stdout.split() == [image.uri, "None"]
+    rename(f"{bases}/debian-python:bookworm", image.uri)
     flyte.build(image, force=True)
     assert digest(image.uri) == before
 

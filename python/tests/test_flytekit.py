@@ -403,7 +403,9 @@ def test_a_field_that_only_a_newer_flytekit_has_is_told(project: Path) -> None:
     class Newer(flytekit.ImageSpec):  # type: ignore[misc]  # flytekit has no types
         sound: Optional[str] = None
         vendor: str = "one"
+        registry: Optional[str] = "localhost:1"
 
+    assert _flytekit.request(Newer(name="a"))["spec"]["registry"] == "localhost:1"
     assert not {"sound", "vendor"} & set(_flytekit.request(Newer(name="a"))["spec"])
     spec = Newer(name="a", builder="imagewright", sound="loud")
     assert _flytekit.request(spec)["spec"]["sound"] == "loud"

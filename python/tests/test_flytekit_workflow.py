@@ -11,7 +11,7 @@ from typing import List
 import pytest
 from fresh import Fresh
 from imagewright import _program
-from pyflyte import images
+from pyflyte import images, tags
 
 # What is guarded is what each image alone has, beside the user's own environment, where flytekit lets a guard be true.
 GUARDED = ("pluggy", "iniconfig")
@@ -90,6 +90,15 @@ def test_two_images(fresh: Fresh, registry: str, unique: str, project: Path) -> 
     project.joinpath("flows", "helper.py").write_text("def answer() -> int:\n    return 42\n")
     project.joinpath("flows", "two.py").write_text(WORKFLOW.format(registry=registry, unique=unique))
     assert fresh.engines() == [] and "No broken requirements" in fresh.run("pip", "check")
+    assert str(fresh.folder / "bin" / "uv") in fresh.run("imagewright", "doctor")
+    # Nobody listens there, but before anybody is asked both images are made, at once and each once.
+    register = ("register", "--copy", "none", "--version", "v1", "flows")
+    backend = {"FLYTE_PLATFORM_URL": "localhost:9", "FLYTE_PLATFORM_INSECURE": "1"}
+    told = fresh.run("pyflyte", *register, code=1, **backend)
+    assert "StatusCode.UNAVAILABLE" in told
+    for name in (f"{unique}-first", f"{unique}-second"):
+        assert told.count(f"[{name}] resolving {name} ") == 1, told
+    assert len(tags(registry, f"{unique}-first")) == len(tags(registry, f"{unique}-second")) == 1
     told = fresh.run("pyflyte", "--pkgs", "flows", "package", "--output", "made.tgz")
     assert "Successfully packaged" in told
     made = images(project / "made.tgz")
@@ -100,11 +109,7 @@ def test_two_images(fresh: Fresh, registry: str, unique: str, project: Path) -> 
     pinned = {task: f"{image.rpartition(':')[0]}@{digest(image)}" for task, image in made.items()}
     fresh.run("pyflyte", "--pkgs", "flows", "package", "--output", "again.tgz", IMAGEWRIGHT_PIN_DIGEST="1")
     assert images(project / "again.tgz") == pinned, "no image is made again"
-    register = ("register", "--copy", "none", "--version", "v1", "flows")
     assert "Successfully registered" in fresh.run("pyflyte", *register, "--dry-run")
-    # Nobody listens there. With a backend, the images would be in place.
-    backend = {"FLYTE_PLATFORM_URL": "localhost:9", "FLYTE_PLATFORM_INSECURE": "1"}
-    assert "StatusCode.UNAVAILABLE" in fresh.run("pyflyte", *register, code=1, **backend)
 
     # Both can be pulled by these names, one of them by Docker, and each runs its task.
     docker = ["docker", "--host", f"unix://{os.environ['IMAGEWRIGHT_TEST_DOCKER']}", "run", "--rm"]

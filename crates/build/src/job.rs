@@ -152,11 +152,8 @@ impl<'a> Job<'a> {
         let machine = self.machine;
         let Machine { client, store, .. } = machine;
         let (platforms, given) = (&self.recipe.platforms, self.request.lock.as_ref());
-        let covering = given.filter(|given| {
-            // What is made from a lock without the front end's wheel has another one.
-            given.lock.uncovered(&self.locked_inputs(), platforms).is_empty()
-                && !self.lacks_client(&given.lock)
-        });
+        let covering =
+            given.filter(|given| given.lock.uncovered(&self.locked_inputs(), platforms).is_empty());
         let wanted = Wanted { declared: &self.declared, lock: covering };
         if in_registry {
             machine.reporter.started(Stage::Check, self.target.to_string());

@@ -46,9 +46,13 @@ impl Machine {
         let Some(found) = self.client.head_manifest(reference).await.map_err(unknown(reference))? else {
             return missing(Vec::new());
         };
+        let exists = Existence::Exists { digest: found.digest };
+        if !spec.states_platforms {
+            return Ok(exists);
+        }
         let Some(there) = There::read(&self.client, reference, found.digest).await? else {
             return missing(Vec::new());
         };
-        there.lacks(&spec.platforms).map_or(Ok(Existence::Exists { digest: found.digest }), missing)
+        there.lacks(&spec.platforms).map_or(Ok(exists), missing)
     }
 }

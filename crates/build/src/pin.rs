@@ -123,7 +123,7 @@ impl Job<'_> {
     }
 
     /// Whether a lock was made without the wheel of the front end, which no digest says.
-    pub(crate) fn lacks_client(&self, lock: &Lock) -> bool {
+    fn lacks_client(&self, lock: &Lock) -> bool {
         let client = self.request.client.as_ref().and_then(|path| path.file_name()?.to_str());
         // What is called otherwise is no wheel, which who installs it says.
         let Some(client) = client.and_then(|name| name.parse::<WheelFilename>().ok()) else { return false };

@@ -120,7 +120,9 @@ impl<'a> Inputs<'a> {
         if let Some(BaseImage::Spec(base)) = &spec.base_image {
             let (base, _) = reached(base, self.context)?;
             identity = identity.without(Field::BaseImage);
-            self.asked.extend(base.asked);
+            if continues_base(spec) {
+                self.asked.extend(base.asked);
+            }
             let named =
                 base.digests.into_iter().map(|(name, digest)| (format!("base_image: {name}"), digest));
             self.digests.extend(named);
@@ -372,6 +374,14 @@ pub(crate) fn read(field: Field, path: &Path, place: &Path) -> Result<(Digest, u
 /// Whether an option names a file of requirements that take the place of others.
 fn is_overrides(option: &str) -> bool {
     matches!(option, "--override" | "--overrides")
+}
+
+/// Whether packages of the base are there for this spec's Python, as far as that can be told before the base is read.
+fn continues_base(spec: &ImageSpec) -> bool {
+    let arguments = spec.pip_extra_args.as_deref().unwrap_or_default();
+    spec.python_version.is_none()
+        && spec.python_exec.is_none()
+        && !arguments.split_whitespace().any(|word| ["--ignore-installed", "-I"].contains(&word))
 }
 
 /// Whether arguments leave out of a locked project what is installed otherwise.

@@ -1,7 +1,8 @@
 //! Which inputs serve where others are asked for: packages that a front end asks for, and a Python that nobody chose.
 //!
-//! Machines that build the image of one tag differ in both, and the tag does not say them. Whatever is asked for by
-//! turns, an image is made again once at most: a newer version serves who asks for an older one, and never the reverse.
+//! Machines that build the image of one tag differ in both, and the tag does not say them. What they ask for by turns
+//! has an image made again once at most, within one major version: a newer version serves who asks for an older one, and
+//! never the reverse.
 
 use std::collections::BTreeMap;
 
@@ -143,7 +144,13 @@ impl Further {
             && match &self.wanted {
                 Wanted::Any => true,
                 Wanted::AtLeast(least) => {
-                    version >= *least && version.release().first() == least.release().first()
+                    version == *least
+                        || (version > *least
+                            && version.release().first() == least.release().first()
+                            // A build of one's own, or one before a release, is served by itself alone.
+                            && !version.is_local()
+                            && !least.is_local()
+                            && (least.is_prerelease() || !version.is_prerelease()))
                 }
                 Wanted::Of(specifiers) => specifiers.contains(&version),
             }
@@ -177,6 +184,11 @@ mod tests {
             ("with: kit==1.16.30", "with: kit==1.16.31", true),
             ("with: kit==1.16.31", "with: kit==1.16.30", false),
             ("with: kit==1.16.31", "with: kit==2.0", false),
+            ("with: kit==1.16.31", "with: kit==1.17.0b1", false),
+            ("with: kit==1.17.0b1", "with: kit==1.17.0b2", true),
+            ("with: kit==1.0+cpu", "with: kit==1.0+cu118", false),
+            ("with: kit==1.0+cpu", "with: kit==1.0+cpu", true),
+            ("with: kit==1.0", "with: kit==1.1+cpu", false),
             ("with: Flyte_Kit==1", "with: flyte-kit==1.0", true),
             ("with: kit", "with: kit==1.16.30", true),
             ("with: kit==1", "with: kit", false),

@@ -228,10 +228,18 @@ fn with(step: &PackagesStep, host: &Host) -> Result<Vec<Requirement>, PythonErro
     Ok(with.requirements.into_iter().chain(client).collect())
 }
 
-/// The step with the values of variables in its indexes, as the shell of a Dockerfile's `RUN` puts them there.
+/// The step with the values of this machine's variables in its indexes, where an address has a user, a password and a
+/// host: what is behind them is no secret to whoever reads a lock. A variable that is not set may be a password's `$`.
 fn with_values(step: &PackagesStep, host: &Host) -> PackagesStep {
-    let value = |name: &str| host.variable(name).filter(|value| !value.is_empty()).map(str::to_owned);
-    let expanded = |text: &String| expand_variables(text, &value);
+    let value = |name: &str| {
+        let value = host.variable(name).filter(|value| !value.is_empty()).map(str::to_owned);
+        value.or_else(|| Some(format!("${name}")))
+    };
+    let expanded = |text: &String| {
+        let Some((scheme, rest)) = text.split_once("://") else { return text.clone() };
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        format!("{scheme}://{}{path}", expand_variables(authority, &value))
+    };
     PackagesStep {
         index: step.index.as_ref().map(expanded),
         extra_indexes: step.extra_indexes.iter().map(expanded).collect(),
