@@ -207,9 +207,11 @@ impl Job<'_> {
             if let Some(compiler) = ground.compiler().filter(|_| self.compiles(inputs)) {
                 self.producer(self.shelves(), inputs, lock.epoch).unpack_ahead(compiler);
             }
+            let resolution = machine.workplace.resolutions.begin().await;
             // Boxed, because it is a large future.
             let Locked { lock: mut pinned, there, warnings, .. } =
                 Box::pin(locker.lock(&self.recipe, platform, ground)).await?;
+            drop(resolution);
             everywhere = Some(match everywhere {
                 None => there.into_iter().collect(),
                 Some(mut others) => {

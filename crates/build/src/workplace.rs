@@ -26,6 +26,7 @@ pub struct Workplace {
     pub(crate) uv: Arc<OnceCell<Uv>>,
     pub(crate) bases: Bases,
     pub(crate) made: MadeNow,
+    pub(crate) resolutions: Resolutions,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -50,6 +51,27 @@ impl MadeNow {
 
     pub(crate) fn has(&self, made: &Digest) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(made)
+    }
+}
+
+/// How many resolutions go on at one time, so that what came of the first is made while the next are waited for.
+///
+/// More would ask for the same pages side by side, and at one moment for more names than some name servers answer: what
+/// they drop is asked for again after five seconds.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolutions(Arc<Semaphore>);
+
+impl Resolutions {
+    const AT_ONCE: usize = 4;
+
+    pub(crate) async fn begin(&self) -> OwnedSemaphorePermit {
+        Arc::clone(&self.0).acquire_owned().await.expect("the semaphore is never closed")
+    }
+}
+
+impl Default for Resolutions {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(Self::AT_ONCE)))
     }
 }
 
