@@ -128,11 +128,12 @@ impl Job {
             }
             Self::TenDisjoint => {
                 "Ten specs, each with one of ten packages that share nothing, are built and pushed by one command, and by ten \
-                 commands one after the other with one store; nothing in any cache before."
+                 commands one after the other with one store; uv is there, as beside the Python package, and nothing in any cache."
             }
             Self::TenSharing => {
                 "Ten specs, each with numpy, pandas, scikit-learn and one small package, are built and pushed by one command, and \
-                 one of them alone; nothing in any cache before. Each layer is made once, and each blob is sent once, as the registry's log says."
+                 one of them alone; uv is there, and nothing in any cache. Each layer is made once, and each blob is sent once, as \
+                 the registry's log says."
             }
             Self::Python => {
                 "An interpreter is started with nothing to do, with the package to import, and asks for the tag of a spec."

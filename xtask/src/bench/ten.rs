@@ -62,6 +62,8 @@ fn sample(workspace: &Workspace, prepared: &Prepared, job: Job, beside: Option<B
     let mut sum = Sample { requests: Some(0), resident: Some(0), ..Sample::default() };
     for files in calls {
         let mut build = command(workspace, &folder, files, Manner::Plain);
+        // Workflows come from Python, whose package of imagewright brings uv.
+        build.env("IMAGEWRIGHT_UV", prepared.python().with_file_name("uv"));
         let Timed { output, seconds, resident } = timed(&mut build, &folder.join("report.json"))?;
         let reports = reports(&output)?;
         ensure!(reports.len() == files.len(), "each spec has a line: {output}");
