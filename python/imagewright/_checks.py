@@ -30,6 +30,7 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of a spec that was given some; raises :class:`ValueError` where one cannot be what it is."""
     # A caller may change what it passed; the spec stays.
     fields: dict[str, Any] = {name: copy.deepcopy(value) for name, value in given.items()}
+    _check_texts(fields)
     fields["name"] = fields["name"].lower()
     if fields["registry"]:
         fields["registry"] = fields["registry"].lower()
@@ -53,6 +54,20 @@ def checked(given: Mapping[str, Any]) -> dict[str, Any]:
     # flytekit's engine takes no spec without one.
     fields["builder"] = fields["builder"] or "imagewright"
     return fields
+
+
+def _check_texts(fields: Mapping[str, Any]) -> None:
+    """What is read before flytekit's own checks come, which take it as it is."""
+    if not isinstance(fields["name"], str):
+        raise ValueError("name must be a string")
+    if not isinstance(fields["registry"], (str, type(None))):
+        raise ValueError("registry must be a string or None")
+    base = fields["base_image"]
+    if not isinstance(base, (str, type(None))) and not hasattr(base, "__dataclass_fields__"):
+        raise ValueError("base_image must be a string, an ImageSpec or None")
+    mode = fields["source_copy_mode"]
+    if mode is not None and getattr(mode, "name", None) not in CopyFileDetection.__members__:
+        raise ValueError("source_copy_mode must be a CopyFileDetection or None")
 
 
 def _check_types(fields: Mapping[str, Any]) -> None:

@@ -177,6 +177,14 @@ def test_wrong_types_are_flytekits_errors(fields: Dict[str, Any]) -> None:
     assert str(ours.value) == str(theirs.value)
 
 
+@pytest.mark.parametrize(
+    "fields", [{"name": None}, {"registry": 5000}, {"base_image": 3}, {"source_copy_mode": "al"}], ids=str
+)
+def test_wrong_types_that_flytekit_stumbles_over_are_errors_too(fields: Dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"{next(iter(fields))} must be a"):
+        ImageSpec(**fields)
+
+
 def test_what_a_caller_passed_is_never_changed() -> None:
     packages, options = ["numpy"], {"a": {"b": [1]}}
     spec = ImageSpec(packages=packages, builder_options=options)
