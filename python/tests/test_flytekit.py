@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import csv
 import dataclasses
-import hashlib
-import importlib.metadata
-import io
-import subprocess
 import sys
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Iterator, List, Optional, Type
@@ -27,7 +20,7 @@ from flytekit.image_spec.image_spec import ImageBuildEngine, ImageSpecBuilder
 from flytekit.remote.remote import _get_pickled_target_dict
 from flytekit.tools import script_mode
 from flytekit.tools.translator import get_serializable
-from imagewright import _client_wheel, _flytekit, _names, _program, _requests
+from imagewright import _flytekit, _names, _program, _requests
 from imagewright._results import BuildResult
 
 CLASSES = [flytekit.ImageSpec, imagewright.ImageSpec]
@@ -476,28 +469,3 @@ def test_a_base_has_its_loaded_modules_too(kind: Type[Any], tmp_path: Path, monk
     assert asked["loaded_modules"] == [str(tmp_path / "below" / "x.py")]
     both = _requests.request(kind(name="top", base_image=below, source_root=str(tmp_path / "above"), **loaded))
     assert both["loaded_modules"] == [str(tmp_path / name / "x.py") for name in ["above", "below"]]
-
-
-def test_the_wheel_for_images_works_without_flytekit(tmp_path: Path) -> None:
-    wheel = Path(_client_wheel.path())
-    with zipfile.ZipFile(wheel) as archive:
-        [record] = [name for name in archive.namelist() if name.endswith("/RECORD")]
-        rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
-        assert set(rows) == set(archive.namelist())
-        for name, (digest, size) in rows.items():
-            content = archive.read(name)
-            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
-            assert name == record or (digest, size) == (f"sha256={expected}", str(len(content)))
-        archive.extractall(tmp_path)
-    [found] = importlib.metadata.distributions(path=[str(tmp_path)])
-    assert found.metadata["Name"] == "imagewright"
-    assert [point.group for point in found.entry_points] == ["flytekit.plugins"]
-    code = "import sys, imagewright as i; print(i.ImageSpec(name='a').is_container(), 'flytekit' in sys.modules)"
-    told = subprocess.run(
-        [sys.executable, "-S", "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, stdout=subprocess.PIPE
-    )
-    assert told.stdout == b"True False\n"
-    before = wheel.read_bytes()
-    _client_wheel.path.cache_clear()
-    again = Path(_client_wheel.path())
-    assert again != wheel and again.read_bytes() == before, "the same bytes wherever it is made"

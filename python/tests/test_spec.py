@@ -1,15 +1,21 @@
-"""``imagewright.ImageSpec`` is flytekit's class: its fields, checks, identity and methods."""
+"""``imagewright.ImageSpec`` is flytekit's class: its fields, checks, identity and methods, also in an image without flytekit."""
 
 from __future__ import annotations
 
+import base64
+import csv
 import dataclasses
 import doctest
+import hashlib
 import importlib
+import importlib.metadata
 import inspect
+import io
 import pickle
 import pydoc
 import subprocess
 import sys
+import zipfile
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Dict, List
@@ -19,7 +25,7 @@ import flytekit.constants
 import imagewright
 import pytest
 from flytekit.core.context_manager import ExecutionState, FlyteContextManager
-from imagewright import CopyFileDetection, ImageSpec, _copy_mode, _spec
+from imagewright import CopyFileDetection, ImageSpec, _client_wheel, _copy_mode, _spec
 
 #: Every field, as a caller could give it; each is tried alone, and all together.
 FIELDS: Dict[str, Any] = {
@@ -329,3 +335,28 @@ def test_help_says_what_every_field_is() -> None:
         assert f"``{field.name}``" in about, field.name
     for error in ("ValueError", "SpecError", "ImagewrightError"):
         assert error in about
+
+
+def test_the_wheel_for_images_works_without_flytekit(tmp_path: Path) -> None:
+    wheel = Path(_client_wheel.path())
+    with zipfile.ZipFile(wheel) as archive:
+        [record] = [name for name in archive.namelist() if name.endswith("/RECORD")]
+        rows = {row[0]: row[1:] for row in csv.reader(io.StringIO(archive.read(record).decode()))}
+        assert set(rows) == set(archive.namelist())
+        for name, (digest, size) in rows.items():
+            content = archive.read(name)
+            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+            assert name == record or (digest, size) == (f"sha256={expected}", str(len(content)))
+        archive.extractall(tmp_path)
+    [found] = importlib.metadata.distributions(path=[str(tmp_path)])
+    assert found.metadata["Name"] == "imagewright"
+    assert [point.group for point in found.entry_points] == ["flytekit.plugins"]
+    code = "import sys, imagewright as i; print(i.ImageSpec(name='a').is_container(), 'flytekit' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, stdout=subprocess.PIPE
+    )
+    assert told.stdout == b"True False\n"
+    before = wheel.read_bytes()
+    _client_wheel.path.cache_clear()
+    again = Path(_client_wheel.path())
+    assert again != wheel and again.read_bytes() == before, "the same bytes wherever it is made"
